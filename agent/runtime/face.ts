@@ -1,0 +1,41 @@
+import type { FleetView } from "../../shared/fleet.ts";
+import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
+import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
+import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { BlobInfo } from "../ports/index.ts";
+
+/** What the agent offers to whoever stands in front of it: the API today. Every method may throw a SkeinError. */
+export interface AgentFace {
+  health(): Health;
+  fleet(): FleetView;
+  /** By id or by name. Resolves when the removal is committed. @throws NODE_UNKNOWN, NO_QUORUM, MEMBERSHIP_BUSY */
+  removeNode(nodeIdOrName: string): Promise<NodeId>;
+  /** @throws NO_QUORUM */
+  invite(validForMs?: number): Promise<InviteAnswer>;
+  /**
+   * Resolves when the inputs have their copies and the job is committed: it then survives the loss of any one box.
+   * @throws UNKNOWN_PIPELINE, BAD_REQUEST, TOO_LARGE, BLOB_MISSING, COPIES_SHORT, IDEMPOTENCY_CONFLICT, NO_QUORUM
+   */
+  submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }>;
+  jobs(): JobView[];
+  /** @throws JOB_UNKNOWN */
+  job(jobId: JobId): Promise<JobDetail>;
+  /** @throws JOB_UNKNOWN, NO_QUORUM */
+  cancel(jobId: JobId): Promise<JobView>;
+  /** What is recorded so far, in the order of the inputs. @throws JOB_UNKNOWN */
+  results(jobId: JobId): ResultsPage;
+  /** Asks every holder. @throws JOB_UNKNOWN */
+  receipt(jobId: JobId): Promise<Receipt>;
+  /** Takes bytes in on this node. @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */
+  putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }>;
+  /** On this node. */
+  blobSize(hash: BlobHash): Promise<number | undefined>;
+  /** From this node or whichever holds it, hash checked before the first byte is handed out. @throws BLOB_MISSING */
+  readBlob(hash: BlobHash): Promise<Uint8Array>;
+  /** Kept events after `id`, oldest first. */
+  eventsSince(id: number): AgentEvent[];
+  /** Calls for each new event until the returned function is called. */
+  onEvent(listener: (event: AgentEvent) => void): () => void;
+  /** Begins an orderly stop; returns at once. */
+  requestStop(): void;
+}

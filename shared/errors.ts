@@ -1,0 +1,196 @@
+/**
+ * Errors are a code with its facts. One table maps codes to a sentence (what happened, why, what to do), an HTTP status
+ * and an exit code, so that the API, the CLI and the wire between agents say the same thing.
+ */
+
+type Facts = Record<string, unknown>;
+interface Kind {
+  /** HTTP status of the API's answer. */
+  status: number;
+  /** Exit code of the CLI. 1: the thing asked for failed · 2: asked wrongly · 3: not found · 4: no agent · 5: no quorum · 6: not allowed. */
+  exit: number;
+  say: (facts: Facts) => string;
+}
+
+const list = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : String(value));
+const megabytes = (value: unknown): string => `${Math.round(Number(value) / 1e6)} MB`;
+
+export const ERRORS = {
+  // Asked wrongly.
+  BAD_REQUEST: { status: 400, exit: 2, say: (f) => `The request is not valid: ${f.reason}.` },
+  UNKNOWN_PIPELINE: {
+    status: 400,
+    exit: 2,
+    say: (f) => `There is no pipeline "${f.pipeline}". This fleet knows: ${list(f.known)}.`,
+  },
+  NO_INPUTS: {
+    status: 400,
+    exit: 2,
+    say: (f) => `${f.where} has no PNG, JPEG or WebP files, so there is nothing to read.`,
+  },
+  FOLDER_MISSING: { status: 400, exit: 2, say: (f) => `${f.path} does not exist. Check the path.` },
+  TOO_LARGE: { status: 413, exit: 2, say: (f) => `${f.what} is ${f.actual}; the most is ${f.limit}.` },
+  IDEMPOTENCY_CONFLICT: {
+    status: 409,
+    exit: 2,
+    say: (f) => `The key "${f.key}" belongs to job ${f.jobId}, which has other inputs. Use a new key for a new job.`,
+  },
+  // A single input.
+  INPUT_EMPTY: { status: 422, exit: 1, say: (f) => `${f.name ?? "The input"} is empty (0 bytes).` },
+  IMAGE_UNREADABLE: {
+    status: 422,
+    exit: 1,
+    say: (f) => `${f.name ?? "The input"} cannot be read as PNG, JPEG or WebP: ${f.reason}.`,
+  },
+  IMAGE_TOO_LARGE: {
+    status: 422,
+    exit: 1,
+    say: (f) => `${f.name ?? "The image"} has ${f.pixels} pixels; the most is ${f.limit}. Scale it down first.`,
+  },
+  EXECUTOR_DIED: {
+    status: 500,
+    exit: 1,
+    say: (f) => `The inference process ended (${f.reason}) while it worked on ${f.name ?? "this input"}.`,
+  },
+  DEADLINE_EXCEEDED: { status: 504, exit: 1, say: (f) => `${f.what} did not finish within ${f.deadlineMs} ms.` },
+  MODEL_INVALID: { status: 500, exit: 1, say: (f) => `The model ${f.model} cannot be loaded: ${f.reason}.` },
+  // Not found.
+  JOB_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no job ${f.jobId}. \`skein jobs\` lists them.` },
+  NODE_UNKNOWN: {
+    status: 404,
+    exit: 3,
+    say: (f) => `There is no node ${f.node} in this fleet. \`skein nodes\` lists them.`,
+  },
+  BLOB_MISSING: { status: 404, exit: 3, say: (f) => `No reachable node holds blob ${f.hash}.` },
+  ROUTE_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no ${f.method} ${f.path} here.` },
+  // The agent and the fleet.
+  AGENT_UNREACHABLE: {
+    status: 503,
+    exit: 4,
+    say: (f) =>
+      `No agent answers at ${f.url} (${f.reason}). Start it with \`skein start\`, or name another with --api.`,
+  },
+  AGENT_RUNNING: { status: 409, exit: 4, say: (f) => `An agent already runs on ${f.data} (process ${f.pid}).` },
+  NOT_INITIALISED: {
+    status: 409,
+    exit: 4,
+    say: (f) =>
+      `${f.data} holds no fleet yet. Make one with \`skein init\`, or come into one with \`skein join TOKEN\`.`,
+  },
+  ALREADY_INITIALISED: {
+    status: 409,
+    exit: 2,
+    say: (f) => `${f.data} already belongs to fleet ${f.fleet}. Use another folder with --data.`,
+  },
+  PORT_TAKEN: {
+    status: 500,
+    exit: 4,
+    say: (f) => `Port ${f.port} is taken by another program. Choose another with ${f.option}.`,
+  },
+  NO_QUORUM: {
+    status: 503,
+    exit: 5,
+    say: (f) =>
+      `Nothing durable can be accepted: ${f.reachable} of ${f.voters} voters are reachable and ${f.needed} are needed. Missing: ${list(f.missing)}. Bring one of them back; running work goes on.`,
+  },
+  NO_LEADER: { status: 503, exit: 5, say: () => "The fleet is electing a leader. Try again in a moment." },
+  NOT_LEADER: { status: 503, exit: 5, say: (f) => `This node does not lead; ${f.leader ?? "nobody known"} does.` },
+  PROPOSAL_DROPPED: { status: 503, exit: 5, say: (f) => `The proposal was dropped (${f.reason}). Try again.` },
+  MEMBERSHIP_BUSY: {
+    status: 409,
+    exit: 5,
+    say: () => "Another change of membership is under way. Try again in a moment.",
+  },
+  COPIES_SHORT: {
+    status: 503,
+    exit: 1,
+    say: (f) => `Only ${f.made} of ${f.wanted} copies of the inputs could be made: ${f.reason}.`,
+  },
+  // Trust.
+  UNAUTHORIZED: { status: 401, exit: 6, say: () => "This API needs a token beyond loopback: --token, or SKEIN_TOKEN." },
+  WRONG_FLEET: {
+    status: 403,
+    exit: 6,
+    say: (f) =>
+      `The peer ${f.peer ?? ""} holds another fleet's secret, so the handshake failed. Is it the right fleet?`,
+  },
+  NOT_ON_ROSTER: {
+    status: 403,
+    exit: 6,
+    say: (f) => `Node ${f.peer} is not on this fleet's roster. Invite it with \`skein invite\`.`,
+  },
+  INVITE_INVALID: {
+    status: 403,
+    exit: 6,
+    say: (f) => `The invitation is not valid: ${f.reason}. Ask for a new one: \`skein invite\`.`,
+  },
+  // Peers, disks, bytes.
+  PEER_UNREACHABLE: { status: 503, exit: 1, say: (f) => `Node ${f.peer} cannot be reached: ${f.reason}.` },
+  PEER_BUSY: { status: 503, exit: 1, say: (f) => `Node ${f.peer} has too much waiting: ${f.reason}.` },
+  FRAME_INVALID: { status: 400, exit: 1, say: (f) => `A frame from ${f.peer} is not valid: ${f.reason}.` },
+  BLOB_HASH_MISMATCH: {
+    status: 500,
+    exit: 1,
+    say: (f) =>
+      `A blob does not match its hash: expected ${f.expected}, got ${f.actual}${f.peer ? ` from ${f.peer}` : ""}.`,
+  },
+  DISK_FULL: {
+    status: 507,
+    exit: 1,
+    say: (f) =>
+      `The disk under ${f.path} is full (${megabytes(f.freeBytes)} free). Free some space; the node then takes part again.`,
+  },
+  JOURNAL_CORRUPT: {
+    status: 500,
+    exit: 1,
+    say: (f) =>
+      `The journal in ${f.path} is damaged (${f.reason}). This node must not vote with it: remove the data folder and join again as a new node.`,
+  },
+  INTERNAL: { status: 500, exit: 1, say: (f) => `Something unexpected happened: ${f.reason}.` },
+} as const satisfies Record<string, Kind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export interface ErrorBody {
+  code: ErrorCode;
+  message: string;
+  facts: Facts;
+}
+
+export class SkeinError extends Error {
+  readonly code: ErrorCode;
+  readonly facts: Facts;
+
+  constructor(code: ErrorCode, facts: Facts = {}, options?: ErrorOptions) {
+    super((ERRORS[code] as Kind).say(facts), options);
+    this.name = "SkeinError";
+    this.code = code;
+    this.facts = facts;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get exitCode(): number {
+    return ERRORS[this.code].exit;
+  }
+
+  toJSON(): ErrorBody {
+    return { code: this.code, message: this.message, facts: this.facts };
+  }
+
+  /** Reads an error another agent or the API sent. Anything that is not one becomes INTERNAL with its text. */
+  static from(value: unknown): SkeinError {
+    if (value instanceof SkeinError) return value;
+    const body = value as Partial<ErrorBody> | undefined;
+    if (body && typeof body.code === "string" && body.code in ERRORS)
+      return new SkeinError(body.code, typeof body.facts === "object" && body.facts ? body.facts : {});
+    const reason = value instanceof Error ? value.message : String(body?.message ?? value);
+    return new SkeinError("INTERNAL", { reason }, value instanceof Error ? { cause: value } : undefined);
+  }
+}
+
+/** For what the program itself guarantees. A broken invariant stops the agent; a bad message from outside never comes here. */
+export function invariant(holds: unknown, what: string): asserts holds {
+  if (!holds) throw new Error(`broken invariant: ${what}`);
+}

@@ -1,0 +1,54 @@
+import type { CapacityReport } from "./capacity.ts";
+import type { FleetId, NodeId } from "./ids.ts";
+
+/** A node's part in consensus. */
+export type NodeRole = "voter" | "learner";
+
+/** fresh: take work to it · late: silent for longer than its rhythm, no new work · gone: count it out. */
+export type Presence = "fresh" | "late" | "gone";
+
+/** One node as the ledger knows it. */
+export interface RosterNode {
+  nodeId: NodeId;
+  name: string;
+  /** Multiaddrs without `/p2p`, last known. */
+  addresses: string[];
+  admittedAtIndex: number;
+}
+
+/** The link from this node to a peer, from heartbeats on the lanes. */
+export interface LinkView {
+  nodeId: NodeId;
+  state: "up" | "suspect" | "down";
+  /** Median of the last heartbeats' round trips; absent until one was measured. */
+  rttMs?: number;
+  /** Since a byte was last heard. */
+  silentMs: number;
+}
+
+/** What this node believes of one node. */
+export interface NodeView {
+  nodeId: NodeId;
+  name: string;
+  isSelf: boolean;
+  isLeader: boolean;
+  role: NodeRole;
+  presence: Presence;
+  link?: LinkView;
+  /** The newest report; absent until one arrived. */
+  report?: CapacityReport;
+}
+
+/** What this node believes of the fleet. */
+export interface FleetView {
+  fleetId: FleetId;
+  fleetName: string;
+  self: NodeId;
+  term: number;
+  leader?: NodeId;
+  hasQuorum: boolean;
+  /** Names of voters this node cannot reach. */
+  votersMissing: string[];
+  commitIndex: number;
+  nodes: NodeView[];
+}

@@ -1,0 +1,77 @@
+import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "./ids.ts";
+import type { ItemResult, JobInput } from "./job.ts";
+
+/** The first entry of a fleet. */
+export interface FleetFounded {
+  fleetId: FleetId;
+  name: string;
+  founder: { nodeId: NodeId; name: string; addresses: string[] };
+}
+
+/** A one-time invitation. Only the hash of its secret is agreed on, so the journal cannot be used to come in. */
+export interface InviteIssued {
+  inviteId: InviteId;
+  secretHash: string;
+  expiresAtMs: number;
+}
+
+/** Burns the invitation. Refused (a recorded no-op) if it is unknown, used, or expired at `admittedAtMs`. */
+export interface NodeAdmitted {
+  inviteId: InviteId;
+  nodeId: NodeId;
+  name: string;
+  addresses: string[];
+  /** The proposer's clock. */
+  admittedAtMs: number;
+}
+
+export interface NodeRemoved {
+  nodeId: NodeId;
+}
+
+/** A node tells where it can be dialled now. */
+export interface NodeMoved {
+  nodeId: NodeId;
+  addresses: string[];
+}
+
+export interface JobSubmitted {
+  jobId: JobId;
+  pipeline: string;
+  idempotencyKey: string;
+  inputs: JobInput[];
+  /** Nodes that held every input when the job was submitted: at least two in a fleet of two or more. */
+  holders: NodeId[];
+  submittedBy: NodeId;
+  submittedAtMs: number;
+}
+
+export interface JobCancelled {
+  jobId: JobId;
+  reason: string;
+  cancelledAtMs: number;
+}
+
+/** Results of several shards in one entry. First record of an item wins; a later one is counted and ignored. */
+export interface ResultsRecorded {
+  /** Term of the leader that proposed them. */
+  term: number;
+  results: (ItemResult & { jobId: JobId; holders: NodeId[] })[];
+}
+
+/** Where blobs were copied to after they were recorded, or dropped from. */
+export interface HoldersChanged {
+  changes: { blob: BlobHash; added: NodeId[]; dropped: NodeId[] }[];
+}
+
+/** What may be written in the agreed log. */
+export type LedgerEntry =
+  | ({ kind: "fleetFounded" } & FleetFounded)
+  | ({ kind: "inviteIssued" } & InviteIssued)
+  | ({ kind: "nodeAdmitted" } & NodeAdmitted)
+  | ({ kind: "nodeRemoved" } & NodeRemoved)
+  | ({ kind: "nodeMoved" } & NodeMoved)
+  | ({ kind: "jobSubmitted" } & JobSubmitted)
+  | ({ kind: "jobCancelled" } & JobCancelled)
+  | ({ kind: "resultsRecorded" } & ResultsRecorded)
+  | ({ kind: "holdersChanged" } & HoldersChanged);

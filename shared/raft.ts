@@ -1,0 +1,71 @@
+/** The nouns of consensus that the core, the journal and the wire agree on, in the words of the Raft paper and etcd-io/raft. */
+import type { NodeId } from "./ids.ts";
+
+export type Term = number;
+export type LogIndex = number;
+
+/** Who counts. During a joint change `votersOutgoing` is the old half (thesis 4.3); otherwise it is empty. */
+export interface ConfState {
+  voters: NodeId[];
+  votersOutgoing: NodeId[];
+  learners: NodeId[];
+  /** Demoted voters that become learners when the joint change is left. */
+  learnersNext: NodeId[];
+  autoLeave: boolean;
+}
+
+/** `configuration` entries carry an encoded ConfState in `data`, taken up when appended (thesis 4.1), not when applied. */
+export interface RaftEntry {
+  index: LogIndex;
+  term: Term;
+  kind: "normal" | "configuration";
+  data: Uint8Array;
+}
+
+/** What must be on disk before anyone is told of it. */
+export interface HardState {
+  term: Term;
+  /** Empty if no vote was cast in this term. */
+  vote: NodeId | "";
+  commit: LogIndex;
+}
+
+export interface RaftSnapshot {
+  index: LogIndex;
+  term: Term;
+  conf: ConfState;
+  data: Uint8Array;
+}
+
+export type RaftMessageType =
+  | "appendRequest"
+  | "appendResponse"
+  | "heartbeat"
+  | "heartbeatResponse"
+  | "voteRequest"
+  | "voteResponse"
+  | "preVoteRequest"
+  | "preVoteResponse"
+  | "snapshot"
+  | "timeoutNow"
+  | "readIndex"
+  | "readIndexResponse";
+
+/** One shape for all, as in etcd-io/raft; a field that a type does not use is at its zero value. */
+export interface RaftMessage {
+  type: RaftMessageType;
+  from: NodeId;
+  to: NodeId;
+  term: Term;
+  /** Term of the entry at `index`. */
+  logTerm: Term;
+  index: LogIndex;
+  entries: RaftEntry[];
+  commit: LogIndex;
+  reject: boolean;
+  /** On a rejected append: where the follower's log may agree at the latest. */
+  rejectHint: LogIndex;
+  /** Identifies a heartbeat's read round, or a transfer. */
+  context: Uint8Array;
+  snapshot?: RaftSnapshot;
+}

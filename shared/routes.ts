@@ -1,0 +1,99 @@
+/** The HTTP API, written once: the server, the client, the CLI and the dashboard all derive from this table. */
+import type { FleetView, NodeView } from "./fleet.ts";
+import type { BlobHash, JobId, NodeId } from "./ids.ts";
+import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
+import type { Plan } from "./plan.ts";
+
+/** A line of the event stream: something that happened, seen from this node. */
+export interface AgentEvent {
+  /** Counts up within a life of the agent; a client that reconnects names the last one it saw (`Last-Event-ID`). */
+  id: number;
+  atMs: number;
+  /** Past tense, e.g. `leaderChanged`, `jobSubmitted`, `shardTakenBack`, `resultRecorded`, `nodeGone`. */
+  event: string;
+  facts: Record<string, unknown>;
+}
+
+export interface InviteAnswer {
+  token: string;
+  expiresAtMs: number;
+}
+
+export interface Health {
+  ok: boolean;
+  nodeId: NodeId;
+  name: string;
+  /** "starting" until the executors are warm and the roster is known. */
+  state: "starting" | "ready";
+  hasLeader: boolean;
+  hasQuorum: boolean;
+}
+
+export interface ResultsPage {
+  job: JobView;
+  results: RecordedResult[];
+}
+
+/** Leases and plan, from the leader; `plan` is absent before the first wave and after a change of leader until re-planned. */
+export interface JobDetail {
+  job: JobView;
+  plan?: Plan;
+}
+
+interface RouteTypes {
+  health: { params: []; request: undefined; response: Health };
+  fleet: { params: []; request: undefined; response: FleetView };
+  nodes: { params: []; request: undefined; response: NodeView[] };
+  nodeRemove: { params: ["node"]; request: undefined; response: { removed: NodeId } };
+  invite: { params: []; request: { validForMs?: number }; response: InviteAnswer };
+  jobSubmit: { params: []; request: JobSpec; response: { jobId: JobId; existing: boolean } };
+  jobs: { params: []; request: undefined; response: JobView[] };
+  job: { params: ["jobId"]; request: undefined; response: JobDetail };
+  jobCancel: { params: ["jobId"]; request: undefined; response: JobView };
+  results: { params: ["jobId"]; request: undefined; response: ResultsPage };
+  receipt: { params: ["jobId"]; request: undefined; response: Receipt };
+  stop: { params: []; request: undefined; response: { stopping: true } };
+}
+
+export type RouteName = keyof RouteTypes;
+export type RouteRequest<N extends RouteName> = RouteTypes[N]["request"];
+export type RouteResponse<N extends RouteName> = RouteTypes[N]["response"];
+
+interface Route {
+  method: "GET" | "POST" | "DELETE";
+  /** `:name` marks a parameter. */
+  path: string;
+  says: string;
+}
+
+export const ROUTES: { readonly [N in RouteName]: Route } = {
+  health: { method: "GET", path: "/v1/health", says: "is this agent up; 200 once ready, 503 before" },
+  fleet: { method: "GET", path: "/v1/fleet", says: "what this node believes of the fleet" },
+  nodes: { method: "GET", path: "/v1/nodes", says: "the nodes alone" },
+  nodeRemove: { method: "DELETE", path: "/v1/nodes/:node", says: "takes a node (id or name) out of the fleet" },
+  invite: { method: "POST", path: "/v1/invites", says: "a one-time token for `skein join`" },
+  jobSubmit: {
+    method: "POST",
+    path: "/v1/jobs",
+    says: "submits a job; 201, or 200 with the first job of the same key",
+  },
+  jobs: { method: "GET", path: "/v1/jobs", says: "all jobs, newest first" },
+  job: { method: "GET", path: "/v1/jobs/:jobId", says: "one job and its plan" },
+  jobCancel: { method: "POST", path: "/v1/jobs/:jobId/cancel", says: "stops handing out what is left of a job" },
+  results: {
+    method: "GET",
+    path: "/v1/jobs/:jobId/results",
+    says: "what is recorded so far, in the order of the inputs",
+  },
+  receipt: { method: "GET", path: "/v1/jobs/:jobId/receipt", says: "who computed what, and where the copies are" },
+  stop: { method: "POST", path: "/v1/stop", says: "stops this agent in order" },
+};
+
+/** Not JSON, so not in the table above. */
+export const RAW_ROUTES = {
+  /** PUT: bytes in, 201 (or 200 if it was there); GET: bytes out from whichever node holds them; HEAD: is it on this node. */
+  blob: (hash: BlobHash | ":hash") => `/v1/blobs/${hash}`,
+  /** Server-sent events, each `data:` an AgentEvent. */
+  events: "/v1/events",
+  dashboard: "/",
+} as const;
