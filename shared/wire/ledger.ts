@@ -1,0 +1,117 @@
+import type { BlobHash, FleetId, InviteId, JobId } from "../ids.ts";
+import type { JobInput } from "../job.ts";
+import type { HoldersChanged, LedgerEntry } from "../ledger-entry.ts";
+import { LIMITS } from "../limits.ts";
+import {
+  checkCount,
+  checkFinite,
+  checkList,
+  checkNodeId,
+  checkNodeIds,
+  checkText,
+  checkVersion,
+  codec,
+  type Fields,
+  hashFromBytes,
+  hashToBytes,
+  invalid,
+} from "./codec.ts";
+import { checkResult, resultFields } from "./results.ts";
+
+const VERSION = 1;
+const ledgerEntry = codec("LedgerEntry");
+
+export function encodeLedgerEntry(entry: LedgerEntry): Uint8Array {
+  const { kind, ...body } = entry;
+  return ledgerEntry.encode({ version: VERSION, [kind]: bodyFields(entry, body) });
+}
+
+function bodyFields(entry: LedgerEntry, body: object): object {
+  switch (entry.kind) {
+    case "jobSubmitted":
+      return { ...body, inputs: entry.inputs.map((input) => ({ ...input, blob: hashToBytes(input.blob) })) };
+    case "resultsRecorded":
+      return { ...body, results: entry.results.map(resultFields) };
+    case "holdersChanged":
+      return { changes: entry.changes.map((change) => ({ ...change, blob: hashToBytes(change.blob) })) };
+    default:
+      return body;
+  }
+}
+
+/** @throws FRAME_INVALID */
+export function decodeLedgerEntry(bytes: Uint8Array): LedgerEntry {
+  const fields = ledgerEntry.decode(bytes);
+  checkVersion(fields, VERSION, "ledger entry");
+  const kind = fields.kind as LedgerEntry["kind"] | undefined;
+  if (!kind) throw invalid("ledger entry of an unknown kind");
+  return { kind, ...READERS[kind](fields[kind] as Fields) } as LedgerEntry;
+}
+
+const addresses = (value: unknown): string[] => checkList(value, "addresses", 32, (item) => checkText(item, "address"));
+const jobId = (value: unknown): JobId => checkText(value, "job id") as JobId;
+
+const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
+  fleetFounded: (f) => {
+    const founder = (f.founder ?? {}) as Fields;
+    return {
+      fleetId: checkText(f.fleetId, "fleet id") as FleetId,
+      name: checkText(f.name, "fleet name"),
+      founder: {
+        nodeId: checkNodeId(founder.nodeId, "founder"),
+        name: checkText(founder.name, "founder's name"),
+        addresses: addresses(founder.addresses),
+      },
+    };
+  },
+  inviteIssued: (f) => ({
+    inviteId: checkText(f.inviteId, "invite id") as InviteId,
+    secretHash: checkText(f.secretHash, "secret hash"),
+    expiresAtMs: checkFinite(f.expiresAtMs, "expiresAtMs"),
+  }),
+  nodeAdmitted: (f) => ({
+    inviteId: checkText(f.inviteId, "invite id") as InviteId,
+    nodeId: checkNodeId(f.nodeId, "node id"),
+    name: checkText(f.name, "node name"),
+    addresses: addresses(f.addresses),
+    admittedAtMs: checkFinite(f.admittedAtMs, "admittedAtMs"),
+  }),
+  nodeRemoved: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id") }),
+  nodeMoved: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id"), addresses: addresses(f.addresses) }),
+  jobSubmitted: (f) => ({
+    jobId: jobId(f.jobId),
+    pipeline: checkText(f.pipeline, "pipeline"),
+    idempotencyKey: checkText(f.idempotencyKey, "idempotency key"),
+    inputs: checkList(f.inputs, "inputs", LIMITS.jobItemsMax, (item) => checkInput(item as Fields)),
+    holders: checkNodeIds(f.holders, "holders"),
+    submittedBy: checkNodeId(f.submittedBy, "submittedBy"),
+    submittedAtMs: checkFinite(f.submittedAtMs, "submittedAtMs"),
+  }),
+  jobCancelled: (f) => ({
+    jobId: jobId(f.jobId),
+    reason: checkText(f.reason, "reason"),
+    cancelledAtMs: checkFinite(f.cancelledAtMs, "cancelledAtMs"),
+  }),
+  resultsRecorded: (f) => ({
+    term: checkCount(f.term, "term"),
+    results: checkList(f.results, "results", LIMITS.resultsPerEntryMax, (item) => checkResult(item as Fields)),
+  }),
+  holdersChanged: (f): HoldersChanged => ({
+    changes: checkList(f.changes, "changes", LIMITS.resultsPerEntryMax, (item) => {
+      const change = item as Fields;
+      return {
+        blob: hashFromBytes(change.blob, "blob"),
+        added: checkNodeIds(change.added, "added"),
+        dropped: checkNodeIds(change.dropped, "dropped"),
+      };
+    }),
+  }),
+};
+
+export function checkInput(f: Fields): JobInput {
+  return {
+    name: checkText(f.name, "input name"),
+    blob: hashFromBytes(f.blob, "input blob") as BlobHash,
+    bytes: checkCount(f.bytes, "input bytes", LIMITS.blobBytesMax),
+  };
+}

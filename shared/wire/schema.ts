@@ -1,0 +1,134 @@
+/**
+ * What travels between agents and what lies in the journal, as protobuf. Rules for changing it: a field's number is for
+ * ever, a new field must have a meaning when absent, and a reader refuses a `version` larger than it knows.
+ */
+import protobuf from "protobufjs";
+
+const SCHEMA = `
+syntax = "proto3";
+
+message ConfState {
+  repeated string voters = 1;
+  repeated string votersOutgoing = 2;
+  repeated string learners = 3;
+  repeated string learnersNext = 4;
+  bool autoLeave = 5;
+}
+message RaftEntry {
+  uint64 index = 1;
+  uint64 term = 2;
+  bool configuration = 3;
+  bytes data = 4;
+}
+message HardState {
+  uint32 version = 1;
+  uint64 term = 2;
+  string vote = 3;
+  uint64 commit = 4;
+}
+message RaftSnapshot {
+  uint64 index = 1;
+  uint64 term = 2;
+  ConfState conf = 3;
+  bytes data = 4;
+}
+message RaftMessage {
+  uint32 version = 1;
+  uint32 type = 2;
+  string from = 3;
+  string to = 4;
+  uint64 term = 5;
+  uint64 logTerm = 6;
+  uint64 index = 7;
+  repeated RaftEntry entries = 8;
+  uint64 commit = 9;
+  bool reject = 10;
+  uint64 rejectHint = 11;
+  bytes context = 12;
+  optional RaftSnapshot snapshot = 13;
+}
+
+message Founder { string nodeId = 1; string name = 2; repeated string addresses = 3; }
+message FleetFounded { string fleetId = 1; string name = 2; Founder founder = 3; }
+message InviteIssued { string inviteId = 1; string secretHash = 2; double expiresAtMs = 3; }
+message NodeAdmitted {
+  string inviteId = 1; string nodeId = 2; string name = 3; repeated string addresses = 4; double admittedAtMs = 5;
+}
+message NodeRemoved { string nodeId = 1; }
+message NodeMoved { string nodeId = 1; repeated string addresses = 2; }
+message JobInput { string name = 1; bytes blob = 2; uint64 bytes = 3; }
+message JobSubmitted {
+  string jobId = 1; string pipeline = 2; string idempotencyKey = 3; repeated JobInput inputs = 4;
+  repeated string holders = 5; string submittedBy = 6; double submittedAtMs = 7;
+}
+message JobCancelled { string jobId = 1; string reason = 2; double cancelledAtMs = 3; }
+message ErrorBody { string code = 1; string message = 2; string factsJson = 3; }
+message Result {
+  string jobId = 1; uint32 item = 2; optional bytes output = 3; uint64 outputBytes = 4; optional ErrorBody error = 5;
+  string node = 6; string shardId = 7; double durationMs = 8; double finishedAtMs = 9; repeated string holders = 10;
+}
+message ResultsRecorded { uint64 term = 1; repeated Result results = 2; }
+message HolderChange { bytes blob = 1; repeated string added = 2; repeated string dropped = 3; }
+message HoldersChanged { repeated HolderChange changes = 1; }
+message LedgerEntry {
+  uint32 version = 1;
+  oneof kind {
+    FleetFounded fleetFounded = 2;
+    InviteIssued inviteIssued = 3;
+    NodeAdmitted nodeAdmitted = 4;
+    NodeRemoved nodeRemoved = 5;
+    NodeMoved nodeMoved = 6;
+    JobSubmitted jobSubmitted = 7;
+    JobCancelled jobCancelled = 8;
+    ResultsRecorded resultsRecorded = 9;
+    HoldersChanged holdersChanged = 10;
+  }
+}
+
+message HardwareFacts {
+  string profile = 1; string model = 2; string cpuModel = 3; uint32 cores = 4; string arch = 5;
+  uint64 memoryTotalBytes = 6; uint64 memoryUsableBytes = 7;
+}
+message Vitals {
+  uint64 memoryFreeBytes = 1; uint64 diskFreeBytes = 2; double cpuLoad = 3; optional double temperatureC = 4; bool throttled = 5;
+}
+message PipelineRate { string pipeline = 1; double itemsPerSecond = 2; string source = 3; }
+message CapacityReport {
+  uint32 version = 1; string nodeId = 2; string name = 3; string agentVersion = 4; double startedAtMs = 5; uint64 sequence = 6;
+  HardwareFacts hardware = 7; Vitals vitals = 8; uint32 executors = 9; repeated PipelineRate rates = 10;
+  uint64 itemsQueued = 11; string apiUrl = 12;
+}
+
+message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; }
+message LeaseRequest {
+  uint64 term = 1; string shardId = 2; string jobId = 3; string pipeline = 4; repeated LeasedItem items = 5;
+  repeated string inputHolders = 6; repeated string copyTo = 7; uint32 copies = 8;
+}
+message LeaseAnswer { bool accepted = 1; string reason = 2; }
+message TakeBackRequest { uint64 term = 1; repeated string shardIds = 2; string because = 3; }
+message ReportRequest { repeated Result results = 1; }
+message ReportAnswer { uint64 recordedAtIndex = 1; }
+message HeldShard { string shardId = 1; string jobId = 2; repeated uint32 items = 3; }
+message HoldingRequest { uint64 term = 1; }
+message HoldingAnswer { repeated HeldShard shards = 1; }
+message ProposeRequest { bytes entry = 1; }
+message ProposeAnswer { uint64 index = 1; uint64 term = 2; }
+message CopyRequest { repeated bytes blobs = 1; repeated string from = 2; }
+message HeldAnswer { repeated bytes held = 1; string reason = 2; }
+message HaveRequest { repeated bytes blobs = 1; }
+message PlanShare { string nodeId = 1; string name = 2; uint32 items = 3; double itemsPerSecond = 4; string reason = 5; }
+message Plan {
+  string jobId = 1; double madeAtMs = 2; uint64 term = 3; repeated PlanShare shares = 4; double expectedSeconds = 5;
+  double singleBestSeconds = 6; bool keptWhole = 7; string summary = 8;
+}
+message Leased { string nodeId = 1; uint32 items = 2; }
+message JobNewsRequest { string jobId = 1; }
+message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
+message RemoveRequest { string node = 1; }
+message RemoveAnswer { string removed = 1; }
+message Empty {}
+`;
+
+const root = protobuf.parse(SCHEMA, { keepCase: true }).root;
+
+export const typeNamed = (name: string): protobuf.Type => root.lookupType(name);
