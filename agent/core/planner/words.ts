@@ -1,0 +1,16 @@
+/** Figures as people read them; a plan is read far more often than it is computed. */
+
+export const count = (items: number): string => `${items} ${items === 1 ? "item" : "items"}`;
+
+/** Two significant digits below ten, whole numbers above: more would claim more than was measured. */
+const figure = (value: number): string => {
+  if (value === 0) return "0";
+  if (value >= 10) return String(Math.round(value));
+  if (value >= 0.1) return value.toFixed(1);
+  return value < 0.001 ? "under 0.001" : String(Number(value.toPrecision(1)));
+};
+
+export const seconds = (value: number): string => `${figure(value)} s`;
+export const rate = (itemsPerSecond: number): string => `${figure(itemsPerSecond)} items/s`;
+export const percent = (share: number): string =>
+  `${share > 0 && share < 0.01 ? "under 1" : Math.round(share * 100)} %`;
