@@ -1,0 +1,71 @@
+/**
+ * Checks of values that came from outside (a peer, a file, a client) before they are believed. Each names the field and
+ * what it should have been; all throw BAD_REQUEST.
+ */
+import { SkeinError } from "./errors.ts";
+
+export function refuse(path: string, what: string): never {
+  throw new SkeinError("BAD_REQUEST", { reason: path ? `${path} ${what}` : what, field: path });
+}
+
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+};
+
+/** An object and not a list. */
+export function checkRecord(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    refuse(path, `must be an object, not ${shown(value)}`);
+  return value as Record<string, unknown>;
+}
+
+/** No key but these: a misspelt key is a setting that silently does nothing. */
+export function checkKeys(record: Record<string, unknown>, path: string, known: readonly string[]): void {
+  const unknown = Object.keys(record).find((key) => !known.includes(key));
+  if (unknown !== undefined)
+    refuse(path ? `${path}.${unknown}` : unknown, `is not known; known are ${known.join(", ")}`);
+}
+
+/** A finite number in a range, ends included. */
+export function checkNumber(value: unknown, path: string, min: number, max: number): number {
+  if (typeof value !== "number" || !Number.isFinite(value) || value < min || value > max)
+    refuse(path, `must be a number from ${min} to ${max}, not ${shown(value)}`);
+  return value;
+}
+
+export function checkWhole(value: unknown, path: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < min || value > max)
+    refuse(path, `must be a whole number from ${min} to ${max}, not ${shown(value)}`);
+  return value;
+}
+
+/** One line: control characters from a peer would reach somebody's terminal. */
+export function checkText(value: unknown, path: string, bytesMax: number, bytesMin = 1): string {
+  if (typeof value !== "string") refuse(path, `must be text, not ${shown(value)}`);
+  const bytes = new TextEncoder().encode(value).length;
+  if (bytes < bytesMin || bytes > bytesMax) refuse(path, `must have ${bytesMin} to ${bytesMax} bytes, not ${bytes}`);
+  if (/\p{Cc}/u.test(value)) refuse(path, `must be one line without control characters, not ${shown(value)}`);
+  return value;
+}
+
+export function checkBoolean(value: unknown, path: string): boolean {
+  if (typeof value !== "boolean") refuse(path, `must be true or false, not ${shown(value)}`);
+  return value;
+}
+
+export function checkOneOf<T extends string>(value: unknown, path: string, known: readonly T[]): T {
+  if (!known.includes(value as T)) refuse(path, `must be one of ${known.join(", ")}, not ${shown(value)}`);
+  return value as T;
+}
+
+export function checkList<T>(
+  value: unknown,
+  path: string,
+  lengthMax: number,
+  check: (one: unknown, path: string) => T,
+): T[] {
+  if (!Array.isArray(value)) refuse(path, `must be a list, not ${shown(value)}`);
+  if (value.length > lengthMax) refuse(path, `must have at most ${lengthMax} entries, not ${value.length}`);
+  return value.map((one, i) => check(one, `${path}[${i}]`));
+}
