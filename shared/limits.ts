@@ -45,6 +45,15 @@ export const LIMITS = {
   copiesDefault: 2,
   /** Free space under which a node takes no new copies and no new shards. */
   diskFreeBytesMin: 64 * MiB,
+  /**
+   * Free space under which the journal refuses a write before it touches the disk, so that its database stays whole: it
+   * needs room to move what is in its log (4 MiB) into a table and to merge a few tables (2 MiB each).
+   */
+  journalFreeBytesMin: 16 * MiB,
+  /** Bytes handed to the journal and not yet durable. Raft's own windows are far smaller; more means a caller that never waits. */
+  journalQueueBytesMax: 64 * MiB,
+  /** Bytes in one fsync of the journal, so that what comes first does not wait for all that came later. */
+  journalCommitBytesMax: 4 * MiB,
   /** Events kept in memory for the event stream's late comers. */
   eventsKeptMax: 2_000,
 } as const;
@@ -77,6 +86,8 @@ export const TIMING = {
 
 const mustHold: [boolean, string][] = [
   [LIMITS.entryBytesMax < LIMITS.frameBytesMax, "an entry fits in a frame"],
+  [LIMITS.journalFreeBytesMin < LIMITS.diskFreeBytesMin, "blobs leave room for the journal"],
+  [LIMITS.entryBytesMax < LIMITS.journalCommitBytesMax, "an entry fits in a commit of the journal"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],

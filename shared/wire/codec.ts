@@ -43,7 +43,8 @@ export function checkFinite(value: unknown, what: string): number {
 }
 
 export function checkText(value: unknown, what: string, bytesMax = 255): string {
-  if (typeof value !== "string" || value.length > bytesMax) throw invalid(`${what} is not a text of at most ${bytesMax}`);
+  if (typeof value !== "string" || value.length > bytesMax)
+    throw invalid(`${what} is not a text of at most ${bytesMax}`);
   return value;
 }
 

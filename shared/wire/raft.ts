@@ -1,6 +1,15 @@
 import { LIMITS } from "../limits.ts";
 import type { ConfState, HardState, RaftEntry, RaftMessage, RaftMessageType, RaftSnapshot } from "../raft.ts";
-import { checkCount, checkList, checkNodeId, checkNodeIds, checkVersion, codec, type Fields, invalid } from "./codec.ts";
+import {
+  checkCount,
+  checkList,
+  checkNodeId,
+  checkNodeIds,
+  checkVersion,
+  codec,
+  type Fields,
+  invalid,
+} from "./codec.ts";
 
 /** A type's number on the wire is its place here: append only. */
 const TYPES: RaftMessageType[] = [

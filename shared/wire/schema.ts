@@ -102,7 +102,7 @@ message CapacityReport {
 message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; }
 message LeaseRequest {
   uint64 term = 1; string shardId = 2; string jobId = 3; string pipeline = 4; repeated LeasedItem items = 5;
-  repeated string inputHolders = 6; repeated string copyTo = 7; uint32 copies = 8;
+  repeated string inputHolders = 6; uint32 copies = 7;
 }
 message LeaseAnswer { bool accepted = 1; string reason = 2; }
 message TakeBackRequest { uint64 term = 1; repeated string shardIds = 2; string because = 3; }
@@ -113,7 +113,7 @@ message HoldingRequest { uint64 term = 1; }
 message HoldingAnswer { repeated HeldShard shards = 1; }
 message ProposeRequest { bytes entry = 1; }
 message ProposeAnswer { uint64 index = 1; uint64 term = 2; }
-message CopyRequest { repeated bytes blobs = 1; repeated string from = 2; }
+message CopyRequest { repeated bytes blobs = 1; repeated bytes inline = 2; repeated string from = 3; }
 message HeldAnswer { repeated bytes held = 1; string reason = 2; }
 message HaveRequest { repeated bytes blobs = 1; }
 message PlanShare { string nodeId = 1; string name = 2; uint32 items = 3; double itemsPerSecond = 4; string reason = 5; }
@@ -125,7 +125,6 @@ message Leased { string nodeId = 1; uint32 items = 2; }
 message JobNewsRequest { string jobId = 1; }
 message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
 message RemoveRequest { string node = 1; }
-message RemoveAnswer { string removed = 1; }
 message Empty {}
 `;
 

@@ -1,0 +1,6 @@
+/**
+ * The ledger: what the agreed log means. It holds the roster, the invitations, the jobs and what is recorded of them, and
+ * knows nothing of Raft, of leases or of time. Every node applies the same entries in the same order and so believes the same.
+ */
+export { blobsOf, type JobRecord, unrecordedItems } from "./job.ts";
+export { Ledger, type LedgerEvent, type LedgerOutcome } from "./ledger.ts";

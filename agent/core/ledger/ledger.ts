@@ -1,0 +1,269 @@
+import { invariant, SkeinError } from "../../../shared/errors.ts";
+import type { RosterNode } from "../../../shared/fleet.ts";
+import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "../../../shared/ids.ts";
+import type { RecordedResult } from "../../../shared/job.ts";
+import type {
+  HoldersChanged,
+  InviteIssued,
+  JobCancelled,
+  JobSubmitted,
+  LedgerEntry,
+  NodeAdmitted,
+  ResultsRecorded,
+} from "../../../shared/ledger-entry.ts";
+import { LIMITS } from "../../../shared/limits.ts";
+import { type JobRecord, openJob } from "./job.ts";
+
+/** What happened, for those who listen to the ledger. */
+export type LedgerEvent =
+  | { kind: "fleetFounded" }
+  | { kind: "rosterChanged" }
+  | { kind: "jobSubmitted"; job: JobRecord }
+  | { kind: "resultsRecorded"; job: JobRecord; results: RecordedResult[] }
+  | { kind: "jobEnded"; job: JobRecord }
+  | { kind: "holdersChanged"; blobs: BlobHash[] };
+
+/** The answer to whoever proposed an entry. A refusal is a recorded no-op: every node refuses alike. */
+export type LedgerOutcome =
+  | { applied: true; jobId?: JobId; existing?: boolean; events: LedgerEvent[] }
+  | { applied: false; error: SkeinError; events: LedgerEvent[] };
+
+interface Invite extends InviteIssued {
+  usedBy?: NodeId;
+}
+
+/**
+ * The replicated state machine: what the agreed log means. `apply` is total and deterministic: an entry that no longer
+ * makes sense is a recorded no-op, never a throw, because every node must do the same. Time comes inside entries.
+ */
+export class Ledger {
+  fleetId: FleetId | undefined;
+  fleetName = "";
+  readonly roster = new Map<NodeId, RosterNode>();
+  readonly invites = new Map<InviteId, Invite>();
+  /** In the order of submission. */
+  readonly jobs = new Map<JobId, JobRecord>();
+  /** Who holds a blob that a job stands on, as recorded. */
+  readonly holders = new Map<BlobHash, Set<NodeId>>();
+  private readonly jobByKey = new Map<string, JobId>();
+  /** Index of the last entry applied. */
+  appliedIndex = 0;
+
+  apply(entry: LedgerEntry, index: number): LedgerOutcome {
+    invariant(index > this.appliedIndex, `entries are applied in order: ${index} after ${this.appliedIndex}`);
+    this.appliedIndex = index;
+    switch (entry.kind) {
+      case "fleetFounded":
+        return this.found(entry, index);
+      case "inviteIssued":
+        return this.issueInvite(entry);
+      case "nodeAdmitted":
+        return this.admit(entry, index);
+      case "nodeRemoved":
+        return this.remove(entry.nodeId);
+      case "nodeMoved":
+        return this.move(entry.nodeId, entry.addresses);
+      case "jobSubmitted":
+        return this.submit(entry, index);
+      case "jobCancelled":
+        return this.cancel(entry);
+      case "resultsRecorded":
+        return this.record(entry, index);
+      case "holdersChanged":
+        return this.changeHolders(entry);
+    }
+  }
+
+  /** Entries that carry nothing for the ledger (a leader's no-op, a configuration) still move it on. */
+  pass(index: number): void {
+    invariant(index > this.appliedIndex, `entries are applied in order: ${index} after ${this.appliedIndex}`);
+    this.appliedIndex = index;
+  }
+
+  jobOfKey(key: string): JobRecord | undefined {
+    const jobId = this.jobByKey.get(key);
+    return jobId === undefined ? undefined : this.jobs.get(jobId);
+  }
+
+  holdersOf(blob: BlobHash): NodeId[] {
+    return [...(this.holders.get(blob) ?? [])];
+  }
+
+  /** Jobs that have not ended, oldest first. */
+  openJobs(): JobRecord[] {
+    return [...this.jobs.values()].filter((job) => job.state === "running");
+  }
+
+  private found(entry: LedgerEntry & { kind: "fleetFounded" }, index: number): LedgerOutcome {
+    if (this.fleetId !== undefined) return refused("the fleet has been founded already");
+    this.fleetId = entry.fleetId;
+    this.fleetName = entry.name;
+    this.roster.set(entry.founder.nodeId, { ...entry.founder, admittedAtIndex: index });
+    return applied([{ kind: "fleetFounded" }, { kind: "rosterChanged" }]);
+  }
+
+  private issueInvite({ inviteId, secretHash, expiresAtMs }: InviteIssued): LedgerOutcome {
+    if (this.invites.has(inviteId)) return refused("an invitation of that id exists");
+    this.invites.set(inviteId, { inviteId, secretHash, expiresAtMs });
+    return applied([]);
+  }
+
+  private admit(entry: NodeAdmitted, index: number): LedgerOutcome {
+    const invite = this.invites.get(entry.inviteId);
+    const because = this.inviteFault(invite, entry);
+    if (!invite || because)
+      return { applied: false, error: new SkeinError("INVITE_INVALID", { reason: because }), events: [] };
+    // The same node knocking twice with one invitation (its first welcome was lost on the way) is let in again.
+    invite.usedBy = entry.nodeId;
+    const admittedAtIndex = this.roster.get(entry.nodeId)?.admittedAtIndex ?? index;
+    this.roster.set(entry.nodeId, {
+      nodeId: entry.nodeId,
+      name: this.freeName(entry.name, entry.nodeId),
+      addresses: entry.addresses,
+      admittedAtIndex,
+    });
+    return applied([{ kind: "rosterChanged" }]);
+  }
+
+  /** Why this invitation lets this node in no more; undefined if it does. */
+  inviteFault(invite: Invite | undefined, entry: Pick<NodeAdmitted, "nodeId" | "admittedAtMs">): string | undefined {
+    if (!invite) return "it is unknown to this fleet";
+    if (invite.usedBy !== undefined && invite.usedBy !== entry.nodeId) return "it has been used already";
+    if (entry.admittedAtMs > invite.expiresAtMs) return "it has expired";
+    if (this.roster.size >= LIMITS.nodesMax && !this.roster.has(entry.nodeId)) return "the fleet is full";
+    return undefined;
+  }
+
+  /** Names are for people, so two nodes never share one. */
+  private freeName(wanted: string, nodeId: NodeId): string {
+    const taken = new Set([...this.roster.values()].filter((n) => n.nodeId !== nodeId).map((n) => n.name));
+    let name = wanted;
+    for (let n = 2; taken.has(name); n++) name = `${wanted}-${n}`;
+    return name;
+  }
+
+  private remove(nodeId: NodeId): LedgerOutcome {
+    if (!this.roster.delete(nodeId)) return refused("the node is not on the roster");
+    const touched: BlobHash[] = [];
+    for (const [blob, holders] of this.holders) if (holders.delete(nodeId)) touched.push(blob);
+    return applied([{ kind: "rosterChanged" }, { kind: "holdersChanged", blobs: touched }]);
+  }
+
+  private move(nodeId: NodeId, addresses: string[]): LedgerOutcome {
+    const node = this.roster.get(nodeId);
+    if (!node) return refused("the node is not on the roster");
+    this.roster.set(nodeId, { ...node, addresses });
+    return applied([{ kind: "rosterChanged" }]);
+  }
+
+  private submit(entry: JobSubmitted, index: number): LedgerOutcome {
+    const first = this.jobOfKey(entry.idempotencyKey);
+    if (first) return this.submitAgain(first, entry);
+    if (this.openJobs().length >= LIMITS.jobsOpenMax)
+      return { applied: false, error: tooMany("open jobs", LIMITS.jobsOpenMax), events: [] };
+    if (this.jobs.has(entry.jobId)) return refused("a job of that id exists");
+    const job = openJob(entry, index);
+    this.jobs.set(job.jobId, job);
+    this.jobByKey.set(entry.idempotencyKey, job.jobId);
+    for (const input of job.inputs) this.addHolders(input.blob, entry.holders);
+    const events: LedgerEvent[] = [{ kind: "jobSubmitted", job }];
+    if (job.inputs.length === 0) events.push(...this.end(job, "done", entry.submittedAtMs));
+    return { applied: true, jobId: job.jobId, existing: false, events };
+  }
+
+  /** Two submits under one key are one job, if they ask for the same. */
+  private submitAgain(first: JobRecord, entry: JobSubmitted): LedgerOutcome {
+    const same =
+      first.pipeline === entry.pipeline &&
+      first.inputs.length === entry.inputs.length &&
+      first.inputs.every((input, i) => input.blob === entry.inputs[i]?.blob && input.name === entry.inputs[i]?.name);
+    if (same) return { applied: true, jobId: first.jobId, existing: true, events: [] };
+    const facts = { key: entry.idempotencyKey, jobId: first.jobId };
+    return { applied: false, error: new SkeinError("IDEMPOTENCY_CONFLICT", facts), events: [] };
+  }
+
+  private cancel(entry: JobCancelled): LedgerOutcome {
+    const job = this.jobs.get(entry.jobId);
+    if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId: entry.jobId }), events: [] };
+    if (job.state !== "running") return refused("the job has ended already");
+    return applied(this.end(job, "cancelled", entry.cancelledAtMs));
+  }
+
+  /** First record of an item wins; whatever comes later is counted and ignored. */
+  private record(entry: ResultsRecorded, index: number): LedgerOutcome {
+    const fresh = new Map<JobRecord, RecordedResult[]>();
+    for (const { jobId, ...result } of entry.results) {
+      const job = this.jobs.get(jobId);
+      const input = job?.inputs[result.item];
+      if (!job || !input) continue;
+      if (job.state !== "running" || job.results[result.item]) {
+        job.duplicatesIgnored++;
+        continue;
+      }
+      const recorded: RecordedResult = { ...result, name: input.name, input: input.blob, recordedAtIndex: index };
+      job.results[result.item] = recorded;
+      job.recordedCount++;
+      if (result.error) job.failedCount++;
+      if (result.output) this.addHolders(result.output, result.holders);
+      fresh.set(job, [...(fresh.get(job) ?? []), recorded]);
+    }
+    const events: LedgerEvent[] = [];
+    for (const [job, results] of fresh) {
+      events.push({ kind: "resultsRecorded", job, results });
+      if (job.recordedCount === job.inputs.length)
+        events.push(...this.end(job, "done", Math.max(...results.map((result) => result.finishedAtMs))));
+    }
+    return applied(events);
+  }
+
+  private changeHolders(entry: HoldersChanged): LedgerOutcome {
+    const blobs: BlobHash[] = [];
+    for (const { blob, added, dropped } of entry.changes) {
+      const holders = this.holders.get(blob);
+      if (!holders) continue;
+      for (const nodeId of added) if (this.roster.has(nodeId)) holders.add(nodeId);
+      for (const nodeId of dropped) holders.delete(nodeId);
+      blobs.push(blob);
+    }
+    return applied([{ kind: "holdersChanged", blobs }]);
+  }
+
+  private addHolders(blob: BlobHash, nodes: readonly NodeId[]): void {
+    const holders = this.holders.get(blob) ?? new Set();
+    for (const nodeId of nodes) if (this.roster.has(nodeId)) holders.add(nodeId);
+    this.holders.set(blob, holders);
+  }
+
+  private end(job: JobRecord, state: "done" | "cancelled", atMs: number): LedgerEvent[] {
+    job.state = state;
+    job.endedAtMs = atMs;
+    return [{ kind: "jobEnded", job }];
+  }
+
+  /** Throws where the ledger contradicts itself. */
+  assertSound(): void {
+    for (const job of this.jobs.values()) {
+      const filled = job.results.filter((result) => result !== undefined);
+      invariant(filled.length === job.recordedCount, `${job.jobId}: recordedCount counts the filled places`);
+      invariant(
+        filled.filter((r) => r.error).length === job.failedCount,
+        `${job.jobId}: failedCount counts the failed`,
+      );
+      invariant(
+        job.state !== "done" || filled.length === job.inputs.length,
+        `${job.jobId}: done means every item recorded`,
+      );
+      for (const result of filled)
+        invariant(!result.output || this.holders.has(result.output), `${job.jobId}: every output has its holders`);
+    }
+  }
+}
+
+const applied = (events: LedgerEvent[]): LedgerOutcome => ({ applied: true, events });
+const refused = (reason: string): LedgerOutcome => ({
+  applied: false,
+  error: new SkeinError("PROPOSAL_DROPPED", { reason }),
+  events: [],
+});
+const tooMany = (what: string, limit: number): SkeinError =>
+  new SkeinError("TOO_LARGE", { what: `the number of ${what}`, actual: limit + 1, limit });

@@ -1,0 +1,2 @@
+/** Which copies to make, and where: enough of them, on live nodes with room, spread by rendezvous hashing. Decides only; copying is io. */
+export { type CopyOrder, type CopyPlace, copiesPossible, copyTargets, repairs } from "./replication.ts";

@@ -1,0 +1,235 @@
+import { type ErrorBody, invariant } from "../../../shared/errors.ts";
+import type { BlobHash, JobId, NodeId, ShardId } from "../../../shared/ids.ts";
+import type { HeldShard, Lease, LeasedItem } from "../../../shared/peer-requests.ts";
+import type { ReportedResult } from "../../../shared/wire/results.ts";
+
+export type WorkerEvent =
+  | { kind: "leased"; lease: Lease }
+  | { kind: "takenBack"; shardIds: ShardId[] }
+  | { kind: "inputReady"; jobId: JobId; item: number }
+  | { kind: "inputFailed"; jobId: JobId; item: number; error: ErrorBody }
+  | { kind: "runFinished"; jobId: JobId; item: number; output: BlobHash; outputBytes: number; durationMs: number }
+  | { kind: "runFailed"; jobId: JobId; item: number; error: ErrorBody; durationMs: number }
+  | { kind: "outputCopied"; jobId: JobId; item: number; holders: NodeId[] }
+  | { kind: "copyFailed"; jobId: JobId; item: number }
+  /** The leader answered: these are in the ledger, or no longer wanted. */
+  | { kind: "resultsRecorded"; results: ReportedResult[] }
+  /** The report did not get through; try again, perhaps to another leader. */
+  | { kind: "reportFailed"; results: ReportedResult[] }
+  | { kind: "ticked" };
+
+export type WorkerEffect =
+  | { kind: "fetchInput"; jobId: JobId; item: LeasedItem; from: NodeId[] }
+  | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string }
+  | { kind: "copyOutput"; jobId: JobId; item: number; output: BlobHash; copies: number }
+  | { kind: "reportResults"; results: ReportedResult[] };
+
+type Phase = "waiting" | "fetching" | "ready" | "running" | "copying" | "copyPaused" | "unreported" | "reporting";
+
+/** One item of one job. */
+interface Place {
+  jobId: JobId;
+  item: number;
+}
+
+interface Task {
+  /** The newest, if the item was taken back and came again while it ran. */
+  lease: Lease;
+  readonly item: LeasedItem;
+  phase: Phase;
+  /** From "copying" on. */
+  result?: ReportedResult;
+  retryAtMs: number;
+}
+
+/** Inputs fetched at once: enough to hide a round trip, few enough not to starve the one that is needed next. */
+const FETCHES_MAX = 4;
+/** Pause before a copy or a report is tried again. */
+const RETRY_MS = 200;
+
+/**
+ * What this node does next about its leases: fetch the input, run, copy the output, report. Pure. Each task walks
+ * waiting → fetching → ready → running → copying → unreported → reporting and is gone when the leader says it is recorded;
+ * a finished result outlives the leader that leased it and is handed to the next one.
+ */
+export class Worker {
+  private readonly self: NodeId;
+  private readonly executors: number;
+  /** By job and item, in the order of the leases: an item is never run twice here at a time, whoever leases it again. */
+  private readonly tasks = new Map<string, Task>();
+
+  constructor(self: NodeId, executors: number) {
+    this.self = self;
+    this.executors = executors;
+  }
+
+  step(event: WorkerEvent, nowMs: number, wallMs: number): WorkerEffect[] {
+    this.absorb(event, nowMs, wallMs);
+    return [...this.fetchNext(), ...this.runNext(), ...this.copyAgain(nowMs), ...this.report(nowMs)];
+  }
+
+  /** What a new leader needs to know, so that it does not lease these to others. */
+  held(): HeldShard[] {
+    const shards = new Map<ShardId, HeldShard>();
+    for (const { lease, item } of this.tasks.values()) {
+      const shard = shards.get(lease.shardId) ?? { shardId: lease.shardId, jobId: lease.jobId, items: [] };
+      shard.items.push(item.item);
+      shards.set(lease.shardId, shard);
+    }
+    return [...shards.values()];
+  }
+
+  /** Items leased and not yet reported. */
+  get itemsQueued(): number {
+    return this.tasks.size;
+  }
+
+  private absorb(event: WorkerEvent, nowMs: number, wallMs: number): void {
+    switch (event.kind) {
+      case "leased":
+        for (const item of event.lease.items) {
+          const key = taskKey(event.lease.jobId, item.item);
+          const task = this.tasks.get(key);
+          if (task) task.lease = event.lease;
+          else this.tasks.set(key, { lease: event.lease, item, phase: "waiting", retryAtMs: 0 });
+        }
+        return;
+      case "takenBack":
+        return this.drop(event.shardIds);
+      case "inputReady":
+        return this.move(event, "fetching", "ready");
+      case "inputFailed":
+        return this.fail(event, "fetching", event.error, 0, wallMs);
+      case "runFinished":
+        return this.finish(event, wallMs);
+      case "runFailed":
+        return this.fail(event, "running", event.error, event.durationMs, wallMs);
+      case "outputCopied":
+        return this.markCopied(event);
+      case "copyFailed":
+        this.move(event, "copying", "copyPaused");
+        return this.pause(event, nowMs);
+      case "resultsRecorded":
+        for (const result of event.results) this.tasks.delete(taskKey(result.jobId, result.item));
+        return;
+      case "reportFailed":
+        for (const result of event.results) {
+          this.move(result, "reporting", "unreported");
+          this.pause(result, nowMs);
+        }
+        return;
+      case "ticked":
+        return;
+    }
+  }
+
+  private find(place: Place): Task | undefined {
+    return this.tasks.get(taskKey(place.jobId, place.item));
+  }
+
+  /** Events of tasks that were dropped meanwhile find nothing, which is right: nobody waits for them. */
+  private move(place: Place, from: Phase, to: Phase): void {
+    const task = this.find(place);
+    if (task?.phase === from) task.phase = to;
+  }
+
+  private pause(place: Place, nowMs: number): void {
+    const task = this.find(place);
+    if (task) task.retryAtMs = nowMs + RETRY_MS;
+  }
+
+  /** What has not begun is dropped; a run that has begun cannot be stopped and its result may still be the first. */
+  private drop(shardIds: ShardId[]): void {
+    for (const [key, task] of this.tasks) {
+      const hasBegun = task.phase === "running" || task.result !== undefined;
+      if (shardIds.includes(task.lease.shardId) && !hasBegun) this.tasks.delete(key);
+    }
+  }
+
+  private finish(event: WorkerEvent & { kind: "runFinished" }, wallMs: number): void {
+    const task = this.find(event);
+    if (task?.phase !== "running") return;
+    task.result = {
+      ...this.resultOf(task, event.durationMs, wallMs),
+      output: event.output,
+      outputBytes: event.outputBytes,
+      holders: [this.self],
+    };
+    task.phase = "copyPaused";
+  }
+
+  /** A failed item has nothing to copy. */
+  private fail(place: Place, from: Phase, error: ErrorBody, durationMs: number, wallMs: number): void {
+    const task = this.find(place);
+    if (task?.phase !== from) return;
+    task.result = { ...this.resultOf(task, durationMs, wallMs), outputBytes: 0, error, holders: [] };
+    task.phase = "unreported";
+  }
+
+  private resultOf(task: Task, durationMs: number, wallMs: number): Omit<ReportedResult, "outputBytes" | "holders"> {
+    const { jobId, shardId } = task.lease;
+    return { jobId, item: task.item.item, node: this.self, shardId, durationMs, finishedAtMs: wallMs };
+  }
+
+  private markCopied(event: WorkerEvent & { kind: "outputCopied" }): void {
+    const task = this.find(event);
+    if (task?.phase !== "copying" || !task.result) return;
+    task.result = { ...task.result, holders: event.holders };
+    task.phase = "unreported";
+  }
+
+  private inPhase(phase: Phase): Task[] {
+    return [...this.tasks.values()].filter((task) => task.phase === phase);
+  }
+
+  private fetchNext(): WorkerEffect[] {
+    const free = FETCHES_MAX - this.inPhase("fetching").length;
+    return this.inPhase("waiting")
+      .slice(0, Math.max(0, free))
+      .map((task) => {
+        task.phase = "fetching";
+        return { kind: "fetchInput", jobId: task.lease.jobId, item: task.item, from: task.lease.inputHolders };
+      });
+  }
+
+  /** One more than there are executors, so that the next input is read while the last run ends. */
+  private runNext(): WorkerEffect[] {
+    const free = this.executors + 1 - this.inPhase("running").length;
+    return this.inPhase("ready")
+      .slice(0, Math.max(0, free))
+      .map((task) => {
+        task.phase = "running";
+        const { jobId, pipeline } = task.lease;
+        return { kind: "runItem", jobId, item: task.item, pipeline };
+      });
+  }
+
+  private copyAgain(nowMs: number): WorkerEffect[] {
+    return this.inPhase("copyPaused")
+      .filter((task) => task.retryAtMs <= nowMs)
+      .map((task) => {
+        invariant(task.result?.output, "what is copied has an output");
+        task.phase = "copying";
+        const { jobId, copies } = task.lease;
+        return { kind: "copyOutput", jobId, item: task.item.item, output: task.result.output, copies };
+      });
+  }
+
+  /** One report at a time: what finishes meanwhile goes together in the next. */
+  private report(nowMs: number): WorkerEffect[] {
+    if (this.inPhase("reporting").length > 0) return [];
+    const due = this.inPhase("unreported").filter((task) => task.retryAtMs <= nowMs);
+    if (due.length === 0) return [];
+    const results = due.slice(0, REPORT_MAX).map((task) => {
+      invariant(task.result, "what is reported has a result");
+      task.phase = "reporting";
+      return task.result;
+    });
+    return [{ kind: "reportResults", results }];
+  }
+}
+
+/** Results in one report; well under what one frame and one entry hold. */
+const REPORT_MAX = 128;
+
+const taskKey = (jobId: JobId, item: number): string => `${jobId} ${item}`;

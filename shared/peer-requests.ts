@@ -1,0 +1,57 @@
+/** What agents ask of one another on the request lane, as data: method name, question, answer. */
+import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
+import type { Plan } from "./plan.ts";
+import type { ReportedResult } from "./wire/results.ts";
+
+export interface LeasedItem {
+  item: number;
+  name: string;
+  blob: BlobHash;
+  bytes: number;
+}
+
+/** Leader to worker: compute these items. The lease lives in the leader's memory; the worker keeps it until done or taken back. */
+export interface Lease {
+  term: number;
+  shardId: ShardId;
+  jobId: JobId;
+  pipeline: string;
+  items: LeasedItem[];
+  /** Who held the inputs when the lease was made, nearest first. */
+  inputHolders: NodeId[];
+  /** Copies each output needs before it is reported, the worker's own included. */
+  copies: number;
+}
+
+/** A worker's word on a lease it still has. */
+export interface HeldShard {
+  shardId: ShardId;
+  jobId: JobId;
+  items: number[];
+}
+
+export interface PeerRequests {
+  lease: { question: Lease; answer: { accepted: boolean; reason: string } };
+  takeBack: { question: { term: number; shardIds: ShardId[]; because: string }; answer: Record<string, never> };
+  /** Worker to leader. Answered once the results are recorded (committed and applied at the leader). */
+  report: { question: { results: ReportedResult[] }; answer: { recordedAtIndex: number } };
+  /** A new leader to every worker. */
+  holding: { question: { term: number }; answer: { shards: HeldShard[] } };
+  /** Any node to the leader: a ledger entry to propose. The asker waits for it to be applied on its own ledger. */
+  propose: { question: { entry: Uint8Array }; answer: { index: number; term: number } };
+  /** Make copies of these blobs; small ones come along, the others are fetched from one of `from`. */
+  copy: {
+    question: { blobs: BlobHash[]; inline: Uint8Array[]; from: NodeId[] };
+    answer: { held: BlobHash[]; reason: string };
+  };
+  /** Which of these blobs are on your disk? */
+  have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };
+  /** What only the leader knows of a job. */
+  jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
+  /** Any node to the leader: take a node out of the fleet. Answered when the change of membership is committed. */
+  remove: { question: { nodeId: NodeId }; answer: Record<string, never> };
+}
+
+export type PeerMethod = keyof PeerRequests;
+export type Question<M extends PeerMethod> = PeerRequests[M]["question"];
+export type Answer<M extends PeerMethod> = PeerRequests[M]["answer"];

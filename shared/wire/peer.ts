@@ -1,0 +1,211 @@
+import type { BlobHash, JobId, ShardId } from "../ids.ts";
+import { LIMITS } from "../limits.ts";
+import type { Answer, HeldShard, Lease, PeerMethod, Question } from "../peer-requests.ts";
+import type { Plan } from "../plan.ts";
+import {
+  checkCount,
+  checkFinite,
+  checkList,
+  checkNodeId,
+  checkNodeIds,
+  checkText,
+  codec,
+  type Fields,
+  hashFromBytes,
+  hashToBytes,
+} from "./codec.ts";
+import { checkResult, resultFields } from "./results.ts";
+
+interface Half<T> {
+  encode(value: T): Uint8Array;
+  /** @throws FRAME_INVALID */
+  decode(bytes: Uint8Array): T;
+}
+type Wire = { [M in PeerMethod]: { question: Half<Question<M>>; answer: Half<Answer<M>> } };
+
+function half<T>(type: string, write: (value: T) => object, read: (fields: Fields) => T): Half<T> {
+  const wire = codec(type);
+  return { encode: (value) => wire.encode(write(value)), decode: (bytes) => read(wire.decode(bytes)) };
+}
+
+const SHARDS_MAX = 1_024;
+const BLOBS_MAX = LIMITS.jobItemsMax;
+const hashes = (value: unknown): BlobHash[] => checkList(value, "blobs", BLOBS_MAX, (b) => hashFromBytes(b, "blob"));
+const bytesList = (blobs: BlobHash[]): Uint8Array[] => blobs.map(hashToBytes);
+const shardId = (value: unknown): ShardId => checkText(value, "shard id") as ShardId;
+const jobId = (value: unknown): JobId => checkText(value, "job id") as JobId;
+const item = (value: unknown): number => checkCount(value, "item", LIMITS.jobItemsMax);
+const empty = half<Record<string, never>>(
+  "Empty",
+  () => ({}),
+  () => ({}),
+);
+
+function writeLease(lease: Lease): object {
+  return { ...lease, items: lease.items.map((leased) => ({ ...leased, blob: hashToBytes(leased.blob) })) };
+}
+
+function readLease(f: Fields): Lease {
+  return {
+    term: checkCount(f.term, "term"),
+    shardId: shardId(f.shardId),
+    jobId: jobId(f.jobId),
+    pipeline: checkText(f.pipeline, "pipeline"),
+    items: checkList(f.items, "items", LIMITS.jobItemsMax, (value) => {
+      const leased = value as Fields;
+      return {
+        item: item(leased.item),
+        name: checkText(leased.name, "input name"),
+        blob: hashFromBytes(leased.blob, "input blob"),
+        bytes: checkCount(leased.bytes, "input bytes", LIMITS.blobBytesMax),
+      };
+    }),
+    inputHolders: checkNodeIds(f.inputHolders, "input holders"),
+    copies: checkCount(f.copies, "copies", LIMITS.nodesMax),
+  };
+}
+
+function readHeld(value: unknown): HeldShard {
+  const f = value as Fields;
+  return {
+    shardId: shardId(f.shardId),
+    jobId: jobId(f.jobId),
+    items: checkList(f.items, "items", LIMITS.jobItemsMax, item),
+  };
+}
+
+function readPlan(f: Fields): Plan {
+  return {
+    jobId: jobId(f.jobId),
+    madeAtMs: checkFinite(f.madeAtMs, "madeAtMs"),
+    term: checkCount(f.term, "term"),
+    shares: checkList(f.shares, "shares", LIMITS.nodesMax, (value) => {
+      const share = value as Fields;
+      return {
+        nodeId: checkNodeId(share.nodeId, "node"),
+        name: checkText(share.name, "name"),
+        items: item(share.items),
+        itemsPerSecond: checkFinite(share.itemsPerSecond, "rate"),
+        reason: checkText(share.reason, "reason", 1_024),
+      };
+    }),
+    expectedSeconds: checkFinite(f.expectedSeconds, "expectedSeconds"),
+    singleBestSeconds: checkFinite(f.singleBestSeconds, "singleBestSeconds"),
+    keptWhole: f.keptWhole as boolean,
+    summary: checkText(f.summary, "summary", 4_096),
+  };
+}
+
+/** Every request between agents, question and answer, both ways. */
+export const PEER_WIRE: Wire = {
+  lease: {
+    question: half("LeaseRequest", writeLease, readLease),
+    answer: half(
+      "LeaseAnswer",
+      (answer) => answer,
+      (f) => ({ accepted: f.accepted as boolean, reason: checkText(f.reason, "reason", 1_024) }),
+    ),
+  },
+  takeBack: {
+    question: half(
+      "TakeBackRequest",
+      (question) => question,
+      (f) => ({
+        term: checkCount(f.term, "term"),
+        shardIds: checkList(f.shardIds, "shards", SHARDS_MAX, shardId),
+        because: checkText(f.because, "because", 1_024),
+      }),
+    ),
+    answer: empty,
+  },
+  report: {
+    question: half(
+      "ReportRequest",
+      (question) => ({ results: question.results.map(resultFields) }),
+      (f) => ({ results: checkList(f.results, "results", LIMITS.resultsPerEntryMax, (r) => checkResult(r as Fields)) }),
+    ),
+    answer: half(
+      "ReportAnswer",
+      (answer) => answer,
+      (f) => ({ recordedAtIndex: checkCount(f.recordedAtIndex, "index") }),
+    ),
+  },
+  holding: {
+    question: half(
+      "HoldingRequest",
+      (question) => question,
+      (f) => ({ term: checkCount(f.term, "term") }),
+    ),
+    answer: half(
+      "HoldingAnswer",
+      (answer) => answer,
+      (f) => ({ shards: checkList(f.shards, "shards", SHARDS_MAX, readHeld) }),
+    ),
+  },
+  propose: {
+    question: half(
+      "ProposeRequest",
+      (question) => question,
+      (f) => ({ entry: f.entry as Uint8Array }),
+    ),
+    answer: half(
+      "ProposeAnswer",
+      (answer) => answer,
+      (f) => ({ index: checkCount(f.index, "index"), term: checkCount(f.term, "term") }),
+    ),
+  },
+  copy: {
+    question: half(
+      "CopyRequest",
+      (question) => ({ ...question, blobs: bytesList(question.blobs) }),
+      (f) => ({
+        blobs: hashes(f.blobs),
+        inline: checkList(f.inline, "inline", BLOBS_MAX, (bytes) => bytes as Uint8Array),
+        from: checkNodeIds(f.from, "from"),
+      }),
+    ),
+    answer: half(
+      "HeldAnswer",
+      (answer) => ({ ...answer, held: bytesList(answer.held) }),
+      (f) => ({ held: hashes(f.held), reason: checkText(f.reason, "reason", 1_024) }),
+    ),
+  },
+  have: {
+    question: half(
+      "HaveRequest",
+      (question) => ({ blobs: bytesList(question.blobs) }),
+      (f) => ({ blobs: hashes(f.blobs) }),
+    ),
+    answer: half(
+      "HeldAnswer",
+      (answer) => ({ held: bytesList(answer.held) }),
+      (f) => ({ held: hashes(f.held) }),
+    ),
+  },
+  jobNews: {
+    question: half(
+      "JobNewsRequest",
+      (question) => question,
+      (f) => ({ jobId: jobId(f.jobId) }),
+    ),
+    answer: half(
+      "JobNewsAnswer",
+      (answer) => answer,
+      (f) => ({
+        ...(f.plan ? { plan: readPlan(f.plan as Fields) } : {}),
+        leased: checkList(f.leased, "leased", LIMITS.nodesMax, (value) => {
+          const leased = value as Fields;
+          return { nodeId: checkNodeId(leased.nodeId, "node"), items: item(leased.items) };
+        }),
+      }),
+    ),
+  },
+  remove: {
+    question: half(
+      "RemoveRequest",
+      (question) => ({ node: question.nodeId }),
+      (f) => ({ nodeId: checkNodeId(f.node, "node") }),
+    ),
+    answer: empty,
+  },
+};
