@@ -15,8 +15,16 @@ export const LIMITS = {
   laneQueueBytesMax: 8 * MiB,
   /** Requests in flight to one peer. */
   requestsPerPeerMax: 256,
+  /** Bodies of the requests from one peer that are being answered. */
+  requestBytesPerPeerMax: 16 * MiB,
+  /** Facts of an error on its way to a peer, as JSON. */
+  factsBytesMax: 16 * KiB,
   /** Blob transfers at once with one peer, each way. */
   bulkPerPeerMax: 8,
+  /** Fetches from one peer that wait for their turn. */
+  bulkWaitingPerPeerMax: 256,
+  /** Bytes a bulk reader holds before it stops the sender. With the 256 KiB window in flight it stays under libp2p's 4 MiB. */
+  bulkReadAheadBytes: 1 * MiB,
   /** A chunk on the bulk lane: small sends cost libp2p most (16 KiB chunks are 2 to 3 times slower). */
   bulkChunkBytes: 256 * KiB,
   /** A bulk transfer in which no byte moved for this long is broken off. */
@@ -35,6 +43,14 @@ export const LIMITS = {
   entryBytesMax: 768 * KiB,
   /** Name of an input, a node, a fleet. */
   nameBytesMax: 255,
+  /** Addresses kept or said for one node. */
+  addressesPerNodeMax: 16,
+  /** A knock at the door, and the welcome: 64 nodes with all their addresses are about 60 KiB. */
+  doorFrameBytesMax: 128 * KiB,
+  /** Joiners at the door at once. */
+  doorGuestsMax: 8,
+  /** Wrong knocks in a minute from one host, and four times as many from all, before the door stops listening to it. */
+  doorWrongKnocksMax: 5,
   /** Nodes in one fleet. */
   nodesMax: 64,
   /** Voters by default; further nodes are learners. */
@@ -71,11 +87,25 @@ export const TIMING = {
   linkSuspectMs: 800,
   /** Silence after which the connection is torn down and dialled anew. */
   linkDownMs: 2_500,
+  /** For a new connection to have both lanes and the other side's hello. */
+  linkOpenMs: 3_000,
+  /** One attempt at one address. A LAN answers in milliseconds; the kernel itself sends its second SYN after 1 s. */
+  dialAddressMs: 1_200,
+  /** Between two attempts at a peer: doubled from the first to the second, so that a peer that comes back is back soon. */
+  redialMinMs: 100,
+  redialMaxMs: 1_000,
+  /** Between two beacons while a peer is missing, and while none is. */
+  beaconMs: 1_000,
+  beaconQuietMs: 5_000,
+  /** A joiner waits for the fleet to agree on the admission. */
+  knockDeadlineMs: 15_000,
   /** Between two capacity reports when nothing changed. */
   capacityReportMs: 3_000,
   /** A node without a report for this long is late; for longer than capacityGoneMs it is gone. */
   capacityLateMs: 7_500,
   capacityGoneMs: 20_000,
+  /** How long a link may be down before its node is gone: several redials, and still sooner than by silence alone. */
+  linkGoneMs: 10_000,
   /** Default deadline of a small request to a peer. */
   requestDeadlineMs: 5_000,
   /** How long a client's proposal may wait to be committed before NO_QUORUM is the answer. */
@@ -92,6 +122,14 @@ const mustHold: [boolean, string][] = [
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
+  [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],
+  [
+    LIMITS.bulkReadAheadBytes + 2 * LIMITS.bulkChunkBytes < 4 * MiB,
+    "what a paused reader holds fits in libp2p's buffer",
+  ],
+  [TIMING.proposalDeadlineMs < TIMING.knockDeadlineMs, "a joiner outwaits the proposal that admits it"],
+  [TIMING.linkDownMs + TIMING.linkGoneMs < TIMING.capacityGoneMs, "a cut link is told sooner than silence"],
+  [TIMING.capacityLateMs < TIMING.capacityGoneMs, "a node is late before it is gone"],
   [TIMING.capacityReportMs * 2 < TIMING.capacityLateMs, "two reports may be lost before a node is late"],
 ];
 for (const [holds, what] of mustHold) if (!holds) throw new Error(`shared/limits.ts: broken relation: ${what}`);
