@@ -1,0 +1,170 @@
+import { invariant, SkeinError } from "../../../shared/errors.ts";
+import { LIMITS } from "../../../shared/limits.ts";
+import type { Journal, JournalBatch, JournalContents, Telemetry } from "../../ports/index.ts";
+import { Database } from "./database.ts";
+import { explain, explained, freeBytes, isDiskFull } from "./explain.ts";
+import type { Operation, Outline } from "./outline.ts";
+import { readBack } from "./read-back.ts";
+
+export interface JournalDeps {
+  telemetry: Telemetry;
+}
+
+interface Waiting {
+  batch: JournalBatch;
+  bytes: number;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** Free space is asked for again after this many bytes or milliseconds: it costs a hop to the thread pool. */
+const SPACE_CHECK_BYTES = 1024 * 1024;
+const SPACE_CHECK_MS = 250;
+
+/**
+ * Opens the journal in the folder `path`, making it if it is not there.
+ * @throws AGENT_RUNNING if another agent has it open; JOURNAL_CORRUPT; DISK_FULL.
+ */
+export async function openJournal(path: string, deps: JournalDeps): Promise<Journal> {
+  const database = new Database(path);
+  await explained(path, database.open());
+  return new LevelJournal(database, deps.telemetry);
+}
+
+class LevelJournal implements Journal {
+  readonly #database: Database;
+  readonly #telemetry: Telemetry;
+  /** Unknown until read, and again after a failed write. */
+  #outline: Outline | undefined;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  /** Ends when nothing waits. */
+  #writing: Promise<void> | undefined;
+  #isClosed = false;
+  #bytesSinceSpaceCheck = Number.POSITIVE_INFINITY;
+  #spaceCheckedAtMs = 0;
+
+  constructor(database: Database, telemetry: Telemetry) {
+    this.#database = database;
+    this.#telemetry = telemetry;
+  }
+
+  async load(): Promise<JournalContents> {
+    invariant(!this.#isClosed, "a closed journal is not read");
+    await this.#writing;
+    const { contents, outline } = await explained(this.#database.path, readBack(this.#database));
+    this.#outline = outline;
+    return contents;
+  }
+
+  append(batch: JournalBatch): Promise<void> {
+    const bytes = batchBytes(batch);
+    return new Promise((resolve, reject) => {
+      invariant(!this.#isClosed, "nothing is handed to a closed journal");
+      invariant(this.#waitingBytes + bytes <= LIMITS.journalQueueBytesMax, "the journal's queue is bounded");
+      this.#waiting.push({ batch, bytes, resolve, reject });
+      this.#waitingBytes += bytes;
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#writing;
+    await this.#database.close();
+  }
+
+  async #writeAll(): Promise<void> {
+    // Everything handed over in one go is one group.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const group = this.#nextGroup();
+      try {
+        for (const { resolve } of await this.#commit(group)) resolve();
+      } catch (error) {
+        // What was handed over behind a lost batch was meant to follow it.
+        const failure = explain(this.#database.path, error);
+        for (const { reject } of [...group, ...this.#nextGroup(Number.POSITIVE_INFINITY)]) reject(failure);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  #nextGroup(bytesMax: number = LIMITS.journalCommitBytesMax): Waiting[] {
+    let bytes = 0;
+    let size = 0;
+    for (const waiting of this.#waiting) {
+      bytes += waiting.bytes;
+      if (size > 0 && bytes > bytesMax) break;
+      size += 1;
+    }
+    const group = this.#waiting.splice(0, size);
+    for (const waiting of group) this.#waitingBytes -= waiting.bytes;
+    return group;
+  }
+
+  /** One fsync for the whole group; returns those it made durable. A batch that breaks the port's rules is rejected alone. */
+  async #commit(group: Waiting[]): Promise<Waiting[]> {
+    await this.#checkSpace(group);
+    await this.#database.open();
+    this.#outline ??= (await readBack(this.#database)).outline;
+    const outline = this.#outline;
+    const operations: Operation[] = [];
+    const taken = group.filter((waiting) => {
+      try {
+        operations.push(...outline.take(waiting.batch));
+        return true;
+      } catch (error) {
+        waiting.reject(error);
+        return false;
+      }
+    });
+    if (taken.length === 0) return taken;
+    operations.push(outline.seal());
+    try {
+      await this.#database.write(operations);
+    } catch (error) {
+      await this.#recover(error, outline.sequence);
+    }
+    return taken;
+  }
+
+  /** Refusing early keeps the database whole; LevelDB itself survives a full disk only by being opened again. */
+  async #checkSpace(group: Waiting[]): Promise<void> {
+    for (const { bytes } of group) this.#bytesSinceSpaceCheck += bytes;
+    const sinceMs = performance.now() - this.#spaceCheckedAtMs;
+    if (this.#bytesSinceSpaceCheck < SPACE_CHECK_BYTES && sinceMs < SPACE_CHECK_MS) return;
+    const free = await freeBytes(this.#database.path);
+    this.#bytesSinceSpaceCheck = Number.POSITIVE_INFINITY;
+    if (free < LIMITS.journalFreeBytesMin)
+      throw new SkeinError("DISK_FULL", { path: this.#database.path, freeBytes: free });
+    this.#bytesSinceSpaceCheck = 0;
+    this.#spaceCheckedAtMs = performance.now();
+  }
+
+  /**
+   * After a failed write only reading back tells what is on disk: opening again moves whatever of the log is whole into
+   * a table, with fsync. Resolves if this commit is there after all, else throws `error`; if the disk cannot even be
+   * read back now, that is left to the next commit.
+   */
+  async #recover(error: unknown, sequence: number): Promise<void> {
+    this.#outline = undefined;
+    this.#telemetry.log("warn", "journalWriteFailed", { path: this.#database.path, reason: String(error) });
+    try {
+      await this.#database.reopen();
+      this.#outline = (await readBack(this.#database)).outline;
+    } catch (again) {
+      this.#telemetry.log("error", "journalReopenFailed", { path: this.#database.path, reason: String(again) });
+      throw isDiskFull(again) ? error : again;
+    }
+    if (this.#outline.sequence !== sequence) throw error;
+    this.#telemetry.log("info", "journalWriteFound", { path: this.#database.path, sequence });
+  }
+}
+
+/** About what a batch takes on disk. */
+function batchBytes({ entries, snapshot }: JournalBatch): number {
+  let bytes = 256 + (snapshot?.data.length ?? 0);
+  for (const entry of entries) bytes += 64 + entry.data.length;
+  return bytes;
+}
