@@ -108,6 +108,13 @@ export const ERRORS = {
   },
   // Trust.
   UNAUTHORIZED: { status: 401, exit: 6, say: () => "This API needs a token beyond loopback: --token, or SKEIN_TOKEN." },
+  ORIGIN_REFUSED: {
+    status: 403,
+    exit: 6,
+    say: (f) =>
+      `The request is refused: ${f.reason}. Without a token this API answers its own page and local programs only.`,
+  },
+  NEEDS_ROOT: { status: 403, exit: 6, say: (f) => `${f.what} changes the system and needs root. Try it with sudo.` },
   WRONG_FLEET: {
     status: 403,
     exit: 6,
@@ -155,6 +162,9 @@ export interface ErrorBody {
   message: string;
   facts: Facts;
 }
+
+/** The input itself is at fault: no other node would do better, so the failure is recorded at once. */
+export const INPUT_FAULTS: readonly ErrorCode[] = ["INPUT_EMPTY", "IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"];
 
 export class SkeinError extends Error {
   readonly code: ErrorCode;

@@ -70,6 +70,14 @@ export const LIMITS = {
   journalQueueBytesMax: 64 * MiB,
   /** Bytes in one fsync of the journal, so that what comes first does not wait for all that came later. */
   journalCommitBytesMax: 4 * MiB,
+  /** A JSON body to the API: a full job (jobItemsMax inputs of about 450 bytes as JSON) and room for long names. */
+  apiBodyBytesMax: 4 * MiB,
+  /** Connections to the API; an edge box serves a household, not the internet. */
+  apiConnectionsMax: 256,
+  /** Event streams at once. */
+  eventStreamsMax: 32,
+  /** Bytes waiting in one event stream before the agent stops pushing and lets the reader catch up from the kept events. */
+  eventStreamBytesMax: 64 * KiB,
   /** Events kept in memory for the event stream's late comers. */
   eventsKeptMax: 2_000,
 } as const;
@@ -112,6 +120,17 @@ export const TIMING = {
   proposalDeadlineMs: 5_000,
   /** How long an invitation lives unless told otherwise. */
   inviteMs: 15 * 60_000,
+  /** The longest life of an invitation; a longer one is a password. */
+  inviteMsMax: 7 * 24 * 3_600_000,
+  /** Between two signs of life on an event stream. */
+  eventHeartbeatMs: 5_000,
+  /** Silence after which a reader gives an event stream up, and a writer gives up a reader that takes nothing. */
+  eventSilenceMs: 20_000,
+  /** An upload or a JSON body in which no byte moved for this long is broken off. */
+  apiStallMs: 20_000,
+  /** Default deadline of a client's call. A submit waits for copies, so it gets apiSubmitMs. */
+  apiDeadlineMs: 30_000,
+  apiSubmitMs: 300_000,
 } as const;
 
 const mustHold: [boolean, string][] = [
@@ -130,6 +149,12 @@ const mustHold: [boolean, string][] = [
   [TIMING.proposalDeadlineMs < TIMING.knockDeadlineMs, "a joiner outwaits the proposal that admits it"],
   [TIMING.linkDownMs + TIMING.linkGoneMs < TIMING.capacityGoneMs, "a cut link is told sooner than silence"],
   [TIMING.capacityLateMs < TIMING.capacityGoneMs, "a node is late before it is gone"],
+  [
+    TIMING.eventHeartbeatMs * 3 < TIMING.eventSilenceMs,
+    "three event heartbeats may be lost before a stream is given up",
+  ],
+  [LIMITS.eventStreamsMax < LIMITS.apiConnectionsMax, "event streams leave connections for calls"],
+  [TIMING.inviteMs <= TIMING.inviteMsMax, "the default invitation is allowed"],
   [TIMING.capacityReportMs * 2 < TIMING.capacityLateMs, "two reports may be lost before a node is late"],
 ];
 for (const [holds, what] of mustHold) if (!holds) throw new Error(`shared/limits.ts: broken relation: ${what}`);

@@ -56,6 +56,7 @@ interface RouteTypes {
 }
 
 export type RouteName = keyof RouteTypes;
+export type RouteParams<N extends RouteName> = RouteTypes[N]["params"];
 export type RouteRequest<N extends RouteName> = RouteTypes[N]["request"];
 export type RouteResponse<N extends RouteName> = RouteTypes[N]["response"];
 

@@ -1,0 +1,47 @@
+import type { JobId } from "../../shared/ids.ts";
+import type { RouteName, RouteResponse } from "../../shared/routes.ts";
+import type { AgentFace } from "../runtime/face.ts";
+import { checkInviteRequest, checkJobSpec, checkNothing } from "./check-bodies.ts";
+
+interface Answer<N extends RouteName> {
+  status: number;
+  body: RouteResponse<N>;
+}
+type AnswerMaker<N extends RouteName> = (
+  face: AgentFace,
+  params: Record<string, string>,
+  body: unknown,
+) => Answer<N> | Promise<Answer<N>>;
+
+const ok = <T>(body: T): { status: number; body: T } => ({ status: 200, body });
+// An id that was never given out is simply unknown, so its form is not checked.
+const jobIdOf = (params: Record<string, string>): JobId => params.jobId as JobId;
+
+/** What is called for each route of shared/routes.ts. The type makes a missing one a compile error. */
+export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
+  health(face) {
+    const health = face.health();
+    return { status: health.state === "ready" ? 200 : 503, body: health };
+  },
+  fleet: (face) => ok(face.fleet()),
+  nodes: (face) => ok(face.fleet().nodes),
+  nodeRemove: async (face, params) => ok({ removed: await face.removeNode(params.node ?? "") }),
+  invite: async (face, _params, body) => ok(await face.invite(checkInviteRequest(body))),
+  async jobSubmit(face, _params, body) {
+    const answer = await face.submit(checkJobSpec(body));
+    return { status: answer.existing ? 200 : 201, body: answer };
+  },
+  jobs: (face) => ok(face.jobs()),
+  job: async (face, params) => ok(await face.job(jobIdOf(params))),
+  async jobCancel(face, params, body) {
+    checkNothing(body);
+    return ok(await face.cancel(jobIdOf(params)));
+  },
+  results: (face, params) => ok(face.results(jobIdOf(params))),
+  receipt: async (face, params) => ok(await face.receipt(jobIdOf(params))),
+  stop(face, _params, body) {
+    checkNothing(body);
+    face.requestStop();
+    return ok({ stopping: true });
+  },
+};

@@ -1,0 +1,46 @@
+import { Readable } from "node:stream";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { SkeinError } from "../../shared/errors.ts";
+import { type BlobHash, isBlobHash } from "../../shared/ids.ts";
+import { LIMITS, TIMING } from "../../shared/limits.ts";
+import { RAW_ROUTES } from "../../shared/routes.ts";
+import type { AgentFace } from "../runtime/face.ts";
+import { uploadOf } from "./stalls.ts";
+
+/** Bytes in and out under their hash. Registered in a scope of its own, because here a body is a stream and never parsed. */
+export function serveBlobs(app: FastifyInstance, face: AgentFace): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  const url = RAW_ROUTES.blob(":hash");
+
+  app.put(url, async (request, reply) => {
+    const hash = hashOf(request);
+    const announced = Number(request.headers["content-length"] ?? 0);
+    if (announced > LIMITS.blobBytesMax)
+      throw new SkeinError("TOO_LARGE", { what: "The blob", actual: announced, limit: LIMITS.blobBytesMax });
+    const body = request.body instanceof Readable ? request.body : Readable.from([]);
+    const { existed, bytes } = await face.putBlob(uploadOf(body, TIMING.apiStallMs), hash);
+    return reply.code(existed ? 200 : 201).send({ hash, bytes });
+  });
+
+  app.head(url, async (request, reply) => {
+    const bytes = await face.blobSize(hashOf(request));
+    if (bytes === undefined) return reply.code(404).send();
+    return reply.header("content-length", bytes).send();
+  });
+
+  app.get(url, async (request, reply) => {
+    const blob = await face.readBlob(hashOf(request));
+    // Bytes under a hash never change.
+    reply
+      .header("cache-control", "private, max-age=31536000, immutable")
+      .header("content-type", "application/octet-stream");
+    return reply.send(Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength));
+  });
+}
+
+function hashOf(request: FastifyRequest): BlobHash {
+  const { hash } = request.params as { hash: string };
+  if (isBlobHash(hash)) return hash;
+  throw new SkeinError("BAD_REQUEST", { reason: "the blob's name must be a SHA-256 as 64 lower-case hex digits" });
+}

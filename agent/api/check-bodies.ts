@@ -1,0 +1,65 @@
+/** Bodies from clients, checked before anyone believes them. */
+import { checkKeys, checkList, checkRecord, checkText, checkWhole, refuse } from "../../shared/checks.ts";
+import { SkeinError } from "../../shared/errors.ts";
+import { isBlobHash } from "../../shared/ids.ts";
+import type { JobInput, JobSpec } from "../../shared/job.ts";
+import { LIMITS, TIMING } from "../../shared/limits.ts";
+
+/** @throws BAD_REQUEST, NO_INPUTS, TOO_LARGE */
+export function checkJobSpec(body: unknown): JobSpec {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["pipeline", "inputs", "idempotencyKey"]);
+  const pipeline = checkText(record.pipeline, "pipeline", LIMITS.nameBytesMax);
+  if (!Array.isArray(record.inputs)) refuse("inputs", "must be a list");
+  if (record.inputs.length === 0) throw new SkeinError("NO_INPUTS", { where: "The job" });
+  if (record.inputs.length > LIMITS.jobItemsMax) {
+    const actual = `${record.inputs.length} inputs`;
+    throw new SkeinError("TOO_LARGE", { what: "The job", actual, limit: LIMITS.jobItemsMax });
+  }
+  const inputs = checkList(record.inputs, "inputs", LIMITS.jobItemsMax, checkInput);
+  refuseRepeatedNames(inputs);
+  if (record.idempotencyKey === undefined) return { pipeline, inputs };
+  return { pipeline, inputs, idempotencyKey: checkText(record.idempotencyKey, "idempotencyKey", LIMITS.nameBytesMax) };
+}
+
+function checkInput(value: unknown, path: string): JobInput {
+  const record = checkRecord(value, path);
+  checkKeys(record, path, ["name", "blob", "bytes"]);
+  const { blob } = record;
+  if (!isBlobHash(blob)) refuse(`${path}.blob`, "must be a SHA-256 as 64 lower-case hex digits");
+  return {
+    name: checkFileName(record.name, `${path}.name`),
+    blob,
+    bytes: checkWhole(record.bytes, `${path}.bytes`, 0, LIMITS.blobBytesMax),
+  };
+}
+
+/** A name ends up as a file name on somebody's disk, so it must not be able to leave the folder it is written to. */
+function checkFileName(value: unknown, path: string): string {
+  const name = checkText(value, path, LIMITS.nameBytesMax);
+  if (name === "." || name === ".." || /[/\\]/.test(name)) refuse(path, "must be a plain file name without folders");
+  return name;
+}
+
+function refuseRepeatedNames(inputs: readonly JobInput[]): void {
+  const seen = new Set<string>();
+  for (const [i, { name }] of inputs.entries()) {
+    if (seen.has(name)) refuse(`inputs[${i}].name`, `repeats ${JSON.stringify(name)}; names are unique within a job`);
+    seen.add(name);
+  }
+}
+
+const INVITE_MS_MIN = 1_000;
+
+/** Milliseconds an invitation shall live; undefined for the default. @throws BAD_REQUEST */
+export function checkInviteRequest(body: unknown): number | undefined {
+  const record = checkRecord(body ?? {}, "");
+  checkKeys(record, "", ["validForMs"]);
+  if (record.validForMs === undefined) return undefined;
+  return checkWhole(record.validForMs, "validForMs", INVITE_MS_MIN, TIMING.inviteMsMax);
+}
+
+/** @throws BAD_REQUEST for anything but no body or an empty object. */
+export function checkNothing(body: unknown): void {
+  if (body !== undefined && body !== null) checkKeys(checkRecord(body, ""), "", []);
+}

@@ -1,0 +1,188 @@
+/**
+ * A client of the HTTP API, derived from shared/routes.ts: one typed method per route, and the raw routes beside them.
+ * Runs in a browser and in Node alike; `fetch` is an argument.
+ */
+import { ERRORS, type ErrorBody, SkeinError } from "./errors.ts";
+import type { BlobHash } from "./ids.ts";
+import { LIMITS, TIMING } from "./limits.ts";
+import {
+  type AgentEvent,
+  RAW_ROUTES,
+  ROUTES,
+  type RouteName,
+  type RouteParams,
+  type RouteRequest,
+  type RouteResponse,
+} from "./routes.ts";
+import { linesOf } from "./sse.ts";
+
+type Texts<P extends readonly unknown[]> = { [K in keyof P]: string };
+/** The path's parameters in order, then the body where the route has one. */
+type RouteArguments<N extends RouteName> =
+  RouteRequest<N> extends undefined
+    ? Texts<RouteParams<N>>
+    : [...parameters: Texts<RouteParams<N>>, body: RouteRequest<N>];
+
+export type BlobBody = Uint8Array | AsyncIterable<Uint8Array>;
+
+/** Every method rejects with a SkeinError: the agent's own, AGENT_UNREACHABLE if none answered, DEADLINE_EXCEEDED if it took too long. */
+export type Client = { [N in RouteName]: (...args: RouteArguments<N>) => Promise<RouteResponse<N>> } & {
+  readonly url: string;
+  /** @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */
+  putBlob(hash: BlobHash, body: BlobBody): Promise<{ existed: boolean }>;
+  /** Whether the agent itself holds it. */
+  hasBlob(hash: BlobHash): Promise<boolean>;
+  /** From whichever node holds it. @throws BLOB_MISSING */
+  getBlob(hash: BlobHash): Promise<Uint8Array>;
+  /**
+   * Events as they happen, until the agent stops, the signal aborts (both end the iteration) or the connection breaks
+   * (AGENT_UNREACHABLE). With `since`, first the kept ones after that id.
+   */
+  events(options?: { since?: number; signal?: AbortSignal }): AsyncIterable<AgentEvent>;
+};
+
+export interface ClientOptions {
+  /** e.g. `http://127.0.0.1:7401`. */
+  url: string;
+  token?: string;
+  fetch: typeof fetch;
+  /** Of every call; by default apiDeadlineMs, and apiSubmitMs for a submit and for a blob. */
+  deadlineMs?: number;
+}
+
+export function createClient(options: ClientOptions): Client {
+  const url = options.url.replace(/\/+$/, "");
+  const send = sender(url, options);
+  const calls = Object.fromEntries(
+    (Object.keys(ROUTES) as RouteName[]).map((name) => [name, (...args: unknown[]) => callRoute(send, name, args)]),
+  );
+  return {
+    ...(calls as { [N in RouteName]: (...args: RouteArguments<N>) => Promise<RouteResponse<N>> }),
+    url,
+    async putBlob(hash, body) {
+      const isBytes = body instanceof Uint8Array;
+      const content = { body: isBytes ? new Uint8Array(body) : (body as unknown as ReadableStream), duplex: "half" };
+      const headers = { "content-type": "application/octet-stream" };
+      const response = await send("PUT", RAW_ROUTES.blob(hash), { ...content, headers }, TIMING.apiSubmitMs);
+      await answerOf(response);
+      return { existed: response.status === 200 };
+    },
+    async hasBlob(hash) {
+      const response = await send("HEAD", RAW_ROUTES.blob(hash));
+      if (response.status === 404) return false;
+      await answerOf(response);
+      return true;
+    },
+    async getBlob(hash) {
+      const response = await send("GET", RAW_ROUTES.blob(hash), {}, TIMING.apiSubmitMs);
+      if (!response.ok) throw await errorOf(response);
+      return new Uint8Array(await bodyOf(() => response.arrayBuffer(), url));
+    },
+    events: (choice = {}) => readEvents(send, url, choice),
+  };
+}
+
+type Send = (method: string, path: string, init?: RequestInit, deadlineMs?: number) => Promise<Response>;
+
+/** A deadline of 0 is none: an event stream watches its own silence instead. */
+function sender(url: string, options: ClientOptions): Send {
+  // A browser's fetch refuses to be called as a method of something else.
+  const { fetch } = options;
+  return async (method, path, init = {}, deadlineMs = TIMING.apiDeadlineMs) => {
+    const waitMs = deadlineMs === 0 ? 0 : (options.deadlineMs ?? deadlineMs);
+    const headers = new Headers(init.headers);
+    if (options.token !== undefined) headers.set("authorization", `Bearer ${options.token}`);
+    const signals = [init.signal, waitMs > 0 ? AbortSignal.timeout(waitMs) : undefined];
+    const signal = AbortSignal.any(signals.filter((one) => one instanceof AbortSignal));
+    try {
+      return await fetch(url + path, { ...init, method, headers, signal });
+    } catch (error) {
+      if (init.signal?.aborted) throw init.signal.reason;
+      if (isTimeout(error))
+        throw new SkeinError("DEADLINE_EXCEEDED", { what: `${method} ${path}`, deadlineMs: waitMs });
+      throw unreachable(url, error);
+    }
+  };
+}
+
+const isTimeout = (error: unknown): boolean => error instanceof DOMException && error.name === "TimeoutError";
+
+/** `fetch` hides the reason (ECONNREFUSED and the like) in the cause. */
+function unreachable(url: string, error: unknown): SkeinError {
+  // What the caller's own stream of bytes threw while it was sent.
+  const cause = error instanceof Error ? (error.cause as { code?: string; message?: string } | undefined) : undefined;
+  if (cause instanceof SkeinError) return cause;
+  const systemCode = cause?.code?.startsWith("UND_") ? undefined : cause?.code;
+  const reason = systemCode || cause?.message || (error instanceof Error ? error.message : String(error));
+  return new SkeinError("AGENT_UNREACHABLE", { url, reason }, { cause: error });
+}
+
+async function callRoute(send: Send, name: RouteName, args: unknown[]): Promise<unknown> {
+  const { method, path } = ROUTES[name];
+  const left = [...args];
+  const filled = path.replace(/:(\w+)/g, () => encodeURIComponent(String(left.shift())));
+  const init: RequestInit =
+    left.length === 0 ? {} : { body: JSON.stringify(left[0]), headers: { "content-type": "application/json" } };
+  const response = await send(method, filled, init, name === "jobSubmit" ? TIMING.apiSubmitMs : TIMING.apiDeadlineMs);
+  // An agent that is still starting says so with 503 and its whole health, which is an answer and no error.
+  if (name === "health" && response.status === 503) {
+    const health = await response.json().catch(() => undefined);
+    if (typeof health?.state === "string") return health;
+    throw SkeinError.from(isErrorBody(health) ? health : unreachable(response.url, new Error("503")));
+  }
+  return answerOf(response);
+}
+
+async function answerOf(response: Response): Promise<unknown> {
+  if (!response.ok) throw await errorOf(response);
+  if (response.headers.get("content-type")?.includes("json") !== true) return undefined;
+  return bodyOf(() => response.json(), response.url);
+}
+
+/** A connection that breaks in the middle of an answer is an agent that went away. */
+async function bodyOf<T>(read: () => Promise<T>, url: string): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isTimeout(error))
+      throw new SkeinError("DEADLINE_EXCEEDED", { what: "The answer", deadlineMs: TIMING.apiDeadlineMs });
+    throw unreachable(url, error);
+  }
+}
+
+const isErrorBody = (body: unknown): body is ErrorBody =>
+  typeof body === "object" &&
+  body !== null &&
+  typeof (body as ErrorBody).code === "string" &&
+  (body as ErrorBody).code in ERRORS;
+
+/** Whatever answers without our kind of error body is a proxy, another program, or an agent on its way out. */
+async function errorOf(response: Response): Promise<SkeinError> {
+  const body: unknown = await response.json().catch(() => undefined);
+  if (isErrorBody(body)) return SkeinError.from(body);
+  return new SkeinError("AGENT_UNREACHABLE", { url: response.url, reason: `HTTP ${response.status}` });
+}
+
+async function* readEvents(
+  send: Send,
+  url: string,
+  choice: { since?: number; signal?: AbortSignal },
+): AsyncGenerator<AgentEvent> {
+  const headers: Record<string, string> = { accept: "text/event-stream" };
+  if (choice.since !== undefined) headers["last-event-id"] = String(choice.since);
+  // The silence watch must be able to end the request, whatever the caller's signal does.
+  const watch = new AbortController();
+  const signal = choice.signal ? AbortSignal.any([watch.signal, choice.signal]) : watch.signal;
+  try {
+    const response = await send("GET", RAW_ROUTES.events, { headers, signal }, 0);
+    if (!response.ok || !response.body) throw await errorOf(response);
+    for await (const line of linesOf(response.body, TIMING.eventSilenceMs, LIMITS.frameBytesMax)) {
+      if (line.startsWith("data:")) yield JSON.parse(line.slice("data:".length)) as AgentEvent;
+    }
+  } catch (error) {
+    if (choice.signal?.aborted) return;
+    throw error instanceof SkeinError ? error : unreachable(url, error);
+  } finally {
+    watch.abort();
+  }
+}

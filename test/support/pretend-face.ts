@@ -1,0 +1,302 @@
+/** An AgentFace that lives in memory: three boxes, blobs, jobs that move when the test says so, and events. */
+import { createHash } from "node:crypto";
+import type { AgentFace } from "../../agent/runtime/face.ts";
+import { SkeinError } from "../../shared/errors.ts";
+import type { FleetView, NodeView } from "../../shared/fleet.ts";
+import type { BlobHash, FleetId, JobId, NodeId, ShardId } from "../../shared/ids.ts";
+import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
+
+export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
+
+export const NODE_IDS = ["a", "b", "c"].map((letter) => `12D3KooW${letter.repeat(44)}` as NodeId);
+export const NODE_NAMES = ["attic", "bench", "cellar"];
+
+interface PretendJob {
+  spec: JobSpec;
+  view: JobView;
+  results: RecordedResult[];
+}
+
+export class PretendFace implements AgentFace {
+  readonly blobs = new Map<BlobHash, Uint8Array>();
+  readonly pretendJobs = new Map<JobId, PretendJob>();
+  readonly events: AgentEvent[] = [];
+  readonly calls: string[] = [];
+  state: Health["state"] = "ready";
+  hasQuorum = true;
+  stopRequested = false;
+  /** Errors thrown by the next calls of a method, one each. */
+  readonly failures: Partial<Record<keyof AgentFace, Error[]>> = {};
+  readonly #listeners = new Set<(event: AgentEvent) => void>();
+  /** The pages' text by the pretend model: by default the bytes as they are. */
+  read: (input: Uint8Array) => string = (input) => new TextDecoder().decode(input);
+
+  health(): Health {
+    return {
+      ok: this.state === "ready",
+      nodeId: NODE_IDS[0]!,
+      name: NODE_NAMES[0]!,
+      state: this.state,
+      hasLeader: true,
+      hasQuorum: this.hasQuorum,
+    };
+  }
+
+  fleet(): FleetView {
+    return {
+      fleetId: "f".repeat(32) as FleetId,
+      fleetName: "home",
+      self: NODE_IDS[0]!,
+      term: 7,
+      leader: NODE_IDS[1]!,
+      hasQuorum: this.hasQuorum,
+      votersMissing: this.hasQuorum ? [] : ["bench", "cellar"],
+      commitIndex: 120,
+      nodes: NODE_IDS.map((nodeId, i) => pretendNode(nodeId, i)),
+    };
+  }
+
+  async removeNode(node: string): Promise<NodeId> {
+    this.#called("removeNode", node);
+    const found = this.fleet().nodes.find((one) => one.nodeId === node || one.name === node);
+    if (!found) throw new SkeinError("NODE_UNKNOWN", { node });
+    return found.nodeId;
+  }
+
+  async invite(validForMs = 900_000): Promise<{ token: string; expiresAtMs: number }> {
+    this.#called("invite", String(validForMs));
+    return { token: "skein1-abc", expiresAtMs: 1_700_000_000_000 + validForMs };
+  }
+
+  async submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
+    this.#called("submit", spec.pipeline);
+    if (!this.hasQuorum)
+      throw new SkeinError("NO_QUORUM", { reachable: 1, voters: 3, needed: 2, missing: ["bench", "cellar"] });
+    if (spec.pipeline !== "ocr") throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known: ["ocr"] });
+    const lacking = spec.inputs.find((input) => !this.blobs.has(input.blob));
+    if (lacking) throw new SkeinError("BLOB_MISSING", { hash: lacking.blob });
+    const { idempotencyKey } = spec;
+    const first = [...this.pretendJobs.values()].find(
+      ({ view }) => idempotencyKey !== undefined && view.idempotencyKey === idempotencyKey,
+    );
+    if (first) return { jobId: first.view.jobId, existing: true };
+    const jobId = `job-${String(this.pretendJobs.size + 1).padStart(4, "0")}` as JobId;
+    const view: JobView = {
+      jobId,
+      pipeline: spec.pipeline,
+      state: "running",
+      submittedAtMs: 1_700_000_000_000,
+      items: spec.inputs.length,
+      itemsRecorded: 0,
+      itemsFailed: 0,
+      shares: NODE_IDS.map((nodeId, i) => ({
+        nodeId,
+        name: NODE_NAMES[i]!,
+        itemsRecorded: 0,
+        itemsLeased: 1,
+        shardsRecorded: 0,
+      })),
+      duplicatesIgnored: 0,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    };
+    this.pretendJobs.set(jobId, { spec, view, results: [] });
+    this.emit("jobSubmitted", { jobId, items: view.items });
+    return { jobId, existing: false };
+  }
+
+  /** Records the next `count` items of a job, in turns over the nodes. An empty input fails. */
+  record(jobId: JobId, count: number): void {
+    const job = this.#jobOf(jobId);
+    for (let n = 0; n < count && job.results.length < job.view.items; n++) {
+      const item = job.results.length;
+      const result = this.#resultOf(job, item);
+      job.results.push(result);
+      const share = job.view.shares[item % NODE_IDS.length]!;
+      share.itemsRecorded++;
+      share.shardsRecorded++;
+      job.view.itemsRecorded++;
+      if (result.error) job.view.itemsFailed++;
+      this.emit("resultRecorded", { jobId, item, name: result.name, node: share.name });
+    }
+    if (job.view.itemsRecorded < job.view.items) return;
+    job.view.state = "done";
+    job.view.endedAtMs = 1_700_000_004_000;
+    for (const share of job.view.shares) share.itemsLeased = 0;
+    this.emit("jobDone", { jobId });
+  }
+
+  jobs(): JobView[] {
+    return [...this.pretendJobs.values()].map((job) => job.view).reverse();
+  }
+
+  async job(jobId: JobId): Promise<JobDetail> {
+    this.#called("job", jobId);
+    const { view } = this.#jobOf(jobId);
+    return { job: view, plan: pretendPlan(view) };
+  }
+
+  async cancel(jobId: JobId): Promise<JobView> {
+    this.#called("cancel", jobId);
+    const { view } = this.#jobOf(jobId);
+    view.state = "cancelled";
+    return view;
+  }
+
+  results(jobId: JobId): { job: JobView; results: RecordedResult[] } {
+    this.#called("results", jobId);
+    const { view, results } = this.#jobOf(jobId);
+    return { job: view, results };
+  }
+
+  async receipt(jobId: JobId): Promise<Receipt> {
+    const { view, results } = this.#jobOf(jobId);
+    return { job: view, submittedAtIndex: 100, results, copiesMin: 2, copiesMax: 3 };
+  }
+
+  async putBlob(
+    source: AsyncIterable<Uint8Array>,
+    expected: BlobHash,
+  ): Promise<{ hash: BlobHash; bytes: number; existed: boolean }> {
+    this.#called("putBlob", expected);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of source) chunks.push(chunk);
+    const bytes = new Uint8Array(Buffer.concat(chunks));
+    const actual = sha256(bytes);
+    if (actual !== expected) throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual });
+    const existed = this.blobs.has(expected);
+    this.blobs.set(expected, bytes);
+    return { hash: expected, bytes: bytes.length, existed };
+  }
+
+  async blobSize(hash: BlobHash): Promise<number | undefined> {
+    this.#called("blobSize", hash);
+    return this.blobs.get(hash)?.length;
+  }
+
+  async readBlob(hash: BlobHash): Promise<Uint8Array> {
+    this.#called("readBlob", hash);
+    const blob = this.blobs.get(hash);
+    if (!blob) throw new SkeinError("BLOB_MISSING", { hash });
+    return blob;
+  }
+
+  emit(event: string, facts: Record<string, unknown> = {}): void {
+    const line = { id: (this.events.at(-1)?.id ?? 0) + 1, atMs: 1_700_000_000_000, event, facts };
+    this.events.push(line);
+    if (this.events.length > LIMITS.eventsKeptMax) this.events.shift();
+    for (const listener of this.#listeners) listener(line);
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  eventsSince(id: number): AgentEvent[] {
+    return this.events.filter((event) => event.id > id);
+  }
+
+  onEvent(listener: (event: AgentEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  requestStop(): void {
+    this.stopRequested = true;
+  }
+
+  #called(method: keyof AgentFace, what: string): void {
+    this.calls.push(`${method} ${what}`);
+    const failure = this.failures[method]?.shift();
+    if (failure) throw failure;
+  }
+
+  #jobOf(jobId: JobId): PretendJob {
+    const job = this.pretendJobs.get(jobId);
+    if (!job) throw new SkeinError("JOB_UNKNOWN", { jobId });
+    return job;
+  }
+
+  #resultOf(job: PretendJob, item: number): RecordedResult {
+    const input = job.spec.inputs[item]!;
+    const bytes = this.blobs.get(input.blob)!;
+    const fate =
+      bytes.length === 0 ? { error: new SkeinError("INPUT_EMPTY", { name: input.name }).toJSON() } : this.#page(bytes);
+    return {
+      item,
+      name: input.name,
+      input: input.blob,
+      outputBytes: 0,
+      node: NODE_IDS[item % NODE_IDS.length]!,
+      shardId: `${job.view.jobId}/7.${item}` as ShardId,
+      durationMs: 120,
+      finishedAtMs: 1_700_000_001_000 + item,
+      recordedAtIndex: 101 + item,
+      holders: [NODE_IDS[0]!, NODE_IDS[1]!],
+      ...fate,
+    };
+  }
+
+  #page(input: Uint8Array): { output: BlobHash; outputBytes: number } {
+    const text = this.read(input);
+    const box = [0, 0, 10, 0, 10, 10, 0, 10];
+    const lines = text.split("\n").map((line) => ({ text: line, score: 0.99, box }));
+    const output = new TextEncoder().encode(JSON.stringify({ version: 1, width: 100, height: 100, text, lines }));
+    this.blobs.set(sha256(output), output);
+    return { output: sha256(output), outputBytes: output.length };
+  }
+}
+
+function pretendNode(nodeId: NodeId, i: number): NodeView {
+  const rates = [3.2, 2.1, 0.9];
+  return {
+    nodeId,
+    name: NODE_NAMES[i]!,
+    isSelf: i === 0,
+    isLeader: i === 1,
+    role: "voter",
+    presence: i === 2 ? "late" : "fresh",
+    ...(i === 0 ? {} : { link: { nodeId, state: "up" as const, rttMs: 0.4 * i, silentMs: 12 } }),
+    report: {
+      nodeId,
+      name: NODE_NAMES[i]!,
+      agentVersion: "0.1.0",
+      startedAtMs: 1_699_999_000_000,
+      sequence: 40,
+      hardware: {
+        profile: i === 2 ? "raspberry-pi-5" : "generic-x64",
+        model: "a box",
+        cpuModel: "a cpu",
+        cores: 4,
+        arch: i === 2 ? "arm64" : "x64",
+        memoryTotalBytes: 8e9,
+        memoryUsableBytes: 5e9,
+      },
+      vitals: { memoryFreeBytes: 4e9, diskFreeBytes: 90e9, cpuLoad: 0.4, temperatureC: 51 + 9 * i, throttled: i === 2 },
+      executors: 3,
+      rates: [{ pipeline: "ocr", itemsPerSecond: rates[i]!, source: "work" }],
+      itemsQueued: i,
+      apiUrl: "",
+    },
+  };
+}
+
+function pretendPlan(view: JobView): NonNullable<JobDetail["plan"]> {
+  return {
+    jobId: view.jobId,
+    madeAtMs: 1_700_000_000_100,
+    term: 7,
+    shares: NODE_IDS.map((nodeId, i) => ({
+      nodeId,
+      name: NODE_NAMES[i]!,
+      items: Math.ceil(view.items / 3),
+      itemsPerSecond: [3.2, 2.1, 0.9][i]!,
+      reason: `${NODE_NAMES[i]} reads ${[3.2, 2.1, 0.9][i]} pages a second.`,
+    })),
+    expectedSeconds: 4.2,
+    singleBestSeconds: 8.1,
+    keptWhole: false,
+    summary: "Three nodes share the pages by their measured speed.",
+  };
+}
