@@ -1,0 +1,136 @@
+/** Which changes of membership are legal, and the configuration each leads to (thesis chapter 4, etcd-io/raft confchange). */
+import type { NodeId } from "../../../shared/ids.ts";
+import type { ConfState } from "../../../shared/raft.ts";
+
+export interface ConfChangeStep {
+  kind: "addVoter" | "addLearner" | "remove";
+  node: NodeId;
+}
+
+/**
+ * Steps taken together. `auto`: one step is a simple change, more go through a joint configuration that leaves by
+ * itself. `implicit`: always joint, leaves by itself. `explicit`: always joint, left by a further change.
+ * `auto` without steps leaves a joint configuration.
+ */
+export interface ConfChange {
+  steps: ConfChangeStep[];
+  transition: "auto" | "implicit" | "explicit";
+}
+
+export type ConfOutcome = { conf: ConfState } | { invalid: string };
+
+export const EMPTY_CONF: ConfState = Object.freeze({
+  voters: [],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+}) as ConfState;
+
+export const isJoint = (conf: ConfState): boolean => conf.votersOutgoing.length > 0;
+
+/** Counts in at least one half. */
+export const isVoter = (conf: ConfState, node: NodeId): boolean =>
+  conf.voters.includes(node) || conf.votersOutgoing.includes(node);
+
+/** Voters of both halves, each once. */
+export function votersOf(conf: ConfState): NodeId[] {
+  return isJoint(conf) ? [...new Set([...conf.voters, ...conf.votersOutgoing])] : conf.voters;
+}
+
+/** Everyone who receives the log, each once. */
+export function membersOf(conf: ConfState): NodeId[] {
+  return [...new Set([...conf.voters, ...conf.votersOutgoing, ...conf.learners, ...conf.learnersNext])];
+}
+
+/** What a change leads to, or why it is not legal. */
+export function changeConf(conf: ConfState, change: ConfChange): ConfOutcome {
+  if (change.transition === "auto" && change.steps.length === 0) return leaveJoint(conf);
+  if (change.transition !== "auto" || change.steps.length > 1)
+    return enterJoint(conf, change.steps, change.transition !== "explicit");
+  return simpleChange(conf, change.steps);
+}
+
+/** At most one voter may come or go: then every majority of the old set meets every majority of the new one. */
+export function simpleChange(conf: ConfState, steps: ConfChangeStep[]): ConfOutcome {
+  if (isJoint(conf)) return { invalid: "can't apply simple config change in joint config" };
+  const draft = new Draft(conf);
+  for (const step of steps) draft.take(step);
+  if (draft.voters.size === 0) return { invalid: "removed all voters" };
+  const old = new Set(conf.voters);
+  const changed = [...old].filter((id) => !draft.voters.has(id)).length + draft.voters.size;
+  if (changed - [...draft.voters].filter((id) => old.has(id)).length > 1)
+    return { invalid: "more than one voter changed without entering joint config" };
+  return checked(draft.finish(false));
+}
+
+export function enterJoint(conf: ConfState, steps: ConfChangeStep[], autoLeave: boolean): ConfOutcome {
+  if (isJoint(conf)) return { invalid: "config is already joint" };
+  if (conf.voters.length === 0) return { invalid: "can't make a zero-voter config joint" };
+  const draft = new Draft({ ...conf, votersOutgoing: conf.voters });
+  for (const step of steps) draft.take(step);
+  if (draft.voters.size === 0) return { invalid: "removed all voters" };
+  return checked(draft.finish(autoLeave));
+}
+
+export function leaveJoint(conf: ConfState): ConfOutcome {
+  if (!isJoint(conf)) return { invalid: "can't leave a non-joint config" };
+  const draft = new Draft({ ...conf, votersOutgoing: [] });
+  for (const id of draft.learnersNext) draft.learners.add(id);
+  draft.learnersNext.clear();
+  return checked(draft.finish(false));
+}
+
+class Draft {
+  readonly voters: Set<NodeId>;
+  readonly votersOutgoing: Set<NodeId>;
+  readonly learners: Set<NodeId>;
+  readonly learnersNext: Set<NodeId>;
+
+  constructor(conf: ConfState) {
+    this.voters = new Set(conf.voters);
+    this.votersOutgoing = new Set(conf.votersOutgoing);
+    this.learners = new Set(conf.learners);
+    this.learnersNext = new Set(conf.learnersNext);
+  }
+
+  take({ kind, node }: ConfChangeStep): void {
+    if (kind === "addLearner" && this.learners.has(node)) return;
+    this.voters.delete(node);
+    this.learners.delete(node);
+    this.learnersNext.delete(node);
+    if (kind === "addVoter") this.voters.add(node);
+    // A voter of the outgoing half still counts there until the joint configuration is left; it cannot be both at once.
+    else if (kind === "addLearner") (this.votersOutgoing.has(node) ? this.learnersNext : this.learners).add(node);
+  }
+
+  finish(autoLeave: boolean): ConfState {
+    return {
+      voters: [...this.voters].sort(),
+      votersOutgoing: [...this.votersOutgoing].sort(),
+      learners: [...this.learners].sort(),
+      learnersNext: [...this.learnersNext].sort(),
+      autoLeave,
+    };
+  }
+}
+
+function checked(conf: ConfState): ConfOutcome {
+  const fault = confFault(conf);
+  return fault ? { invalid: fault } : { conf };
+}
+
+/** Why a configuration cannot be one that this room made, or undefined if it can. */
+export function confFault(conf: ConfState): string | undefined {
+  const { voters, votersOutgoing, learners, learnersNext } = conf;
+  if (voters.length === 0) return "no voters";
+  for (const part of [voters, votersOutgoing, learners, learnersNext]) {
+    if (new Set(part).size !== part.length) return "a node is listed twice";
+    if (part.some((id) => typeof id !== "string" || id.length === 0)) return "a node without a name";
+  }
+  if (learners.some((id) => isVoter(conf, id))) return "a node is voter and learner";
+  if (learnersNext.some((id) => !votersOutgoing.includes(id) || voters.includes(id)))
+    return "a future learner is not a voter on its way out";
+  if (!isJoint(conf) && (learnersNext.length > 0 || conf.autoLeave)) return "half joint";
+  return undefined;
+}
