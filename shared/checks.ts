@@ -8,8 +8,11 @@ export function refuse(path: string, what: string): never {
   throw new SkeinError("BAD_REQUEST", { reason: path ? `${path} ${what}` : what, field: path });
 }
 
+/** Short, on one line, and safe for whatever it is given. */
 const shown = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? String(value);
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 };
 
