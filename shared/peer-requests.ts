@@ -48,8 +48,6 @@ export interface PeerRequests {
   have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };
   /** What only the leader knows of a job. */
   jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
-  /** Any node to the leader: take a node out of the fleet. Answered when the change of membership is committed. */
-  remove: { question: { nodeId: NodeId }; answer: Record<string, never> };
 }
 
 export type PeerMethod = keyof PeerRequests;

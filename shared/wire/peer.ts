@@ -200,12 +200,4 @@ export const PEER_WIRE: Wire = {
       }),
     ),
   },
-  remove: {
-    question: half(
-      "RemoveRequest",
-      (question) => ({ node: question.nodeId }),
-      (f) => ({ nodeId: checkNodeId(f.node, "node") }),
-    ),
-    answer: empty,
-  },
 };

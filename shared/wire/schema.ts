@@ -124,7 +124,6 @@ message Plan {
 message Leased { string nodeId = 1; uint32 items = 2; }
 message JobNewsRequest { string jobId = 1; }
 message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
-message RemoveRequest { string node = 1; }
 message Empty {}
 `;
 

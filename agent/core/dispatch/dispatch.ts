@@ -47,25 +47,25 @@ const HAND_OVER_SECONDS = 0.01;
  */
 export class Dispatch {
   readonly table = new DispatchTable();
-  private readonly term: number;
-  private shardCount = 0;
-  private readonly restingUntilMs = new Map<NodeId, number>();
+  readonly #term: number;
+  #shardCount = 0;
+  readonly #restingUntilMs = new Map<NodeId, number>();
   /** Speeds seen in this leader's time, by node and pipeline; they win over what the node reported. */
-  private readonly observedRates = new Map<string, number>();
+  readonly #observedRates = new Map<string, number>();
 
   constructor(term: number) {
-    this.term = term;
+    this.#term = term;
   }
 
   step(event: DispatchEvent, nowMs: number): DispatchEffect[] {
-    const effects = this.absorb(event, nowMs);
-    return [...effects, ...this.handOut(nowMs)];
+    const effects = this.#absorb(event, nowMs);
+    return [...effects, ...this.#handOut(nowMs)];
   }
 
-  private absorb(event: DispatchEvent, nowMs: number): DispatchEffect[] {
+  #absorb(event: DispatchEvent, nowMs: number): DispatchEffect[] {
     switch (event.kind) {
       case "nodesChanged":
-        return this.changeNodes(event.nodes);
+        return this.#changeNodes(event.nodes);
       case "jobOpened":
         this.table.jobs.set(event.jobId, {
           jobId: event.jobId,
@@ -75,49 +75,49 @@ export class Dispatch {
         });
         return [];
       case "jobClosed":
-        return this.closeJob(event.jobId, event.because);
+        return this.#closeJob(event.jobId, event.because);
       case "shardHeld":
-        return this.adopt(event, nowMs);
+        return this.#adopt(event, nowMs);
       case "itemsRecorded":
-        return event.items.flatMap((item) => this.settle(event.jobId, item, "its result is recorded", event.node));
+        return event.items.flatMap((item) => this.#settle(event.jobId, item, "its result is recorded", event.node));
       case "itemReported":
-        this.observe(event);
+        this.#observe(event);
         return [];
       case "itemFailed":
-        return this.failItem(event.jobId, event.item, event.node);
+        return this.#failItem(event.jobId, event.item, event.node);
       case "leaseRefused":
-        return this.refuse(event.shardId, nowMs);
+        return this.#refuse(event.shardId, nowMs);
       case "ticked":
         return [];
     }
   }
 
-  private changeNodes(nodes: DispatchNode[]): DispatchEffect[] {
+  #changeNodes(nodes: DispatchNode[]): DispatchEffect[] {
     const before = this.table.nodes;
     this.table.nodes = new Map(nodes.map((node) => [node.nodeId, node]));
     const effects: DispatchEffect[] = [];
     for (const shard of [...this.table.shards.values()])
       if (!this.table.nodes.has(shard.node)) {
         const name = before.get(shard.node)?.name ?? shard.node;
-        effects.push(this.takeBack(shard, `${name} is gone`));
+        effects.push(this.#takeBack(shard, `${name} is gone`));
       }
     return effects;
   }
 
-  private closeJob(jobId: JobId, because: string): DispatchEffect[] {
+  #closeJob(jobId: JobId, because: string): DispatchEffect[] {
     this.table.jobs.delete(jobId);
     const shards = [...this.table.shards.values()].filter((shard) => shard.jobId === jobId);
-    return shards.map((shard) => this.takeBack(shard, because));
+    return shards.map((shard) => this.#takeBack(shard, because));
   }
 
   /** Running shards are not thrown away because the leader died. */
-  private adopt(event: DispatchEvent & { kind: "shardHeld" }, nowMs: number): DispatchEffect[] {
+  #adopt(event: DispatchEvent & { kind: "shardHeld" }, nowMs: number): DispatchEffect[] {
     const job = this.table.jobs.get(event.jobId);
     if (!job || !this.table.nodes.has(event.node)) return [];
     const items = event.items.filter((item) => job.waiting.has(item));
     if (items.length === 0) return [];
     for (const item of items) job.waiting.delete(item);
-    this.addShard(
+    this.#addShard(
       event.shardId,
       event.jobId,
       event.node,
@@ -129,60 +129,60 @@ export class Dispatch {
     return [];
   }
 
-  private settle(jobId: JobId, item: number, because: string, reporter?: NodeId): DispatchEffect[] {
+  #settle(jobId: JobId, item: number, because: string, reporter?: NodeId): DispatchEffect[] {
     const losers = this.table.settle(jobId, item).filter((shard) => shard.node !== reporter && shard.items.size === 0);
     return losers.map((shard) => ({ kind: "takeBackShard", ...named(shard), items: 0, because }));
   }
 
-  private failItem(jobId: JobId, item: number, node: NodeId): DispatchEffect[] {
+  #failItem(jobId: JobId, item: number, node: NodeId): DispatchEffect[] {
     const job = this.table.jobs.get(jobId);
     if (!job) return [];
     const failedOn = job.failedOn.get(item) ?? new Set();
     failedOn.add(node);
     job.failedOn.set(item, failedOn);
-    const effects = this.settle(jobId, item, "it failed", node);
+    const effects = this.#settle(jobId, item, "it failed", node);
     const others = [...this.table.nodes.values()].filter((n) => !failedOn.has(n.nodeId) && n.rates.has(job.pipeline));
     if (failedOn.size >= 2 || others.length === 0) effects.push({ kind: "giveUpItem", jobId, item });
     else job.waiting.add(item);
     return effects;
   }
 
-  private refuse(shardId: ShardId, nowMs: number): DispatchEffect[] {
+  #refuse(shardId: ShardId, nowMs: number): DispatchEffect[] {
     const shard = this.table.shards.get(shardId);
     if (!shard) return [];
-    this.restingUntilMs.set(shard.node, nowMs + REFUSAL_REST_MS);
+    this.#restingUntilMs.set(shard.node, nowMs + REFUSAL_REST_MS);
     this.table.reclaim(shard);
     return [];
   }
 
-  private takeBack(shard: LeasedShard, because: string): DispatchEffect {
+  #takeBack(shard: LeasedShard, because: string): DispatchEffect {
     const items = this.table.reclaim(shard);
     return { kind: "takeBackShard", ...named(shard), items, because };
   }
 
-  private observe(event: DispatchEvent & { kind: "itemReported" }): void {
+  #observe(event: DispatchEvent & { kind: "itemReported" }): void {
     const job = this.table.jobs.get(event.jobId);
     const node = this.table.nodes.get(event.node);
     if (!job || !node || event.durationMs <= 0) return;
     const key = `${event.node} ${job.pipeline}`;
     const seen = (node.executors * 1_000) / event.durationMs;
-    const before = this.observedRates.get(key) ?? node.rates.get(job.pipeline) ?? seen;
-    this.observedRates.set(key, before + RATE_WEIGHT * (seen - before));
+    const before = this.#observedRates.get(key) ?? node.rates.get(job.pipeline) ?? seen;
+    this.#observedRates.set(key, before + RATE_WEIGHT * (seen - before));
   }
 
   /** Items per second of a node; undefined if the pipeline cannot run there. */
   rateOf(node: DispatchNode, pipeline: string): number | undefined {
     const reported = node.rates.get(pipeline);
-    return reported === undefined ? undefined : (this.observedRates.get(`${node.nodeId} ${pipeline}`) ?? reported);
+    return reported === undefined ? undefined : (this.#observedRates.get(`${node.nodeId} ${pipeline}`) ?? reported);
   }
 
   /** Every free place gets the next shard of the oldest job; when nothing waits, slow shards get a second copy. */
-  private handOut(nowMs: number): DispatchEffect[] {
+  #handOut(nowMs: number): DispatchEffect[] {
     const effects: DispatchEffect[] = [];
     for (let granted = true; granted; ) {
       granted = false;
-      for (const node of this.freeNodes(nowMs)) {
-        const effect = this.leaseNext(node, nowMs) ?? this.hedge(node, nowMs);
+      for (const node of this.#freeNodes(nowMs)) {
+        const effect = this.#leaseNext(node, nowMs) ?? this.#hedge(node, nowMs);
         if (!effect) continue;
         effects.push(effect);
         granted = true;
@@ -192,17 +192,17 @@ export class Dispatch {
   }
 
   /** Nodes that want more, those with the least in hand first. One shard runs, one waits with its inputs fetched. */
-  private freeNodes(nowMs: number): DispatchNode[] {
+  #freeNodes(nowMs: number): DispatchNode[] {
     return [...this.table.nodes.values()]
-      .filter((node) => node.eligible && (this.restingUntilMs.get(node.nodeId) ?? 0) <= nowMs)
+      .filter((node) => node.eligible && (this.#restingUntilMs.get(node.nodeId) ?? 0) <= nowMs)
       .filter(
         (node) =>
           this.table.shardsOf(node.nodeId).length < 2 || this.table.itemsLeasedTo(node.nodeId) < 2 * node.executors,
       )
-      .sort((a, b) => this.secondsInHand(a) - this.secondsInHand(b) || (a.nodeId < b.nodeId ? -1 : 1));
+      .sort((a, b) => this.#secondsInHand(a) - this.#secondsInHand(b) || (a.nodeId < b.nodeId ? -1 : 1));
   }
 
-  private secondsInHand(node: DispatchNode): number {
+  #secondsInHand(node: DispatchNode): number {
     let seconds = 0;
     for (const shard of this.table.shardsOf(node.nodeId)) {
       const pipeline = this.table.jobs.get(shard.jobId)?.pipeline ?? "";
@@ -211,13 +211,13 @@ export class Dispatch {
     return seconds;
   }
 
-  private leaseNext(node: DispatchNode, nowMs: number): DispatchEffect | undefined {
+  #leaseNext(node: DispatchNode, nowMs: number): DispatchEffect | undefined {
     for (const job of this.table.jobs.values()) {
       const rate = this.rateOf(node, job.pipeline);
       if (rate === undefined) continue;
       const willing = [...job.waiting].filter((item) => !job.failedOn.get(item)?.has(node.nodeId));
       if (willing.length === 0) continue;
-      const total = this.rateTotal(job.pipeline);
+      const total = this.#rateTotal(job.pipeline);
       const count = chunkItems({
         itemsLeft: job.waiting.size,
         itemsPerSecond: rate,
@@ -226,25 +226,25 @@ export class Dispatch {
       });
       const items = willing.slice(0, count);
       for (const item of items) job.waiting.delete(item);
-      const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${this.secondsInHand(node).toFixed(1)} s in hand`;
-      return this.lease(job.jobId, node, items, because, nowMs, false);
+      const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${this.#secondsInHand(node).toFixed(1)} s in hand`;
+      return this.#lease(job.jobId, node, items, because, nowMs, false);
     }
     return undefined;
   }
 
-  private rateTotal(pipeline: string): number {
+  #rateTotal(pipeline: string): number {
     let total = 0;
     for (const node of this.table.nodes.values()) if (node.eligible) total += this.rateOf(node, pipeline) ?? 0;
     return total;
   }
 
   /** Only an idle node hedges, only when nothing waits, and only the shard that would otherwise end last. */
-  private hedge(node: DispatchNode, nowMs: number): DispatchEffect | undefined {
+  #hedge(node: DispatchNode, nowMs: number): DispatchEffect | undefined {
     if (this.table.itemsLeasedTo(node.nodeId) > 0) return undefined;
     let slowest: { shard: LeasedShard; remainingMs: number } | undefined;
     for (const shard of this.table.shards.values()) {
-      if (!this.mayHedge(shard, node)) continue;
-      const remainingMs = this.remainingMs(shard, nowMs);
+      if (!this.#mayHedge(shard, node)) continue;
+      const remainingMs = this.#remainingMs(shard, nowMs);
       if (!slowest || remainingMs > slowest.remainingMs) slowest = { shard, remainingMs };
     }
     if (!slowest) return undefined;
@@ -253,10 +253,10 @@ export class Dispatch {
     const mineMs = (shard.items.size * 1_000) / rate;
     if (!(mineMs < remainingMs * HEDGE_GAIN)) return undefined;
     const because = `${node.name} is idle and would end in ${Math.round(mineMs)} ms what may take ${Math.round(remainingMs)} ms more`;
-    return this.lease(shard.jobId, node, [...shard.items], because, nowMs, true);
+    return this.#lease(shard.jobId, node, [...shard.items], because, nowMs, true);
   }
 
-  private mayHedge(shard: LeasedShard, node: DispatchNode): boolean {
+  #mayHedge(shard: LeasedShard, node: DispatchNode): boolean {
     const job = this.table.jobs.get(shard.jobId);
     if (!job || shard.node === node.nodeId || this.rateOf(node, job.pipeline) === undefined) return false;
     for (const item of shard.items)
@@ -265,13 +265,13 @@ export class Dispatch {
   }
 
   /** What is left by the plan; a shard that is over its time is taken to need as long again as it is late. */
-  private remainingMs(shard: LeasedShard, nowMs: number): number {
+  #remainingMs(shard: LeasedShard, nowMs: number): number {
     const leftMs = shard.expectedAtMs - nowMs;
     const plannedMs = shard.expectedAtMs - shard.leasedAtMs;
     return leftMs > 0 ? leftMs : plannedMs - leftMs;
   }
 
-  private lease(
+  #lease(
     jobId: JobId,
     node: DispatchNode,
     items: number[],
@@ -279,12 +279,12 @@ export class Dispatch {
     nowMs: number,
     isHedge: boolean,
   ): DispatchEffect {
-    const shardId = `${jobId}/${this.term}.${++this.shardCount}` as ShardId;
-    this.addShard(shardId, jobId, node.nodeId, items, because, nowMs, isHedge);
+    const shardId = `${jobId}/${this.#term}.${++this.#shardCount}` as ShardId;
+    this.#addShard(shardId, jobId, node.nodeId, items, because, nowMs, isHedge);
     return { kind: "leaseShard", shardId, jobId, node: node.nodeId, items, because, isHedge };
   }
 
-  private addShard(
+  #addShard(
     shardId: ShardId,
     jobId: JobId,
     nodeId: NodeId,
@@ -295,7 +295,7 @@ export class Dispatch {
   ): void {
     const node = this.table.nodes.get(nodeId);
     const rate = node && this.rateOf(node, this.table.jobs.get(jobId)?.pipeline ?? "");
-    const seconds = (node ? this.secondsInHand(node) : 0) + items.length / (rate ?? 1);
+    const seconds = (node ? this.#secondsInHand(node) : 0) + items.length / (rate ?? 1);
     const expectedAtMs = nowMs + seconds * 1_000;
     this.table.shards.set(shardId, {
       shardId,

@@ -45,7 +45,7 @@ export class Ledger {
   readonly jobs = new Map<JobId, JobRecord>();
   /** Who holds a blob that a job stands on, as recorded. */
   readonly holders = new Map<BlobHash, Set<NodeId>>();
-  private readonly jobByKey = new Map<string, JobId>();
+  readonly #jobByKey = new Map<string, JobId>();
   /** Index of the last entry applied. */
   appliedIndex = 0;
 
@@ -54,23 +54,23 @@ export class Ledger {
     this.appliedIndex = index;
     switch (entry.kind) {
       case "fleetFounded":
-        return this.found(entry, index);
+        return this.#found(entry, index);
       case "inviteIssued":
-        return this.issueInvite(entry);
+        return this.#issueInvite(entry);
       case "nodeAdmitted":
-        return this.admit(entry, index);
+        return this.#admit(entry, index);
       case "nodeRemoved":
-        return this.remove(entry.nodeId);
+        return this.#remove(entry.nodeId);
       case "nodeMoved":
-        return this.move(entry.nodeId, entry.addresses);
+        return this.#move(entry.nodeId, entry.addresses);
       case "jobSubmitted":
-        return this.submit(entry, index);
+        return this.#submit(entry, index);
       case "jobCancelled":
-        return this.cancel(entry);
+        return this.#cancel(entry);
       case "resultsRecorded":
-        return this.record(entry, index);
+        return this.#record(entry, index);
       case "holdersChanged":
-        return this.changeHolders(entry);
+        return this.#changeHolders(entry);
     }
   }
 
@@ -81,7 +81,7 @@ export class Ledger {
   }
 
   jobOfKey(key: string): JobRecord | undefined {
-    const jobId = this.jobByKey.get(key);
+    const jobId = this.#jobByKey.get(key);
     return jobId === undefined ? undefined : this.jobs.get(jobId);
   }
 
@@ -94,7 +94,7 @@ export class Ledger {
     return [...this.jobs.values()].filter((job) => job.state === "running");
   }
 
-  private found(entry: LedgerEntry & { kind: "fleetFounded" }, index: number): LedgerOutcome {
+  #found(entry: LedgerEntry & { kind: "fleetFounded" }, index: number): LedgerOutcome {
     if (this.fleetId !== undefined) return refused("the fleet has been founded already");
     this.fleetId = entry.fleetId;
     this.fleetName = entry.name;
@@ -102,13 +102,13 @@ export class Ledger {
     return applied([{ kind: "fleetFounded" }, { kind: "rosterChanged" }]);
   }
 
-  private issueInvite({ inviteId, secretHash, expiresAtMs }: InviteIssued): LedgerOutcome {
+  #issueInvite({ inviteId, secretHash, expiresAtMs }: InviteIssued): LedgerOutcome {
     if (this.invites.has(inviteId)) return refused("an invitation of that id exists");
     this.invites.set(inviteId, { inviteId, secretHash, expiresAtMs });
     return applied([]);
   }
 
-  private admit(entry: NodeAdmitted, index: number): LedgerOutcome {
+  #admit(entry: NodeAdmitted, index: number): LedgerOutcome {
     const invite = this.invites.get(entry.inviteId);
     const because = this.inviteFault(invite, entry);
     if (!invite || because)
@@ -118,7 +118,7 @@ export class Ledger {
     const admittedAtIndex = this.roster.get(entry.nodeId)?.admittedAtIndex ?? index;
     this.roster.set(entry.nodeId, {
       nodeId: entry.nodeId,
-      name: this.freeName(entry.name, entry.nodeId),
+      name: this.#freeName(entry.name, entry.nodeId),
       addresses: entry.addresses,
       admittedAtIndex,
     });
@@ -135,44 +135,44 @@ export class Ledger {
   }
 
   /** Names are for people, so two nodes never share one. */
-  private freeName(wanted: string, nodeId: NodeId): string {
+  #freeName(wanted: string, nodeId: NodeId): string {
     const taken = new Set([...this.roster.values()].filter((n) => n.nodeId !== nodeId).map((n) => n.name));
     let name = wanted;
     for (let n = 2; taken.has(name); n++) name = `${wanted}-${n}`;
     return name;
   }
 
-  private remove(nodeId: NodeId): LedgerOutcome {
+  #remove(nodeId: NodeId): LedgerOutcome {
     if (!this.roster.delete(nodeId)) return refused("the node is not on the roster");
     const touched: BlobHash[] = [];
     for (const [blob, holders] of this.holders) if (holders.delete(nodeId)) touched.push(blob);
     return applied([{ kind: "rosterChanged" }, { kind: "holdersChanged", blobs: touched }]);
   }
 
-  private move(nodeId: NodeId, addresses: string[]): LedgerOutcome {
+  #move(nodeId: NodeId, addresses: string[]): LedgerOutcome {
     const node = this.roster.get(nodeId);
     if (!node) return refused("the node is not on the roster");
     this.roster.set(nodeId, { ...node, addresses });
     return applied([{ kind: "rosterChanged" }]);
   }
 
-  private submit(entry: JobSubmitted, index: number): LedgerOutcome {
+  #submit(entry: JobSubmitted, index: number): LedgerOutcome {
     const first = this.jobOfKey(entry.idempotencyKey);
-    if (first) return this.submitAgain(first, entry);
+    if (first) return this.#submitAgain(first, entry);
     if (this.openJobs().length >= LIMITS.jobsOpenMax)
       return { applied: false, error: tooMany("open jobs", LIMITS.jobsOpenMax), events: [] };
     if (this.jobs.has(entry.jobId)) return refused("a job of that id exists");
     const job = openJob(entry, index);
     this.jobs.set(job.jobId, job);
-    this.jobByKey.set(entry.idempotencyKey, job.jobId);
-    for (const input of job.inputs) this.addHolders(input.blob, entry.holders);
+    this.#jobByKey.set(entry.idempotencyKey, job.jobId);
+    for (const input of job.inputs) this.#addHolders(input.blob, entry.holders);
     const events: LedgerEvent[] = [{ kind: "jobSubmitted", job }];
-    if (job.inputs.length === 0) events.push(...this.end(job, "done", entry.submittedAtMs));
+    if (job.inputs.length === 0) events.push(...this.#end(job, "done", entry.submittedAtMs));
     return { applied: true, jobId: job.jobId, existing: false, events };
   }
 
   /** Two submits under one key are one job, if they ask for the same. */
-  private submitAgain(first: JobRecord, entry: JobSubmitted): LedgerOutcome {
+  #submitAgain(first: JobRecord, entry: JobSubmitted): LedgerOutcome {
     const same =
       first.pipeline === entry.pipeline &&
       first.inputs.length === entry.inputs.length &&
@@ -182,15 +182,15 @@ export class Ledger {
     return { applied: false, error: new SkeinError("IDEMPOTENCY_CONFLICT", facts), events: [] };
   }
 
-  private cancel(entry: JobCancelled): LedgerOutcome {
+  #cancel(entry: JobCancelled): LedgerOutcome {
     const job = this.jobs.get(entry.jobId);
     if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId: entry.jobId }), events: [] };
     if (job.state !== "running") return refused("the job has ended already");
-    return applied(this.end(job, "cancelled", entry.cancelledAtMs));
+    return applied(this.#end(job, "cancelled", entry.cancelledAtMs));
   }
 
   /** First record of an item wins; whatever comes later is counted and ignored. */
-  private record(entry: ResultsRecorded, index: number): LedgerOutcome {
+  #record(entry: ResultsRecorded, index: number): LedgerOutcome {
     const fresh = new Map<JobRecord, RecordedResult[]>();
     for (const { jobId, ...result } of entry.results) {
       const job = this.jobs.get(jobId);
@@ -204,19 +204,19 @@ export class Ledger {
       job.results[result.item] = recorded;
       job.recordedCount++;
       if (result.error) job.failedCount++;
-      if (result.output) this.addHolders(result.output, result.holders);
+      if (result.output) this.#addHolders(result.output, result.holders);
       fresh.set(job, [...(fresh.get(job) ?? []), recorded]);
     }
     const events: LedgerEvent[] = [];
     for (const [job, results] of fresh) {
       events.push({ kind: "resultsRecorded", job, results });
       if (job.recordedCount === job.inputs.length)
-        events.push(...this.end(job, "done", Math.max(...results.map((result) => result.finishedAtMs))));
+        events.push(...this.#end(job, "done", Math.max(...results.map((result) => result.finishedAtMs))));
     }
     return applied(events);
   }
 
-  private changeHolders(entry: HoldersChanged): LedgerOutcome {
+  #changeHolders(entry: HoldersChanged): LedgerOutcome {
     const blobs: BlobHash[] = [];
     for (const { blob, added, dropped } of entry.changes) {
       const holders = this.holders.get(blob);
@@ -228,13 +228,13 @@ export class Ledger {
     return applied([{ kind: "holdersChanged", blobs }]);
   }
 
-  private addHolders(blob: BlobHash, nodes: readonly NodeId[]): void {
+  #addHolders(blob: BlobHash, nodes: readonly NodeId[]): void {
     const holders = this.holders.get(blob) ?? new Set();
     for (const nodeId of nodes) if (this.roster.has(nodeId)) holders.add(nodeId);
     this.holders.set(blob, holders);
   }
 
-  private end(job: JobRecord, state: "done" | "cancelled", atMs: number): LedgerEvent[] {
+  #end(job: JobRecord, state: "done" | "cancelled", atMs: number): LedgerEvent[] {
     job.state = state;
     job.endedAtMs = atMs;
     return [{ kind: "jobEnded", job }];

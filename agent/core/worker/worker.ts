@@ -53,25 +53,25 @@ const RETRY_MS = 200;
  * a finished result outlives the leader that leased it and is handed to the next one.
  */
 export class Worker {
-  private readonly self: NodeId;
-  private readonly executors: number;
+  readonly #self: NodeId;
+  readonly #executors: number;
   /** By job and item, in the order of the leases: an item is never run twice here at a time, whoever leases it again. */
-  private readonly tasks = new Map<string, Task>();
+  readonly #tasks = new Map<string, Task>();
 
   constructor(self: NodeId, executors: number) {
-    this.self = self;
-    this.executors = executors;
+    this.#self = self;
+    this.#executors = executors;
   }
 
   step(event: WorkerEvent, nowMs: number, wallMs: number): WorkerEffect[] {
-    this.absorb(event, nowMs, wallMs);
-    return [...this.fetchNext(), ...this.runNext(), ...this.copyAgain(nowMs), ...this.report(nowMs)];
+    this.#absorb(event, nowMs, wallMs);
+    return [...this.#fetchNext(), ...this.#runNext(), ...this.#copyAgain(nowMs), ...this.#report(nowMs)];
   }
 
   /** What a new leader needs to know, so that it does not lease these to others. */
   held(): HeldShard[] {
     const shards = new Map<ShardId, HeldShard>();
-    for (const { lease, item } of this.tasks.values()) {
+    for (const { lease, item } of this.#tasks.values()) {
       const shard = shards.get(lease.shardId) ?? { shardId: lease.shardId, jobId: lease.jobId, items: [] };
       shard.items.push(item.item);
       shards.set(lease.shardId, shard);
@@ -81,110 +81,117 @@ export class Worker {
 
   /** Items leased and not yet reported. */
   get itemsQueued(): number {
-    return this.tasks.size;
+    return this.#tasks.size;
   }
 
-  private absorb(event: WorkerEvent, nowMs: number, wallMs: number): void {
+  #absorb(event: WorkerEvent, nowMs: number, wallMs: number): void {
     switch (event.kind) {
       case "leased":
         for (const item of event.lease.items) {
           const key = taskKey(event.lease.jobId, item.item);
-          const task = this.tasks.get(key);
+          const task = this.#tasks.get(key);
           if (task) task.lease = event.lease;
-          else this.tasks.set(key, { lease: event.lease, item, phase: "waiting", retryAtMs: 0 });
+          else this.#tasks.set(key, { lease: event.lease, item, phase: "waiting", retryAtMs: 0 });
         }
-        return;
+        break;
       case "takenBack":
-        return this.drop(event.shardIds);
+        this.#drop(event.shardIds);
+        break;
       case "inputReady":
-        return this.move(event, "fetching", "ready");
+        this.#move(event, "fetching", "ready");
+        break;
       case "inputFailed":
-        return this.fail(event, "fetching", event.error, 0, wallMs);
+        this.#fail(event, "fetching", event.error, 0, wallMs);
+        break;
       case "runFinished":
-        return this.finish(event, wallMs);
+        this.#finish(event, wallMs);
+        break;
       case "runFailed":
-        return this.fail(event, "running", event.error, event.durationMs, wallMs);
+        this.#fail(event, "running", event.error, event.durationMs, wallMs);
+        break;
       case "outputCopied":
-        return this.markCopied(event);
+        this.#markCopied(event);
+        break;
       case "copyFailed":
-        this.move(event, "copying", "copyPaused");
-        return this.pause(event, nowMs);
+        this.#move(event, "copying", "copyPaused");
+        this.#pause(event, nowMs);
+        break;
       case "resultsRecorded":
-        for (const result of event.results) this.tasks.delete(taskKey(result.jobId, result.item));
-        return;
+        for (const result of event.results) this.#tasks.delete(taskKey(result.jobId, result.item));
+        break;
       case "reportFailed":
         for (const result of event.results) {
-          this.move(result, "reporting", "unreported");
-          this.pause(result, nowMs);
+          this.#move(result, "reporting", "unreported");
+          this.#pause(result, nowMs);
         }
-        return;
+        break;
       case "ticked":
-        return;
+        break;
     }
   }
 
-  private find(place: Place): Task | undefined {
-    return this.tasks.get(taskKey(place.jobId, place.item));
+  #find(place: Place): Task | undefined {
+    return this.#tasks.get(taskKey(place.jobId, place.item));
   }
 
   /** Events of tasks that were dropped meanwhile find nothing, which is right: nobody waits for them. */
-  private move(place: Place, from: Phase, to: Phase): void {
-    const task = this.find(place);
+  #move(place: Place, from: Phase, to: Phase): void {
+    const task = this.#find(place);
     if (task?.phase === from) task.phase = to;
   }
 
-  private pause(place: Place, nowMs: number): void {
-    const task = this.find(place);
+  #pause(place: Place, nowMs: number): void {
+    const task = this.#find(place);
     if (task) task.retryAtMs = nowMs + RETRY_MS;
   }
 
   /** What has not begun is dropped; a run that has begun cannot be stopped and its result may still be the first. */
-  private drop(shardIds: ShardId[]): void {
-    for (const [key, task] of this.tasks) {
+  #drop(shardIds: ShardId[]): void {
+    for (const [key, task] of this.#tasks) {
       const hasBegun = task.phase === "running" || task.result !== undefined;
-      if (shardIds.includes(task.lease.shardId) && !hasBegun) this.tasks.delete(key);
+      if (shardIds.includes(task.lease.shardId) && !hasBegun) this.#tasks.delete(key);
     }
   }
 
-  private finish(event: WorkerEvent & { kind: "runFinished" }, wallMs: number): void {
-    const task = this.find(event);
+  #finish(event: WorkerEvent & { kind: "runFinished" }, wallMs: number): void {
+    const task = this.#find(event);
     if (task?.phase !== "running") return;
     task.result = {
-      ...this.resultOf(task, event.durationMs, wallMs),
+      ...this.#resultOf(task, event.durationMs, wallMs),
       output: event.output,
       outputBytes: event.outputBytes,
-      holders: [this.self],
+      holders: [this.#self],
     };
     task.phase = "copyPaused";
   }
 
   /** A failed item has nothing to copy. */
-  private fail(place: Place, from: Phase, error: ErrorBody, durationMs: number, wallMs: number): void {
-    const task = this.find(place);
+  #fail(place: Place, from: Phase, error: ErrorBody, durationMs: number, wallMs: number): void {
+    const task = this.#find(place);
     if (task?.phase !== from) return;
-    task.result = { ...this.resultOf(task, durationMs, wallMs), outputBytes: 0, error, holders: [] };
+    task.result = { ...this.#resultOf(task, durationMs, wallMs), outputBytes: 0, error, holders: [] };
     task.phase = "unreported";
   }
 
-  private resultOf(task: Task, durationMs: number, wallMs: number): Omit<ReportedResult, "outputBytes" | "holders"> {
+  #resultOf(task: Task, durationMs: number, wallMs: number): Omit<ReportedResult, "outputBytes" | "holders"> {
     const { jobId, shardId } = task.lease;
-    return { jobId, item: task.item.item, node: this.self, shardId, durationMs, finishedAtMs: wallMs };
+    return { jobId, item: task.item.item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs };
   }
 
-  private markCopied(event: WorkerEvent & { kind: "outputCopied" }): void {
-    const task = this.find(event);
+  #markCopied(event: WorkerEvent & { kind: "outputCopied" }): void {
+    const task = this.#find(event);
     if (task?.phase !== "copying" || !task.result) return;
     task.result = { ...task.result, holders: event.holders };
     task.phase = "unreported";
   }
 
-  private inPhase(phase: Phase): Task[] {
-    return [...this.tasks.values()].filter((task) => task.phase === phase);
+  #inPhase(phase: Phase): Task[] {
+    return [...this.#tasks.values()].filter((task) => task.phase === phase);
   }
 
-  private fetchNext(): WorkerEffect[] {
-    const free = FETCHES_MAX - this.inPhase("fetching").length;
-    return this.inPhase("waiting")
+  #fetchNext(): WorkerEffect[] {
+    const free = FETCHES_MAX - this.#inPhase("fetching").length;
+    return this.#inPhase("waiting")
       .slice(0, Math.max(0, free))
       .map((task) => {
         task.phase = "fetching";
@@ -193,9 +200,9 @@ export class Worker {
   }
 
   /** One more than there are executors, so that the next input is read while the last run ends. */
-  private runNext(): WorkerEffect[] {
-    const free = this.executors + 1 - this.inPhase("running").length;
-    return this.inPhase("ready")
+  #runNext(): WorkerEffect[] {
+    const free = this.#executors + 1 - this.#inPhase("running").length;
+    return this.#inPhase("ready")
       .slice(0, Math.max(0, free))
       .map((task) => {
         task.phase = "running";
@@ -204,8 +211,8 @@ export class Worker {
       });
   }
 
-  private copyAgain(nowMs: number): WorkerEffect[] {
-    return this.inPhase("copyPaused")
+  #copyAgain(nowMs: number): WorkerEffect[] {
+    return this.#inPhase("copyPaused")
       .filter((task) => task.retryAtMs <= nowMs)
       .map((task) => {
         invariant(task.result?.output, "what is copied has an output");
@@ -216,9 +223,9 @@ export class Worker {
   }
 
   /** One report at a time: what finishes meanwhile goes together in the next. */
-  private report(nowMs: number): WorkerEffect[] {
-    if (this.inPhase("reporting").length > 0) return [];
-    const due = this.inPhase("unreported").filter((task) => task.retryAtMs <= nowMs);
+  #report(nowMs: number): WorkerEffect[] {
+    if (this.#inPhase("reporting").length > 0) return [];
+    const due = this.#inPhase("unreported").filter((task) => task.retryAtMs <= nowMs);
     if (due.length === 0) return [];
     const results = due.slice(0, REPORT_MAX).map((task) => {
       invariant(task.result, "what is reported has a result");

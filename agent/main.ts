@@ -1,0 +1,110 @@
+/** Builds one agent out of the real rooms, joins them and starts them: the only file that sees everything. */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { RosterNode } from "../shared/fleet.ts";
+import type { BlobHash, FleetId } from "../shared/ids.ts";
+import { AGENT_VERSION } from "../shared/version.ts";
+import { startApi } from "./api/index.ts";
+import { openBlobs } from "./io/blobs/index.ts";
+import { systemClock, systemRandomness } from "./io/clock/index.ts";
+import { createInferenceEngine } from "./io/inference/index.ts";
+import { openJournal } from "./io/journal/index.ts";
+import { createPeerNetwork } from "./io/network/index.ts";
+import { createProbe } from "./io/probe/index.ts";
+import { createTelemetry } from "./io/telemetry/index.ts";
+import type { Journal, JournalContents, LogLevel } from "./ports/index.ts";
+import { Agent, type AgentFace, foundingContents, type Surroundings } from "./runtime/index.ts";
+
+export interface AgentConfig {
+  dataDir: string;
+  name: string;
+  /** libp2p's protobuf of the Ed25519 key. */
+  nodeKey: Uint8Array;
+  fleet: { fleetId: FleetId; fleetName: string; fleetSecret: string; founder: boolean; roster: RosterNode[] };
+  network: { port: number; hosts: string[]; beacon: boolean };
+  api: { host: string; port: number; token?: string };
+  /** Default: what the firmware profile says for this box. */
+  executors?: number;
+  logLevel: LogLevel;
+}
+
+export interface RunningAgent {
+  face: AgentFace;
+  apiUrl: string;
+  stop(): Promise<void>;
+  /** Resolves when the agent has stopped, by whatever cause; rejects when it had to give up. */
+  stopped: Promise<void>;
+}
+
+/** Resolves once the agent answers on its API and takes part in the fleet; its executors warm up behind that. */
+export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
+  const { dataDir, fleet, network } = config;
+  await mkdir(dataDir, { recursive: true });
+  const telemetry = createTelemetry({ level: config.logLevel });
+  const probe = createProbe({ dataDir, ...(config.executors ? { executorsWanted: config.executors } : {}) });
+  const probed = await probe.probe();
+  const world: Surroundings = {
+    clock: systemClock,
+    randomness: systemRandomness,
+    journal: await openJournal(join(dataDir, "journal"), { telemetry }),
+    network: createPeerNetwork(
+      {
+        nodeKey: config.nodeKey,
+        fleetSecret: fleet.fleetSecret,
+        fleetId: fleet.fleetId,
+        nodeName: config.name,
+        listenPort: network.port,
+        listenHosts: network.hosts,
+        beacon: network.beacon ? {} : "off",
+        lastKnownAddressesFile: join(dataDir, "addresses.json"),
+      },
+      { telemetry },
+    ),
+    blobs: await openBlobs(join(dataDir, "blobs"), { telemetry }),
+    engine: createInferenceEngine({ executors: probed.executors }, { telemetry }),
+    probe,
+    telemetry,
+    sha256: (bytes) => createHash("sha256").update(bytes).digest("hex") as BlobHash,
+  };
+
+  const ending = Promise.withResolvers<void>();
+  const agent = new Agent(world, {
+    name: config.name,
+    agentVersion: AGENT_VERSION,
+    apiUrl: config.api.token ? `http://${config.api.host}:${config.api.port}` : "",
+    identity: fleet,
+    roster: fleet.roster,
+    founder: fleet.founder,
+    probed,
+    contents: await loadJournal(world.journal, fleet.founder ? world.network.self : undefined),
+    onStopRequested: () => void stop(),
+    onFatal: (error) => {
+      telemetry.log("error", "agentFailed", { reason: String(error) });
+      void stop(error);
+    },
+  });
+  const api = await startApi(agent, { ...config.api, telemetry });
+  let stopping: Promise<void> | undefined;
+  function stop(because?: unknown): Promise<void> {
+    stopping ??= api
+      .stop()
+      .then(() => agent.stop())
+      .then(() => (because === undefined ? ending.resolve() : ending.reject(because)), ending.reject);
+    return stopping;
+  }
+  agent.start().catch((error: unknown) => stop(error));
+  return { face: agent, apiUrl: api.url, stop: () => stop(), stopped: ending.promise };
+}
+
+/** A founder's journal begins with the entry that makes it the first voter. */
+async function loadJournal(
+  journal: Journal,
+  founder: Parameters<typeof foundingContents>[0] | undefined,
+): Promise<JournalContents> {
+  const contents = await journal.load();
+  if (!founder || contents.entries.length > 0 || contents.hardState.term > 0) return contents;
+  const founding = foundingContents(founder);
+  await journal.append(founding);
+  return founding;
+}

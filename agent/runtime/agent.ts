@@ -1,0 +1,407 @@
+import { SkeinError } from "../../shared/errors.ts";
+import type { FleetView, NodeView, RosterNode } from "../../shared/fleet.ts";
+import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
+import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
+import { LIMITS, TIMING } from "../../shared/limits.ts";
+import type { RaftEntry } from "../../shared/raft.ts";
+import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
+import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
+import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
+import { Raft, type RaftStatus } from "../core/raft/index.ts";
+import type { CopyPlace } from "../core/replication/index.ts";
+import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
+import { BlobAccess } from "./blob-access.ts";
+import { CopiesLoop } from "./copies-loop.ts";
+import { Events } from "./events.ts";
+import type { AgentFace } from "./face.ts";
+import { GossipLoop } from "./gossip-loop.ts";
+import { LeaderLoop } from "./leader-loop.ts";
+import { type FleetIdentity, INVITE_MS_DEFAULT, Membership } from "./membership.ts";
+import { Peers } from "./peers.ts";
+import { Proposer } from "./proposer.ts";
+import { RaftDriver } from "./raft-driver.ts";
+import { submitJob } from "./submit.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { fleetView, jobView, quorumOf, receiptOf, resultsOf } from "./views.ts";
+import { WorkerDriver } from "./worker-driver.ts";
+
+export interface AgentInit {
+  name: string;
+  agentVersion: string;
+  apiUrl: string;
+  identity: FleetIdentity;
+  /** Known members until the ledger says better: what the welcome told, or this node alone for a founder. */
+  roster: RosterNode[];
+  founder: boolean;
+  probed: ProbeResult;
+  contents: JournalContents;
+  onStopRequested: () => void;
+  onFatal: (error: unknown) => void;
+}
+
+/** One agent: the cores, the drivers that carry their effects, and the face it shows. Knows no room of io/. */
+export class Agent implements AgentFace {
+  readonly #world: Surroundings;
+  readonly #init: AgentInit;
+  readonly #events: Events;
+  readonly #ledger = new Ledger();
+  readonly #driver: RaftDriver;
+  readonly #proposer: Proposer;
+  readonly #peers: Peers;
+  readonly #blobAccess: BlobAccess;
+  readonly #gossip: GossipLoop;
+  readonly #worker: WorkerDriver;
+  readonly #membership: Membership;
+  readonly #copies: CopiesLoop;
+  #leading: LeaderLoop | undefined;
+  #ready = false;
+  #stopped = false;
+
+  constructor(world: Surroundings, init: AgentInit) {
+    this.#world = world;
+    this.#init = init;
+    this.#events = new Events(world.clock, world.telemetry);
+    this.#peers = new Peers(world.network);
+    const raft = new Raft({
+      id: world.network.self,
+      electionTicks: TIMING.electionTicks,
+      heartbeatTicks: TIMING.heartbeatTicks,
+      random: () => world.randomness.random(),
+      initial: init.contents,
+    });
+    this.#driver = new RaftDriver(raft, world, {
+      onEntry: (entry) => this.#apply(entry),
+      onStatus: (status) => this.#statusChanged(status),
+      onFatal: init.onFatal,
+    });
+    this.#proposer = new Proposer(this.#driver, this.#peers, world, () => this.#noQuorum());
+    this.#blobAccess = new BlobAccess(world, this.#peers, this.#events, () => this.#reachable());
+    this.#membership = new Membership(world, init.identity, {
+      driver: this.#driver,
+      ledger: this.#ledger,
+      proposer: this.#proposer,
+      events: this.#events,
+    });
+    this.#worker = new WorkerDriver(world, {
+      blobAccess: this.#blobAccess,
+      peers: this.#peers,
+      events: this.#events,
+      leader: () => this.#driver.status().leader,
+      places: () => this.#places(),
+      onRateChange: () => this.#gossip.changed(),
+    });
+    this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects) =>
+      this.#fleetChanged(effects),
+    );
+    const { ledger, peers, proposer, events } = this.#parts();
+    this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places: () => this.#places() });
+    this.#answerPeers();
+  }
+
+  /** Joins the fleet at once; the executors warm up and are measured behind it. */
+  async start(): Promise<void> {
+    await this.#world.network.start();
+    this.#rosterChanged();
+    this.#gossip.start();
+    this.#driver.start();
+    this.#membership.start();
+    this.#worker.start();
+    this.#copies.begin();
+    this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
+    await this.#world.engine.start();
+    await this.#worker.calibrate();
+    this.#ready = true;
+    this.#events.emit("agentReady", { name: this.#init.name, executors: this.#world.engine.executors });
+  }
+
+  /** In the reverse order; what is running is given up, what is recorded stays. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#ready = false;
+    this.#leading?.end();
+    this.#copies.end();
+    this.#worker.stop();
+    this.#membership.stop();
+    this.#gossip.stop();
+    this.#driver.stop();
+    await this.#world.network.stop();
+    await this.#world.engine.stop();
+    await this.#world.journal.close();
+  }
+
+  // ---- the face
+
+  health(): Health {
+    const view = this.fleet();
+    return {
+      ok: this.#ready,
+      nodeId: view.self,
+      name: this.#init.name,
+      state: this.#ready ? "ready" : "starting",
+      hasLeader: view.leader !== undefined,
+      hasQuorum: view.hasQuorum,
+    };
+  }
+
+  fleet(): FleetView {
+    return fleetView(this.#init.identity, this.#world.network.self, this.#driver.status(), this.#nodes());
+  }
+
+  removeNode(nodeIdOrName: string): Promise<NodeId> {
+    return this.#membership.remove(nodeIdOrName);
+  }
+
+  invite(validForMs = INVITE_MS_DEFAULT): Promise<InviteAnswer> {
+    return this.#membership.invite(validForMs);
+  }
+
+  submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
+    const { ledger, proposer, blobAccess } = this.#parts();
+    const places = () => this.#places();
+    return submitJob(this.#world, { ledger, proposer, blobAccess, places, noQuorum: () => this.#noQuorum() }, spec);
+  }
+
+  jobs(): JobView[] {
+    const nodes = this.#nodes();
+    return [...this.#ledger.jobs.values()].reverse().map((job) => jobView(job, nodes, new Map()));
+  }
+
+  async job(jobId: JobId): Promise<JobDetail> {
+    const job = this.#job(jobId);
+    const news = job.state === "running" ? await this.#askNews(jobId) : undefined;
+    const leased = new Map(news?.leased.map(({ nodeId, items }) => [nodeId, items]));
+    return { job: jobView(job, this.#nodes(), leased), ...(news?.plan ? { plan: news.plan } : {}) };
+  }
+
+  async cancel(jobId: JobId): Promise<JobView> {
+    const job = this.#job(jobId);
+    const cancelledAtMs = this.#world.clock.nowMs();
+    if (job.state === "running")
+      await this.#proposer.propose({ kind: "jobCancelled", jobId, reason: "asked for", cancelledAtMs });
+    return jobView(job, this.#nodes(), new Map());
+  }
+
+  results(jobId: JobId): ResultsPage {
+    const job = this.#job(jobId);
+    return { job: jobView(job, this.#nodes(), new Map()), results: resultsOf(job, this.#ledger) };
+  }
+
+  receipt(jobId: JobId): Promise<Receipt> {
+    const job = this.#job(jobId);
+    const view = jobView(job, this.#nodes(), new Map());
+    return receiptOf(view, job, this.#ledger, this.#blobAccess, [this.#world.network.self, ...this.#reachable()]);
+  }
+
+  async putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }> {
+    const existed = (await this.blobSize(expected)) !== undefined;
+    return { ...(await this.#world.blobs.put(source, expected)), existed };
+  }
+
+  blobSize(hash: BlobHash): Promise<number | undefined> {
+    return this.#world.blobs.size(hash);
+  }
+
+  readBlob(hash: BlobHash): Promise<Uint8Array> {
+    return this.#blobAccess.read(hash, this.#ledger.holdersOf(hash));
+  }
+
+  eventsSince(id: number): AgentEvent[] {
+    return this.#events.since(id);
+  }
+
+  onEvent(listener: (event: AgentEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  requestStop(): void {
+    this.#init.onStopRequested();
+  }
+
+  /** For tests and the simulator, after every step. */
+  assertSound(): void {
+    this.#driver.raft.assertSound();
+    this.#ledger.assertSound();
+    this.#leading?.assertSound();
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  raftStatus(): RaftStatus {
+    return this.#driver.status();
+  }
+
+  // ---- how the parts move one another
+
+  #parts(): { ledger: Ledger; peers: Peers; proposer: Proposer; events: Events; blobAccess: BlobAccess } {
+    return {
+      ledger: this.#ledger,
+      peers: this.#peers,
+      proposer: this.#proposer,
+      events: this.#events,
+      blobAccess: this.#blobAccess,
+    };
+  }
+
+  #figures(): ConstructorParameters<typeof GossipLoop>[2] {
+    const { name, agentVersion, apiUrl, probed } = this.#init;
+    return {
+      name,
+      agentVersion,
+      hardware: probed.facts,
+      executors: this.#world.engine.executors,
+      apiUrl,
+      rates: () => this.#worker.rates(),
+      itemsQueued: () => this.#worker.itemsQueued,
+    };
+  }
+
+  #answerPeers(): void {
+    this.#peers.answer("report", (from, { results }) => this.#lead().takeReport(from, results));
+    this.#peers.answer("jobNews", async (_from, { jobId }) => this.#lead().news(jobId));
+  }
+
+  #lead(): LeaderLoop {
+    if (!this.#leading) throw new SkeinError("NOT_LEADER", { leader: this.#driver.status().leader });
+    return this.#leading;
+  }
+
+  #apply(entry: RaftEntry): void {
+    // A leader's first committed entry of its own term proves that it may speak for the log.
+    const { role, term } = this.#driver.status();
+    if (entry.kind === "configuration" || entry.data.length === 0) {
+      this.#ledger.pass(entry.index);
+      this.#proposer.applied(entry.index, entry.term, undefined);
+      if (entry.kind === "configuration") this.#rosterChanged();
+    } else {
+      this.#applyLedgerEntry(entry);
+    }
+    if (role === "leader" && entry.term === term && !this.#leading) this.#beginToLead(term);
+  }
+
+  #applyLedgerEntry(entry: RaftEntry): void {
+    let outcome: LedgerOutcome;
+    try {
+      outcome = this.#ledger.apply(decodeLedgerEntry(entry.data), entry.index);
+    } catch (error) {
+      // Undecodable here is undecodable everywhere: a recorded no-op, and never the end of an agent.
+      const fault = SkeinError.from(error);
+      if (fault.code !== "FRAME_INVALID") throw error;
+      this.#ledger.pass(entry.index);
+      this.#events.emit("ledgerEntryUnreadable", { index: entry.index, reason: fault.message }, "error");
+      outcome = { applied: false, error: fault, events: [] };
+    }
+    for (const event of outcome.events) this.#ledgerMoved(event);
+    this.#proposer.applied(entry.index, entry.term, outcome);
+  }
+
+  #ledgerMoved(event: LedgerEvent): void {
+    if (event.kind === "rosterChanged") this.#rosterChanged();
+    if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
+    if (event.kind === "resultsRecorded") {
+      const { jobId, recordedCount, inputs } = event.job;
+      for (const { item, node, recordedAtIndex } of event.results)
+        this.#events.emit("resultRecorded", { jobId, item, node, recordedAtIndex }, "debug");
+      this.#events.emit("jobProgressed", { jobId, itemsRecorded: recordedCount, items: inputs.length }, "debug");
+    }
+    if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
+    this.#leading?.ledgerMoved(event);
+  }
+
+  #tellJob(event: string, job: JobRecord): void {
+    const { jobId, pipeline, state, failedCount, inputs } = job;
+    this.#events.emit(event, { jobId, pipeline, state, items: inputs.length, itemsFailed: failedCount });
+  }
+
+  #beginToLead(term: number): void {
+    const { ledger, proposer, peers, events } = this.#parts();
+    this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes: () => this.#nodes() });
+    this.#events.emit("leadershipBegun", { term });
+    if (ledger.fleetId === undefined && this.#init.founder) void this.#found();
+    this.#leading.begin().catch((error: unknown) => this.#init.onFatal(error));
+  }
+
+  async #found(): Promise<void> {
+    const { identity, roster } = this.#init;
+    const founder = { nodeId: this.#world.network.self, name: this.#init.name, addresses: roster[0]?.addresses ?? [] };
+    try {
+      const { fleetId, fleetName } = identity;
+      await this.#proposer.propose({ kind: "fleetFounded", fleetId, name: fleetName, founder });
+    } catch (error) {
+      this.#init.onFatal(error);
+    }
+  }
+
+  #statusChanged(status: RaftStatus): void {
+    if (status.role !== "leader" && this.#leading) {
+      this.#leading.end();
+      this.#leading = undefined;
+      this.#events.emit("leadershipEnded", { term: status.term });
+    }
+    const leader = status.leader ? { leader: status.leader, name: this.#nameOf(status.leader) } : {};
+    this.#events.emit("leaderChanged", { term: status.term, role: status.role, ...leader });
+    this.#gossip.step({ kind: "leaderChanged", leader: status.leader });
+  }
+
+  #rosterChanged(): void {
+    const roster = this.#ledger.fleetId === undefined ? this.#init.roster : [...this.#ledger.roster.values()];
+    this.#world.network.admit(roster);
+    const atMs = this.#world.clock.monotonicMs();
+    this.#gossip.step({ kind: "rosterChanged", roster, roles: this.#membership.roles(), atMs });
+  }
+
+  #fleetChanged(effects: FleetEffect[]): void {
+    for (const { nodeId, from, to, because } of effects)
+      this.#events.emit("nodePresenceChanged", { node: nodeId, name: this.#nameOf(nodeId), from, to, because });
+    this.#leading?.fleetChanged();
+  }
+
+  // ---- what this node knows
+
+  #nodes(): NodeView[] {
+    return this.#gossip.nodes();
+  }
+
+  #reachable(): NodeId[] {
+    return this.#nodes()
+      .filter((node) => !node.isSelf && node.link !== undefined && node.link.state !== "down")
+      .map((node) => node.nodeId);
+  }
+
+  #places(): CopyPlace[] {
+    return this.#nodes().map((node) => ({
+      nodeId: node.nodeId,
+      live: node.isSelf || node.presence === "fresh",
+      diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
+    }));
+  }
+
+  #noQuorum(): SkeinError | undefined {
+    const { has, ...facts } = quorumOf(this.#driver.status(), this.#world.network.self, this.#nodes());
+    return has ? undefined : new SkeinError("NO_QUORUM", facts);
+  }
+
+  #nameOf(nodeId: NodeId): string {
+    return this.#ledger.roster.get(nodeId)?.name ?? nodeId;
+  }
+
+  #job(jobId: JobId): JobRecord {
+    const job = this.#ledger.jobs.get(jobId);
+    if (!job) throw new SkeinError("JOB_UNKNOWN", { jobId });
+    return job;
+  }
+
+  async #askNews(jobId: JobId): Promise<Awaited<ReturnType<LeaderLoop["news"]>> | undefined> {
+    const { leader } = this.#driver.status();
+    if (!leader) return undefined;
+    try {
+      return await this.#peers.ask(leader, "jobNews", { jobId }, { deadlineMs: 1_000 });
+    } catch (error) {
+      this.#world.telemetry.log("debug", "jobNewsMissing", { reason: SkeinError.from(error).message });
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { SkeinError } from "../../shared/errors.ts";
+import type { BlobHash, NodeId } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Events } from "./events.ts";
+import type { Peers } from "./peers.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** Blobs up to this size travel in the request itself: a stream of their own costs more than they do. */
+const INLINE_BYTES_MAX = 64 * 1024;
+/** What one copy request may carry inline, so that it stays well under a frame. */
+const INLINE_TOTAL_MAX = LIMITS.frameBytesMax / 2;
+/** Blobs asked for in one copy request. */
+const COPY_BATCH = 32;
+/** Slowest link a copy may be made over, for the request's deadline. */
+const COPY_BYTES_PER_MS = 500;
+const COPY_BASE_MS = 5_000;
+
+/**
+ * Blobs wherever they are: on this node, or fetched from whoever has them. A damaged copy is found by its hash, set aside,
+ * and replaced from another holder.
+ */
+export class BlobAccess {
+  readonly #world: Surroundings;
+  readonly #peers: Peers;
+  readonly #events: Events;
+  /** Everyone who may hold a blob besides its recorded holders: the reachable nodes. */
+  readonly #reachable: () => NodeId[];
+  readonly #fetching = new Map<BlobHash, Promise<void>>();
+
+  constructor(world: Surroundings, peers: Peers, events: Events, reachable: () => NodeId[]) {
+    this.#world = world;
+    this.#peers = peers;
+    this.#events = events;
+    this.#reachable = reachable;
+    world.network.serveBlobs((hash, offset) => this.#serve(hash, offset));
+    peers.answer("copy", (_from, question) => this.#takeCopies(question.blobs, question.inline, question.from));
+    peers.answer("have", async (_from, { blobs }) => ({ held: await this.#held(blobs) }));
+  }
+
+  /** Brings a blob onto this disk. @throws BLOB_MISSING when nobody reachable has it whole; DISK_FULL */
+  async ensureLocal(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
+    if ((await this.#world.blobs.size(hash)) !== undefined) return;
+    let running = this.#fetching.get(hash);
+    if (!running) {
+      running = this.#fetch(hash, from).finally(() => this.#fetching.delete(hash));
+      this.#fetching.set(hash, running);
+    }
+    return running;
+  }
+
+  /** The bytes, hash checked; a damaged local copy is replaced once from another holder. */
+  async read(hash: BlobHash, from: readonly NodeId[]): Promise<Uint8Array> {
+    await this.ensureLocal(hash, from);
+    try {
+      return await this.#world.blobs.read(hash);
+    } catch (error) {
+      if (SkeinError.from(error).code !== "BLOB_HASH_MISMATCH") throw error;
+      this.#events.emit("blobDamaged", { hash, holder: this.#peers.self }, "warn");
+      await this.ensureLocal(hash, from);
+      return this.#world.blobs.read(hash);
+    }
+  }
+
+  /** Asks one node to hold these blobs, all of which are here. Resolves with those it holds now. */
+  async copyTo(to: NodeId, blobs: readonly { hash: BlobHash; bytes: number }[]): Promise<Set<BlobHash>> {
+    const held = new Set<BlobHash>();
+    for (let rest = [...blobs]; rest.length > 0; ) {
+      const batch = rest.splice(0, COPY_BATCH);
+      const question = { blobs: batch.map((b) => b.hash), inline: await this.#inline(batch), from: [this.#peers.self] };
+      const bytes = batch.reduce((sum, blob) => sum + blob.bytes, 0);
+      const answer = await this.#peers.ask(to, "copy", question, {
+        deadlineMs: COPY_BASE_MS + bytes / COPY_BYTES_PER_MS,
+      });
+      for (const hash of answer.held) held.add(hash);
+      if (answer.reason)
+        throw new SkeinError("COPIES_SHORT", { made: held.size, wanted: blobs.length, reason: answer.reason });
+    }
+    return held;
+  }
+
+  /** Which nodes hold which of these blobs, asked of each of them now. An unreachable one holds nothing for the moment. */
+  async whoHolds(blobs: readonly BlobHash[], nodes: readonly NodeId[]): Promise<Map<BlobHash, NodeId[]>> {
+    const holders = new Map<BlobHash, NodeId[]>(blobs.map((hash) => [hash, []]));
+    const answers = await Promise.all(
+      nodes.map(async (node) => {
+        const held = await this.#peers.ask(node, "have", { blobs: [...blobs] }).then(
+          (answer) => answer.held,
+          () => [],
+        );
+        return { node, held };
+      }),
+    );
+    for (const { node, held } of answers) for (const hash of held) holders.get(hash)?.push(node);
+    return holders;
+  }
+
+  async #inline(batch: readonly { hash: BlobHash; bytes: number }[]): Promise<Uint8Array[]> {
+    let room = INLINE_TOTAL_MAX;
+    const inline: Uint8Array[] = [];
+    for (const { hash, bytes } of batch) {
+      const fits = bytes <= INLINE_BYTES_MAX && bytes <= room;
+      inline.push(fits ? await this.#world.blobs.read(hash) : new Uint8Array());
+      if (fits) room -= bytes;
+    }
+    return inline;
+  }
+
+  async #takeCopies(
+    blobs: BlobHash[],
+    inline: Uint8Array[],
+    from: NodeId[],
+  ): Promise<{ held: BlobHash[]; reason: string }> {
+    const held: BlobHash[] = [];
+    for (const [i, hash] of blobs.entries()) {
+      try {
+        const bytes = inline[i];
+        if (bytes && bytes.length > 0) await this.#world.blobs.put(bytes, hash);
+        else await this.ensureLocal(hash, from);
+        held.push(hash);
+      } catch (error) {
+        return { held, reason: SkeinError.from(error).message };
+      }
+    }
+    return { held, reason: "" };
+  }
+
+  async #held(blobs: readonly BlobHash[]): Promise<BlobHash[]> {
+    const sizes = await Promise.all(blobs.map((hash) => this.#world.blobs.size(hash)));
+    return blobs.filter((_, i) => sizes[i] !== undefined);
+  }
+
+  async #serve(hash: BlobHash, offset: number): ReturnType<Parameters<Surroundings["network"]["serveBlobs"]>[0]> {
+    const bytes = await this.#world.blobs.size(hash);
+    return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset) };
+  }
+
+  async #fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
+    const reachable = this.#reachable();
+    const holders = [
+      ...from.filter((node) => reachable.includes(node)),
+      ...reachable.filter((node) => !from.includes(node)),
+    ];
+    let fault = new SkeinError("BLOB_MISSING", { hash });
+    for (const holder of holders) {
+      if (holder === this.#peers.self) continue;
+      try {
+        const { chunks } = await this.#world.network.fetchBlob(holder, hash);
+        await this.#world.blobs.put(chunks, hash);
+        return;
+      } catch (error) {
+        const why = SkeinError.from(error);
+        if (why.code === "DISK_FULL") throw why;
+        if (why.code === "BLOB_HASH_MISMATCH") {
+          fault = why;
+          this.#events.emit("blobDamaged", { hash, holder }, "warn");
+        }
+      }
+    }
+    throw fault.code === "BLOB_HASH_MISMATCH" ? fault : new SkeinError("BLOB_MISSING", { hash });
+  }
+}

@@ -1,0 +1,112 @@
+import { SkeinError } from "../../shared/errors.ts";
+import type { LedgerEntry } from "../../shared/ledger-entry.ts";
+import { TIMING } from "../../shared/limits.ts";
+import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
+import type { LedgerOutcome } from "../core/ledger/index.ts";
+import type { Peers } from "./peers.ts";
+import type { RaftDriver } from "./raft-driver.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { delay, within } from "./waiting.ts";
+
+interface Place {
+  index: number;
+  term: number;
+}
+type Settled = { term: number; outcome: LedgerOutcome | undefined };
+
+/** Outcomes kept for an answer that arrives after its entry was applied here. */
+const OUTCOMES_KEPT = 1_024;
+/** Pause before a proposal is offered again: about what an election takes. */
+const RETRY_MS = 100;
+
+/**
+ * Gets an entry into the ledger from any node: offers it to the leader, whoever that is, and waits until it is applied on
+ * this node's own ledger, so that whoever asked reads what it wrote. An entry may be offered twice when a leader dies in
+ * between; every entry is idempotent by its ids.
+ */
+export class Proposer {
+  readonly #driver: RaftDriver;
+  readonly #peers: Peers;
+  readonly #world: Surroundings;
+  readonly #noQuorum: () => SkeinError | undefined;
+  readonly #waiting = new Map<number, ((settled: Settled) => void)[]>();
+  readonly #recent = new Map<number, Settled>();
+
+  constructor(driver: RaftDriver, peers: Peers, world: Surroundings, noQuorum: () => SkeinError | undefined) {
+    this.#driver = driver;
+    this.#peers = peers;
+    this.#world = world;
+    this.#noQuorum = noQuorum;
+    peers.answer("propose", async (_from, { entry }) => this.#proposeHere(entry));
+  }
+
+  /** Called for every entry that is applied here, in order. */
+  applied(index: number, term: number, outcome: LedgerOutcome | undefined): void {
+    this.#recent.set(index, { term, outcome });
+    this.#recent.delete(index - OUTCOMES_KEPT);
+    for (const settle of this.#waiting.get(index) ?? []) settle({ term, outcome });
+    this.#waiting.delete(index);
+  }
+
+  /**
+   * @returns what the ledger made of it.
+   * @throws NO_QUORUM at once when too few voters are reachable, PROPOSAL_DROPPED when nothing was agreed in time, and
+   *   whatever the ledger refused it with.
+   */
+  async propose(entry: LedgerEntry): Promise<LedgerOutcome & { applied: true }> {
+    const { clock } = this.#world;
+    const endsAtMs = clock.monotonicMs() + TIMING.proposalDeadlineMs;
+    const bytes = encodeLedgerEntry(entry);
+    let lastFault = "no leader";
+    while (clock.monotonicMs() < endsAtMs) {
+      const missing = this.#noQuorum();
+      if (missing) throw missing;
+      try {
+        const place = await this.#offer(bytes);
+        const settled = await within(clock, endsAtMs - clock.monotonicMs(), this.#settled(place.index));
+        // Another term at that index: the leader that took it was deposed and the entry overwritten.
+        if (settled?.term === place.term && settled.outcome) return this.#unwrap(settled.outcome);
+        lastFault = settled ? "the leader changed" : "it was not committed in time";
+      } catch (error) {
+        if (!isWorthRetrying(error)) throw error;
+        lastFault = SkeinError.from(error).message;
+      }
+      await delay(clock, RETRY_MS);
+    }
+    throw this.#noQuorum() ?? new SkeinError("PROPOSAL_DROPPED", { reason: lastFault });
+  }
+
+  #unwrap(outcome: LedgerOutcome): LedgerOutcome & { applied: true } {
+    if (!outcome.applied) throw outcome.error;
+    return outcome;
+  }
+
+  async #offer(entry: Uint8Array): Promise<Place> {
+    const { leader } = this.#driver.status();
+    if (!leader) throw new SkeinError("NO_LEADER");
+    return this.#peers.ask(leader, "propose", { entry });
+  }
+
+  /** What does not decode is refused before it can enter the log. */
+  #proposeHere(entry: Uint8Array): Place {
+    decodeLedgerEntry(entry);
+    const result = this.#driver.raft.propose(entry);
+    this.#driver.after();
+    if (result.accepted) return { index: result.index, term: result.term };
+    if (result.reason === "notLeader") throw new SkeinError("NOT_LEADER", { leader: this.#driver.status().leader });
+    throw new SkeinError("PROPOSAL_DROPPED", { reason: result.reason });
+  }
+
+  #settled(index: number): Promise<Settled> {
+    const known = this.#recent.get(index);
+    if (known) return Promise.resolve(known);
+    return new Promise((resolve) => {
+      this.#waiting.set(index, [...(this.#waiting.get(index) ?? []), resolve]);
+    });
+  }
+}
+
+const isWorthRetrying = (error: unknown): boolean =>
+  ["NO_LEADER", "NOT_LEADER", "PEER_UNREACHABLE", "PEER_BUSY", "DEADLINE_EXCEEDED", "PROPOSAL_DROPPED"].includes(
+    SkeinError.from(error).code,
+  );

@@ -1,0 +1,146 @@
+import { SkeinError } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import { TIMING } from "../../shared/limits.ts";
+import type { RaftEntry, RaftMessage } from "../../shared/raft.ts";
+import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
+import type { Raft, RaftStatus, Ready } from "../core/raft/index.ts";
+import type { Cancel } from "../ports/index.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { delay } from "./waiting.ts";
+
+export interface RaftListener {
+  /** Committed and durable here, in order. */
+  onEntry(entry: RaftEntry): void;
+  /** Role, term or leader changed. */
+  onStatus(status: RaftStatus): void;
+  /** The journal can no longer be trusted: the agent must stop. */
+  onFatal(error: unknown): void;
+}
+
+/** Pause before a full disk is tried again. */
+const DISK_RETRY_MS = 1_000;
+
+/**
+ * The four duties of whoever drives Raft (etcd-io/raft, doc.go), in this order: write what must be durable, send what
+ * promised it, apply what is committed, advance. Messages that promise nothing go out at once, also while a write runs,
+ * so that a slow disk does not silence the heartbeats.
+ */
+export class RaftDriver {
+  readonly #raft: Raft;
+  readonly #world: Surroundings;
+  readonly #listener: RaftListener;
+  #told: Pick<RaftStatus, "role" | "term" | "leader"> = { role: "follower", term: 0 };
+  #pumping = false;
+  #stopped = false;
+  #ticking: Cancel = () => {};
+
+  constructor(raft: Raft, world: Surroundings, listener: RaftListener) {
+    this.#raft = raft;
+    this.#world = world;
+    this.#listener = listener;
+  }
+
+  start(): void {
+    const { network, clock } = this.#world;
+    network.onConsensus((from, bytes) => this.#receive(from, bytes));
+    network.onLink((link) => {
+      if (link.state !== "down") return;
+      this.#raft.reportUnreachable(link.nodeId);
+      // Nobody waits for a leader whose connection is gone: the next tick may ask for pre-votes.
+      if (this.#raft.status().leader === link.nodeId) this.#raft.forgetLeader();
+      this.after();
+    });
+    this.#ticking = clock.every(TIMING.tickMs, () => {
+      this.#raft.tick();
+      this.after();
+    });
+    this.after();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#ticking();
+  }
+
+  get raft(): Raft {
+    return this.#raft;
+  }
+
+  status(): RaftStatus {
+    return this.#raft.status();
+  }
+
+  /** Must follow every call that moves the core. */
+  after(): void {
+    if (this.#stopped) return;
+    this.#send(this.#raft.takeMessages());
+    this.#tellStatus();
+    void this.#pump();
+  }
+
+  #receive(from: NodeId, bytes: Uint8Array): void {
+    let message: RaftMessage;
+    try {
+      message = decodeRaftMessage(bytes);
+    } catch (error) {
+      this.#world.telemetry.log("warn", "consensusMessageRefused", { from, reason: SkeinError.from(error).message });
+      return;
+    }
+    if (this.#stopped || message.from !== from || message.to !== this.#world.network.self) return;
+    this.#raft.step(message);
+    this.after();
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (!this.#stopped && this.#raft.hasReady()) await this.#handle(this.#raft.ready());
+    } catch (error) {
+      this.#stopped = true;
+      this.#listener.onFatal(error);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  async #handle(ready: Ready): Promise<void> {
+    if (ready.mustSync) await this.#persist(ready);
+    if (this.#stopped) return;
+    this.#send(ready.messagesAfterPersist);
+    for (const entry of ready.committedEntries) this.#listener.onEntry(entry);
+    this.#raft.advance();
+    this.#send(this.#raft.takeMessages());
+    this.#tellStatus();
+  }
+
+  /** A full disk is waited out: this node promises nothing meanwhile, and hands leadership on if it has it. */
+  async #persist({ hardState, entries, snapshot }: Ready): Promise<void> {
+    const batch = { entries, ...(hardState ? { hardState } : {}), ...(snapshot ? { snapshot } : {}) };
+    while (!this.#stopped) {
+      try {
+        return await this.#world.journal.append(batch);
+      } catch (error) {
+        if (SkeinError.from(error).code !== "DISK_FULL") throw error;
+        this.#world.telemetry.log("error", "journalDiskFull", { reason: SkeinError.from(error).message });
+        if (this.#raft.status().role === "leader") this.#raft.stepDown();
+        this.#tellStatus();
+        await delay(this.#world.clock, DISK_RETRY_MS);
+      }
+    }
+  }
+
+  #send(messages: readonly RaftMessage[]): void {
+    for (const message of messages) {
+      const sent = this.#world.network.sendConsensus(message.to, encodeRaftMessage(message));
+      if (!sent) this.#raft.reportUnreachable(message.to);
+    }
+  }
+
+  #tellStatus(): void {
+    const { role, term, leader } = this.#raft.status();
+    if (role === this.#told.role && term === this.#told.term && leader === this.#told.leader) return;
+    this.#told = { role, term, ...(leader ? { leader } : {}) };
+    this.#listener.onStatus(this.#raft.status());
+  }
+}

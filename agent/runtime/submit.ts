@@ -1,0 +1,90 @@
+import { SkeinError } from "../../shared/errors.ts";
+import type { JobId, NodeId } from "../../shared/ids.ts";
+import type { JobInput, JobSpec } from "../../shared/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Ledger } from "../core/ledger/index.ts";
+import { type CopyPlace, copiesPossible, copyTargets } from "../core/replication/index.ts";
+import type { BlobAccess } from "./blob-access.ts";
+import type { Proposer } from "./proposer.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface SubmitParts {
+  ledger: Ledger;
+  proposer: Proposer;
+  blobAccess: BlobAccess;
+  places: () => CopyPlace[];
+  noQuorum: () => SkeinError | undefined;
+}
+
+/**
+ * Takes a job in on any node: checks it, copies its inputs until they are durable, then has it agreed. The answer means
+ * that the job survives the loss of any one box.
+ */
+export async function submitJob(
+  world: Surroundings,
+  parts: SubmitParts,
+  spec: JobSpec,
+): Promise<{ jobId: JobId; existing: boolean }> {
+  const known = world.engine.pipelines().map((pipeline) => pipeline.name);
+  if (!known.includes(spec.pipeline)) throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known });
+  checkInputs(spec.inputs);
+  const missing = parts.noQuorum();
+  if (missing) throw missing;
+  await checkBlobs(world, spec.inputs);
+  const holders = await makeDurable(world, parts, spec.inputs);
+  const outcome = await parts.proposer.propose({
+    kind: "jobSubmitted",
+    jobId: `job-${world.randomness.token(8)}` as JobId,
+    pipeline: spec.pipeline,
+    idempotencyKey: spec.idempotencyKey ?? world.randomness.token(16),
+    inputs: spec.inputs,
+    holders,
+    submittedBy: world.network.self,
+    submittedAtMs: world.clock.nowMs(),
+  });
+  return { jobId: outcome.jobId!, existing: outcome.existing ?? false };
+}
+
+function checkInputs(inputs: readonly JobInput[]): void {
+  if (inputs.length === 0) throw new SkeinError("BAD_REQUEST", { reason: "a job needs at least one input" });
+  if (inputs.length > LIMITS.jobItemsMax)
+    throw new SkeinError("TOO_LARGE", {
+      what: "the number of inputs",
+      actual: inputs.length,
+      limit: LIMITS.jobItemsMax,
+    });
+  const names = new Set<string>();
+  for (const { name } of inputs) {
+    if (names.has(name)) throw new SkeinError("BAD_REQUEST", { reason: `two inputs are named ${name}` });
+    names.add(name);
+  }
+}
+
+async function checkBlobs(world: Surroundings, inputs: readonly JobInput[]): Promise<void> {
+  for (const { name, blob, bytes } of inputs) {
+    const actual = await world.blobs.size(blob);
+    if (actual === undefined) throw new SkeinError("BLOB_MISSING", { hash: blob, name });
+    if (actual !== bytes) throw new SkeinError("BAD_REQUEST", { reason: `${name} has ${actual} bytes, not ${bytes}` });
+  }
+}
+
+/** Copies every input to as many other nodes as the copies rule wants; one set of nodes for the whole job. */
+async function makeDurable(world: Surroundings, parts: SubmitParts, inputs: readonly JobInput[]): Promise<NodeId[]> {
+  const self = world.network.self;
+  const places = parts.places();
+  const wanted = copiesPossible(LIMITS.copiesDefault, places);
+  const unique = new Map(inputs.map(({ blob, bytes }) => [blob, { hash: blob, bytes }]));
+  const holders: NodeId[] = [self];
+  let reason = "no other node is reachable";
+  for (const target of copyTargets(inputs[0]!.blob, places, holders, LIMITS.diskFreeBytesMin)) {
+    if (holders.length >= wanted) break;
+    try {
+      await parts.blobAccess.copyTo(target, [...unique.values()]);
+      holders.push(target);
+    } catch (error) {
+      reason = SkeinError.from(error).message;
+    }
+  }
+  if (holders.length < wanted) throw new SkeinError("COPIES_SHORT", { made: holders.length, wanted, reason });
+  return holders;
+}

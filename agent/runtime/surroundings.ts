@@ -1,0 +1,24 @@
+import type { BlobHash } from "../../shared/ids.ts";
+import type {
+  Blobs,
+  CapacityProbe,
+  Clock,
+  InferenceEngine,
+  Journal,
+  PeerNetwork,
+  Randomness,
+  Telemetry,
+} from "../ports/index.ts";
+
+/** The world as one agent has it: the real rooms of io/, or the simulator's. */
+export interface Surroundings {
+  clock: Clock;
+  randomness: Randomness;
+  journal: Journal;
+  network: PeerNetwork;
+  blobs: Blobs;
+  engine: InferenceEngine;
+  probe: CapacityProbe;
+  telemetry: Telemetry;
+  sha256: (bytes: Uint8Array) => BlobHash;
+}

@@ -1,0 +1,200 @@
+import type { PipelineRate } from "../../shared/capacity.ts";
+import { SkeinError } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
+import type { ReportedResult } from "../../shared/wire/results.ts";
+import { type CopyPlace, copiesPossible, copyTargets } from "../core/replication/index.ts";
+import { Worker, type WorkerEffect, type WorkerEvent } from "../core/worker/index.ts";
+import type { Cancel } from "../ports/index.ts";
+import type { BlobAccess } from "./blob-access.ts";
+import type { Events } from "./events.ts";
+import type { Peers } from "./peers.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** Weight of the newest run in this node's measured speed. */
+const RATE_WEIGHT = 0.3;
+/** An executor is killed when a run takes this many times what it usually does, and never sooner than the floor. */
+const DEADLINE_FACTOR = 20;
+const DEADLINE_FLOOR_MS = 60_000;
+/** How often paused copies and reports are looked at. */
+const TICK_MS = 100;
+/** A report waits for a commit: longer than an election, shorter than a person would. */
+const REPORT_DEADLINE_MS = 8_000;
+
+export interface WorkerInit {
+  blobAccess: BlobAccess;
+  peers: Peers;
+  events: Events;
+  /** The leader now, if any is known. */
+  leader: () => NodeId | undefined;
+  /** Where copies may go: every node of the roster, this one included. */
+  places: () => CopyPlace[];
+  /** This node's figures changed enough to be told. */
+  onRateChange: () => void;
+}
+
+/** Carries out what `core/worker` decides: fetches, runs, stores, copies, reports; every effect comes home as an event. */
+export class WorkerDriver {
+  readonly #world: Surroundings;
+  readonly #init: WorkerInit;
+  readonly #worker: Worker;
+  readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
+  #ticking: Cancel = () => {};
+  #stopped = false;
+
+  constructor(world: Surroundings, init: WorkerInit) {
+    this.#world = world;
+    this.#init = init;
+    this.#worker = new Worker(world.network.self, world.engine.executors);
+    init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
+    init.peers.answer("takeBack", async (_from, { shardIds }) => {
+      this.#step({ kind: "takenBack", shardIds });
+      return {};
+    });
+    init.peers.answer("holding", async () => ({ shards: this.held() }));
+  }
+
+  start(): void {
+    this.#ticking = this.#world.clock.every(TICK_MS, () => {
+      if (this.#worker.itemsQueued > 0) this.#step({ kind: "ticked" });
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#ticking();
+  }
+
+  held(): HeldShard[] {
+    return this.#worker.held();
+  }
+
+  get itemsQueued(): number {
+    return this.#worker.itemsQueued;
+  }
+
+  /** Measured speed of every pipeline on this node, all executors together. */
+  rates(): PipelineRate[] {
+    return [...this.#secondsPerItem].map(([pipeline, { seconds, source }]) => ({
+      pipeline,
+      itemsPerSecond: this.#world.engine.executors / seconds,
+      source,
+    }));
+  }
+
+  /** Measures every pipeline once, on a bundled sample. */
+  async calibrate(): Promise<void> {
+    for (const { name } of this.#world.engine.pipelines()) {
+      const { secondsPerItem } = await this.#world.engine.calibrate(name);
+      if (!this.#secondsPerItem.has(name))
+        this.#secondsPerItem.set(name, { seconds: secondsPerItem, source: "calibration" });
+      this.#init.onRateChange();
+    }
+  }
+
+  async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
+    const reason = await this.#refusal(lease);
+    if (reason) return { accepted: false, reason };
+    this.#step({ kind: "leased", lease });
+    return { accepted: true, reason: "" };
+  }
+
+  async #refusal(lease: Lease): Promise<string | undefined> {
+    if (this.#stopped) return "it is stopping";
+    if (!this.#world.engine.pipelines().some((pipeline) => pipeline.name === lease.pipeline))
+      return `it has no pipeline ${lease.pipeline}`;
+    if (this.#worker.itemsQueued + lease.items.length > LIMITS.jobItemsMax) return "its queue is full";
+    if ((await this.#world.blobs.freeBytes()) < LIMITS.diskFreeBytesMin) return "its disk is full";
+    return undefined;
+  }
+
+  #step(event: WorkerEvent): void {
+    if (this.#stopped) return;
+    const { clock } = this.#world;
+    for (const effect of this.#worker.step(event, clock.monotonicMs(), clock.nowMs())) void this.#carryOut(effect);
+  }
+
+  async #carryOut(effect: WorkerEffect): Promise<void> {
+    switch (effect.kind) {
+      case "fetchInput":
+        return this.#fetchInput(effect);
+      case "runItem":
+        return this.#runItem(effect);
+      case "copyOutput":
+        return this.#copyOutput(effect);
+      case "reportResults":
+        return this.#report(effect.results);
+    }
+  }
+
+  async #fetchInput({ jobId, item, from }: WorkerEffect & { kind: "fetchInput" }): Promise<void> {
+    try {
+      await this.#init.blobAccess.ensureLocal(item.blob, from);
+      this.#step({ kind: "inputReady", jobId, item: item.item });
+    } catch (error) {
+      this.#step({ kind: "inputFailed", jobId, item: item.item, error: SkeinError.from(error).toJSON() });
+    }
+  }
+
+  async #runItem({ jobId, item, pipeline }: WorkerEffect & { kind: "runItem" }): Promise<void> {
+    const { clock, engine, blobs } = this.#world;
+    const startedAtMs = clock.monotonicMs();
+    try {
+      const input = await this.#init.blobAccess.read(item.blob, []);
+      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
+      const { hash, bytes } = await blobs.put(outcome.output);
+      this.#learn(pipeline, outcome.durationMs);
+      const { durationMs } = outcome;
+      this.#step({ kind: "runFinished", jobId, item: item.item, output: hash, outputBytes: bytes, durationMs });
+    } catch (error) {
+      const durationMs = clock.monotonicMs() - startedAtMs;
+      this.#step({ kind: "runFailed", jobId, item: item.item, error: SkeinError.from(error).toJSON(), durationMs });
+    }
+  }
+
+  /** A result counts only once enough boxes hold it: as many as asked for, or all that are alive. */
+  async #copyOutput({ jobId, item, output, copies }: WorkerEffect & { kind: "copyOutput" }): Promise<void> {
+    const self = this.#world.network.self;
+    const places = this.#init.places();
+    const live = places.filter((place) => place.live || place.nodeId === self);
+    const wanted = copiesPossible(copies, live);
+    const holders = [self];
+    const bytes = (await this.#world.blobs.size(output)) ?? 0;
+    for (const target of copyTargets(output, live, holders, LIMITS.diskFreeBytesMin)) {
+      if (holders.length >= wanted) break;
+      try {
+        const held = await this.#init.blobAccess.copyTo(target, [{ hash: output, bytes }]);
+        if (held.has(output)) holders.push(target);
+      } catch (error) {
+        this.#world.telemetry.log("debug", "copyRefused", { to: target, reason: SkeinError.from(error).message });
+      }
+    }
+    this.#step(
+      holders.length >= wanted ? { kind: "outputCopied", jobId, item, holders } : { kind: "copyFailed", jobId, item },
+    );
+  }
+
+  async #report(results: ReportedResult[]): Promise<void> {
+    try {
+      const leader = this.#init.leader();
+      if (!leader) throw new SkeinError("NO_LEADER");
+      await this.#init.peers.ask(leader, "report", { results }, { deadlineMs: REPORT_DEADLINE_MS });
+      this.#step({ kind: "resultsRecorded", results });
+    } catch (error) {
+      this.#world.telemetry.log("debug", "reportDelayed", { reason: SkeinError.from(error).message });
+      this.#step({ kind: "reportFailed", results });
+    }
+  }
+
+  #learn(pipeline: string, durationMs: number): void {
+    const seen = durationMs / 1_000;
+    const before = this.#secondsPerItem.get(pipeline)?.seconds ?? seen;
+    this.#secondsPerItem.set(pipeline, { seconds: before + RATE_WEIGHT * (seen - before), source: "work" });
+  }
+
+  #deadlineMs(pipeline: string): number {
+    const seconds = this.#secondsPerItem.get(pipeline)?.seconds ?? 0;
+    return Math.max(DEADLINE_FLOOR_MS, seconds * 1_000 * DEADLINE_FACTOR);
+  }
+}
