@@ -45,7 +45,7 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
-  [/^protobufjs/, ["shared"]],
+  [/^protobufjs/, ["shared", "agent/io/network"]],
 ];
 
 const IMPURE =
