@@ -252,3 +252,70 @@ export class Cluster {
 export const addVoter = (n: number): ConfChangeStep => ({ kind: "addVoter", node: idOf(n) });
 export const addLearner = (n: number): ConfChangeStep => ({ kind: "addLearner", node: idOf(n) });
 export const remove = (n: number): ConfChangeStep => ({ kind: "remove", node: idOf(n) });
+
+export function messageOf(
+  type: RaftMessage["type"],
+  from: number,
+  to: number,
+  fields: Partial<Omit<RaftMessage, "type" | "from" | "to">>,
+): RaftMessage {
+  return {
+    type,
+    from: idOf(from),
+    to: idOf(to),
+    term: 0,
+    logTerm: 0,
+    index: 0,
+    entries: [],
+    commit: 0,
+    reject: false,
+    rejectHint: 0,
+    context: new Uint8Array(0),
+    ...fields,
+  };
+}
+
+/** Voter 1 of `size`, alone with its test, which plays the others; its log starts after a snapshot at index 1 of term 1. */
+export function memberOf(
+  size: number,
+  terms: Term[] = [],
+  hardState: Partial<HardState> = {},
+  options: Options = {},
+): Member {
+  const conf = confOf({ voters: Array.from({ length: size }, (_, at) => at + 1) });
+  return new Member(1, diskWith(conf, terms, hardState), options);
+}
+
+/** Steps messages into a member and returns everything it sends, its own work done. */
+export function hears(member: Member, ...messages: RaftMessage[]): RaftMessage[] {
+  for (const message of messages) member.raft.step(message);
+  return member.settle();
+}
+
+const others = (size: number): number[] => Array.from({ length: size - 1 }, (_, at) => at + 2);
+
+/** Brings a member through the pre-votes of a fleet of `size`; it then asks for votes. */
+export function makeCandidate(member: Member, size: number): RaftMessage[] {
+  member.raft.campaign();
+  const asked = member.settle();
+  if (size === 1) return asked;
+  const { term } = member.raft.status();
+  return hears(member, ...others(size).map((n) => messageOf("preVoteResponse", n, member.n, { term: term + 1 })));
+}
+
+/** And through the votes: what it sends as the new leader. */
+export function makeLeader(member: Member, size: number): RaftMessage[] {
+  const sent = makeCandidate(member, size);
+  if (size === 1) return sent;
+  const { term } = member.raft.status();
+  return hears(member, ...others(size).map((n) => messageOf("voteResponse", n, member.n, { term })));
+}
+
+/** Everyone else acknowledges everything the leader has. */
+export function acknowledgeAll(member: Member, size: number): RaftMessage[] {
+  const { term, lastIndex } = member.raft.status();
+  return hears(
+    member,
+    ...others(size).map((n) => messageOf("appendResponse", n, member.n, { term, index: lastIndex })),
+  );
+}
