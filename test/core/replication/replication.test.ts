@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { type CopyPlace, copyTargets, repairs } from "../../../agent/core/replication/index.ts";
+import { A, B, blob, C } from "../../support/nouns.ts";
+
+const place = (nodeId: typeof A, more: Partial<CopyPlace> = {}): CopyPlace => ({
+  nodeId,
+  live: true,
+  diskFreeBytes: 1e9,
+  ...more,
+});
+const order = (input: Partial<Parameters<typeof repairs>[0]>) =>
+  repairs({
+    holders: [],
+    places: [place(A), place(B), place(C)],
+    wanted: 2,
+    diskFreeBytesMin: 1e6,
+    ordersMax: 10,
+    ...input,
+  });
+
+test("copies go to live nodes with room that have none yet", () => {
+  const places = [place(A), place(B, { live: false }), place(C, { diskFreeBytes: 10 })];
+  expect(copyTargets(blob(1), places, [], 1e6)).toEqual([A]);
+  expect(copyTargets(blob(1), [place(A), place(B)], [A], 1e6)).toEqual([B]);
+});
+
+test("many blobs spread over the nodes", () => {
+  const places = [place(A), place(B), place(C)];
+  const firsts = Array.from({ length: 300 }, (_, i) => copyTargets(blob(i), places, [], 1e6)[0]);
+  for (const nodeId of [A, B, C]) expect(firsts.filter((first) => first === nodeId).length).toBeGreaterThan(50);
+});
+
+test("a blob that lost a holder is copied from a live one to a node without it", () => {
+  const orders = order({
+    holders: [[blob(1), new Set([A, B])]],
+    places: [place(A), place(B, { live: false }), place(C)],
+  });
+  expect(orders).toEqual([{ blob: blob(1), from: [A], to: C }]);
+});
+
+test("nothing is copied when enough copies live, or when no holder does", () => {
+  expect(order({ holders: [[blob(1), new Set([A, B])]] })).toEqual([]);
+  expect(
+    order({ holders: [[blob(1), new Set([B])]], places: [place(A), place(B, { live: false }), place(C)] }),
+  ).toEqual([]);
+});
+
+test("no more copies are asked for than there are live nodes, and no more orders than may run at once", () => {
+  expect(order({ holders: [[blob(1), new Set([A])]], places: [place(A)], wanted: 3 })).toEqual([]);
+  const many = Array.from({ length: 50 }, (_, i) => [blob(i), new Set([A])] as const);
+  expect(order({ holders: many, ordersMax: 7 })).toHaveLength(7);
+});

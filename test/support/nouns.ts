@@ -1,0 +1,46 @@
+/** Short makers of ids and records for tests. */
+import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
+import type { LedgerEntry } from "../../shared/ledger-entry.ts";
+import type { ReportedResult } from "../../shared/wire/results.ts";
+
+export const node = (letter: string): NodeId => `12D3KooW${letter.repeat(44)}` as NodeId;
+export const blob = (n: number): BlobHash => n.toString(16).padStart(64, "0") as BlobHash;
+export const job = (name: string): JobId => `job-${name}` as JobId;
+export const shard = (name: string): ShardId => name as ShardId;
+
+export const [A, B, C] = [node("a"), node("b"), node("c")] as [NodeId, NodeId, NodeId];
+
+export const founded: LedgerEntry = {
+  kind: "fleetFounded",
+  fleetId: "f" as never,
+  name: "geese",
+  founder: { nodeId: A, name: "attic", addresses: [] },
+};
+
+export const submitted = (name: string, items: number, more: Partial<LedgerEntry & { kind: "jobSubmitted" }> = {}) =>
+  ({
+    kind: "jobSubmitted",
+    jobId: job(name),
+    pipeline: "ocr",
+    idempotencyKey: `key-${name}`,
+    inputs: Array.from({ length: items }, (_, i) => ({ name: `page-${i}`, blob: blob(1_000 + i), bytes: 10 })),
+    holders: [A, B],
+    submittedBy: A,
+    submittedAtMs: 1_000,
+    ...more,
+  }) satisfies LedgerEntry;
+
+export const result = (name: string, item: number, more: Partial<ReportedResult> = {}): ReportedResult => ({
+  jobId: job(name),
+  item,
+  output: blob(2_000 + item),
+  outputBytes: 5,
+  node: A,
+  shardId: shard(`${name}/1.1`),
+  durationMs: 100,
+  finishedAtMs: 2_000 + item,
+  holders: [A, B],
+  ...more,
+});
+
+export const recorded = (...results: ReportedResult[]): LedgerEntry => ({ kind: "resultsRecorded", term: 1, results });
