@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, readFile, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { SkeinError } from "../../../shared/errors.ts";
 import { findLostMiddle } from "./commit-log.ts";
@@ -7,6 +7,12 @@ import type { Operation } from "./outline.ts";
 import { Damage, damagedUnless } from "./records.ts";
 
 type Level = ClassicLevel<string, Uint8Array>;
+
+/**
+ * Folders this process has open. LevelDB must not see a second try: it opens and closes the lock file before it notices,
+ * and POSIX drops a process's locks on a file when any of its descriptors for it is closed.
+ */
+const HELD = new Set<string>();
 
 /**
  * LevelDB with its traps covered: it is checked before it is opened, never made anew over the remains of another, and
@@ -17,32 +23,20 @@ export class Database {
   #level: Level | undefined;
 
   constructor(path: string) {
-    this.path = path;
-  }
-
-  get isOpen(): boolean {
-    return this.#level !== undefined;
+    this.path = resolve(path);
   }
 
   /** @throws AGENT_RUNNING, DISK_FULL, Damage */
   async open(): Promise<void> {
     if (this.#level) return;
-    const isNew = await this.#makeFolder();
+    if (HELD.has(this.path)) throw new SkeinError("AGENT_RUNNING", { data: this.path, pid: process.pid });
+    HELD.add(this.path);
     try {
-      if (!isNew) await checkFiles(this.path);
+      this.#level = await this.#openLevel();
     } catch (error) {
-      // A log that another agent is writing to right now may look like anything.
-      const pid = await lockHolder(this.path);
-      throw error instanceof Damage && pid ? new SkeinError("AGENT_RUNNING", { data: this.path, pid }) : error;
+      HELD.delete(this.path);
+      throw error;
     }
-    // Entries do not compress well, and a Pi has better things to do.
-    const level: Level = new ClassicLevel(this.path, { valueEncoding: "view", compression: false });
-    try {
-      await level.open();
-    } catch (error) {
-      throw await this.#explainOpen(error);
-    }
-    this.#level = level;
   }
 
   /** All records in the order of their keys. */
@@ -68,6 +62,26 @@ export class Database {
     const level = this.#level;
     this.#level = undefined;
     await level?.close();
+    if (level) HELD.delete(this.path);
+  }
+
+  async #openLevel(): Promise<Level> {
+    const isNew = await this.#makeFolder();
+    try {
+      if (!isNew) await checkFiles(this.path);
+    } catch (error) {
+      // A log that another agent is writing to right now may look like anything.
+      const pid = await lockHolder(this.path);
+      throw error instanceof Damage && pid ? new SkeinError("AGENT_RUNNING", { data: this.path, pid }) : error;
+    }
+    // Entries do not compress well, and a Pi has better things to do.
+    const level: Level = new ClassicLevel(this.path, { valueEncoding: "view", compression: false });
+    try {
+      await level.open();
+    } catch (error) {
+      throw await this.#explainOpen(error);
+    }
+    return level;
   }
 
   #opened(): Level {
@@ -75,12 +89,14 @@ export class Database {
     return this.#level;
   }
 
-  /** True if nothing was ever in it. The folder's own name is made durable, since LevelDB only looks after what is inside. */
+  /** True if nothing was ever in it. The folder's own name is made durable; LevelDB only looks after what is inside. */
   async #makeFolder(): Promise<boolean> {
     const made = await mkdir(this.path, { recursive: true });
     if (made === undefined) return (await readdir(this.path)).length === 0;
-    const parent = await open(dirname(made));
-    await parent.sync().finally(() => parent.close());
+    for (let folder = this.path; folder !== dirname(made); folder = dirname(folder)) {
+      const parent = await open(dirname(folder));
+      await parent.sync().finally(() => parent.close());
+    }
     return true;
   }
 

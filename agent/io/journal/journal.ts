@@ -17,10 +17,6 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Free space is asked for again after this many bytes or milliseconds: it costs a hop to the thread pool. */
-const SPACE_CHECK_BYTES = 1024 * 1024;
-const SPACE_CHECK_MS = 250;
-
 /**
  * Opens the journal in the folder `path`, making it if it is not there.
  * @throws AGENT_RUNNING if another agent has it open; JOURNAL_CORRUPT; DISK_FULL.
@@ -40,9 +36,8 @@ class LevelJournal implements Journal {
   #waitingBytes = 0;
   /** Ends when nothing waits. */
   #writing: Promise<void> | undefined;
+  #turn: Promise<void> = Promise.resolve();
   #isClosed = false;
-  #bytesSinceSpaceCheck = Number.POSITIVE_INFINITY;
-  #spaceCheckedAtMs = 0;
 
   constructor(database: Database, telemetry: Telemetry) {
     this.#database = database;
@@ -51,10 +46,12 @@ class LevelJournal implements Journal {
 
   async load(): Promise<JournalContents> {
     invariant(!this.#isClosed, "a closed journal is not read");
-    await this.#writing;
-    const { contents, outline } = await explained(this.#database.path, readBack(this.#database));
-    this.#outline = outline;
-    return contents;
+    return this.#alone(async () => {
+      const reading = this.#database.open().then(() => readBack(this.#database));
+      const { contents, outline } = await explained(this.#database.path, reading);
+      this.#outline = outline;
+      return contents;
+    });
   }
 
   append(batch: JournalBatch): Promise<void> {
@@ -71,23 +68,33 @@ class LevelJournal implements Journal {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#writing;
-    await this.#database.close();
+    await this.#alone(() => this.#database.close());
+  }
+
+  /** Reading and writing take turns: what is known of the disk must be what is on it. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    return work().finally(resolve);
   }
 
   async #writeAll(): Promise<void> {
-    // Everything handed over in one go is one group.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const group = this.#nextGroup();
-      try {
-        for (const { resolve } of await this.#commit(group)) resolve();
-      } catch (error) {
-        // What was handed over behind a lost batch was meant to follow it.
-        const failure = explain(this.#database.path, error);
-        for (const { reject } of [...group, ...this.#nextGroup(Number.POSITIVE_INFINITY)]) reject(failure);
-      }
-    }
+    // At the next turn of the promises at the earliest, so that everything handed over in one go is one group.
+    while (this.#waiting.length > 0) await this.#alone(() => this.#writeGroup());
     this.#writing = undefined;
+  }
+
+  async #writeGroup(): Promise<void> {
+    const group = this.#nextGroup();
+    try {
+      for (const { resolve } of await this.#commit(group)) resolve();
+    } catch (error) {
+      const failure = explain(this.#database.path, error);
+      // What was handed over behind a lost batch was meant to follow it.
+      for (const { reject } of [...group, ...this.#nextGroup(Number.POSITIVE_INFINITY)]) reject(failure);
+    }
   }
 
   #nextGroup(bytesMax: number = LIMITS.journalCommitBytesMax): Waiting[] {
@@ -105,14 +112,14 @@ class LevelJournal implements Journal {
 
   /** One fsync for the whole group; returns those it made durable. A batch that breaks the port's rules is rejected alone. */
   async #commit(group: Waiting[]): Promise<Waiting[]> {
-    await this.#checkSpace(group);
+    await this.#checkSpace();
     await this.#database.open();
     this.#outline ??= (await readBack(this.#database)).outline;
     const outline = this.#outline;
     const operations: Operation[] = [];
     const taken = group.filter((waiting) => {
       try {
-        operations.push(...outline.take(waiting.batch));
+        outline.take(waiting.batch, operations);
         return true;
       } catch (error) {
         waiting.reject(error);
@@ -129,17 +136,11 @@ class LevelJournal implements Journal {
     return taken;
   }
 
-  /** Refusing early keeps the database whole; LevelDB itself survives a full disk only by being opened again. */
-  async #checkSpace(group: Waiting[]): Promise<void> {
-    for (const { bytes } of group) this.#bytesSinceSpaceCheck += bytes;
-    const sinceMs = performance.now() - this.#spaceCheckedAtMs;
-    if (this.#bytesSinceSpaceCheck < SPACE_CHECK_BYTES && sinceMs < SPACE_CHECK_MS) return;
-    const free = await freeBytes(this.#database.path);
-    this.#bytesSinceSpaceCheck = Number.POSITIVE_INFINITY;
-    if (free < LIMITS.journalFreeBytesMin)
-      throw new SkeinError("DISK_FULL", { path: this.#database.path, freeBytes: free });
-    this.#bytesSinceSpaceCheck = 0;
-    this.#spaceCheckedAtMs = performance.now();
+  /** Refusing early keeps the database whole: LevelDB outlives a full disk only by being opened again. */
+  async #checkSpace(): Promise<void> {
+    const { path } = this.#database;
+    const free = await freeBytes(path);
+    if (free < LIMITS.journalFreeBytesMin) throw new SkeinError("DISK_FULL", { path, freeBytes: free });
   }
 
   /**

@@ -32,19 +32,18 @@ export class Outline {
     return this.#chains.at(-1) ?? this.base.chain;
   }
 
-  /** Turns a batch into operations and takes it up. If it throws (a caller broke the port's rules) nothing has changed. */
-  take(batch: JournalBatch): Operation[] {
+  /** Takes a batch up and adds what that does to the disk. If it throws (a caller broke the port's rules) nothing has changed. */
+  take(batch: JournalBatch, operations: Operation[]): void {
     this.#check(batch);
-    const operations = batch.snapshot ? this.#takeSnapshot(batch.snapshot) : [];
+    if (batch.snapshot) this.#takeSnapshot(batch.snapshot, operations);
     const first = batch.entries[0];
-    if (first) operations.push(...this.#cutFrom(first.index));
+    if (first) this.#cutFrom(first.index, operations);
     for (const entry of batch.entries) {
       const payload = encodeEntry(entry);
       const chain = this.push(entry.term, payload);
       operations.push({ type: "put", key: entryKey(entry.index), value: sealEntry(chain, payload) });
     }
     if (batch.hardState) this.hardState = { ...batch.hardState };
-    return operations;
   }
 
   /** Adds the entry that follows the last one; returns the running checksum at it. */
@@ -82,8 +81,8 @@ export class Outline {
     return snapshot.index <= this.lastIndex && this.#termAt(snapshot.index) === snapshot.term;
   }
 
-  #takeSnapshot(snapshot: RaftSnapshot): Operation[] {
-    const operations: Operation[] = [{ type: "put", key: snapshotKey, value: sealSnapshot(snapshot) }];
+  #takeSnapshot(snapshot: RaftSnapshot, operations: Operation[]): void {
+    operations.push({ type: "put", key: snapshotKey, value: sealSnapshot(snapshot) });
     const follows = this.#follows(snapshot);
     const lastCut = follows ? snapshot.index : this.lastIndex;
     for (let index = this.base.index + 1; index <= lastCut; index++)
@@ -93,16 +92,13 @@ export class Outline {
     this.#terms = this.#terms.slice(keptFrom);
     this.#chains = this.#chains.slice(keptFrom);
     this.base = { index: snapshot.index, term: snapshot.term, chain };
-    return operations;
   }
 
-  #cutFrom(firstIndex: number): Operation[] {
-    const operations: Operation[] = [];
+  #cutFrom(firstIndex: number, operations: Operation[]): void {
     for (let index = firstIndex; index <= this.lastIndex; index++)
       operations.push({ type: "del", key: entryKey(index) });
     this.#terms.length = firstIndex - this.base.index - 1;
     this.#chains.length = this.#terms.length;
-    return operations;
   }
 
   #termAt(index: number): number {

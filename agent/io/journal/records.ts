@@ -66,13 +66,15 @@ export function openEntry(key: string, value: Uint8Array): { entry: RaftEntry; c
   const payload = value.subarray(4);
   const entry = decoded(key, () => decodeEntry(payload));
   damagedUnless(entryKey(entry.index) === key, `${key} holds entry ${entry.index}`);
-  return { entry, chain: viewOf(value).getUint32(0), payload };
+  return { entry: { ...entry, data: plainBytes(entry.data) }, chain: viewOf(value).getUint32(0), payload };
 }
 
 export const sealSnapshot = (snapshot: RaftSnapshot): Uint8Array => seal(encodeSnapshot(snapshot));
 
-export const openSnapshot = (value: Uint8Array): RaftSnapshot =>
-  decoded(snapshotKey, () => decodeSnapshot(unseal(snapshotKey, value)));
+export function openSnapshot(value: Uint8Array): RaftSnapshot {
+  const snapshot = decoded(snapshotKey, () => decodeSnapshot(unseal(snapshotKey, value)));
+  return { ...snapshot, data: plainBytes(snapshot.data) };
+}
 
 export function sealTip(tip: Tip): Uint8Array {
   const hardState = encodeHardState(tip.hardState);
@@ -125,5 +127,8 @@ function decoded<T>(what: string, decode: () => T): T {
     throw new Damage(`${what} does not decode: ${reason}`);
   }
 }
+
+/** protobufjs hands out Buffers, whose `slice` shares memory where a Uint8Array's copies. */
+const plainBytes = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,0 +1,87 @@
+/** Agents that die, disks that fill: on real processes and a real small disk. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect, onTestFinished, test } from "vitest";
+import { openJournal } from "../../../agent/io/journal/index.ts";
+import type { Journal } from "../../../agent/ports/index.ts";
+import type { RaftEntry } from "../../../shared/raft.ts";
+import { fillDisk, freeDisk, silent, smallDisk, temporaryFolder } from "../../support/small-disk.ts";
+
+const WRITER = new URL("./writer.ts", import.meta.url).pathname;
+
+async function open(path: string): Promise<Journal> {
+  const journal = await openJournal(path, { telemetry: silent });
+  onTestFinished(() => journal.close());
+  return journal;
+}
+
+/** A process that appends as fast as it can and prints the last acknowledged index of each life. */
+function startWriter(path: string): { child: ChildProcess; lines: AsyncIterator<string>; ended: Promise<void> } {
+  const child = spawn(process.execPath, [WRITER, path], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return { child, lines: createInterface(child.stdout!)[Symbol.asyncIterator](), ended };
+}
+
+test("everything acknowledged is there after kill -9 in the middle of writing, three times over", async () => {
+  const path = await temporaryFolder();
+  let acknowledged = 0;
+  for (let life = 1; life <= 3; life++) {
+    const { child, lines, ended } = startWriter(path);
+    for (let line = await lines.next(), seen = 0; !line.done; line = await lines.next()) {
+      acknowledged = Number(line.value);
+      seen += 1;
+      if (seen === 30 * life) child.kill("SIGKILL");
+    }
+    await ended;
+    const journal = await openJournal(path, { telemetry: silent });
+    const { entries, hardState } = await journal.load();
+    await journal.close();
+    expect(entries.length).toBeGreaterThanOrEqual(acknowledged);
+    expect(hardState.term).toBe(entries.at(-1)!.term);
+    expect(hardState.commit).toBe(entries.length);
+    for (const [place, entry] of entries.entries()) expect(entry.data[0]).toBe((place + 1) % 256);
+  }
+  expect(acknowledged).toBeGreaterThan(100);
+});
+
+test("a folder that another process has open is refused with that process's id, and the other goes on", async () => {
+  const path = await temporaryFolder();
+  const { child, lines } = startWriter(path);
+  await lines.next();
+  await expect(openJournal(path, { telemetry: silent })).rejects.toMatchObject({
+    code: "AGENT_RUNNING",
+    facts: { data: path, pid: process.platform === "linux" ? child.pid : "unknown" },
+  });
+  const before = Number((await lines.next()).value);
+  expect(Number((await lines.next()).value)).toBeGreaterThan(before);
+});
+
+const entries = (from: number, count: number, bytes: number): RaftEntry[] =>
+  Array.from({ length: count }, (_, offset) => ({
+    index: from + offset,
+    term: 1,
+    kind: "normal",
+    data: new Uint8Array(bytes).fill(from + offset),
+  }));
+
+test("a disk that fills up in the middle of a write loses nothing that was acknowledged, and the write may be tried again", async (context) => {
+  const disk = await smallDisk(60);
+  if ("reason" in disk) return context.skip(disk.reason);
+  const journal = await open(join(disk.path, "journal"));
+  await journal.append({ entries: entries(1, 3, 100), hardState: { term: 1, vote: "", commit: 1 } });
+  // More than the reserve, so that the journal begins to write, and less than the batch, so that it cannot end.
+  await fillDisk(disk.path, 18);
+  const batch = { entries: entries(4, 40, 700_000) };
+  const vote = { entries: [], hardState: { term: 2, vote: "", commit: 1 } as const };
+  for (const outcome of await Promise.allSettled([journal.append(batch), journal.append(vote)]))
+    expect(outcome).toMatchObject({ status: "rejected", reason: { code: "DISK_FULL" } });
+  await expect(journal.append(vote)).rejects.toMatchObject({ code: "DISK_FULL" });
+  await freeDisk(disk.path);
+  expect(await journal.load()).toMatchObject({ entries: entries(1, 3, 100), hardState: { term: 1 } });
+  await Promise.all([journal.append(batch), journal.append(vote)]);
+  const { entries: after, hardState } = await journal.load();
+  expect(after.length).toBe(43);
+  expect(hardState.term).toBe(2);
+});

@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import type { BlobInfo, Blobs } from "../../agent/ports/index.ts";
+import { invariant, SkeinError } from "../../shared/errors.ts";
+import type { BlobHash } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
+
+/**
+ * The disk under one pretend agent's blobs, in memory. It outlives the agent: `open` gives the blobs of one life, and
+ * `crash` ends that life, after which its calls never return and change nothing. A blob is there whole or not at all.
+ */
+export class PretendBlobs {
+  capacityBytes: number;
+  readonly #held = new Map<BlobHash, Uint8Array>();
+  readonly #setAside = new Set<BlobHash>();
+  #lives = 0;
+
+  constructor(capacityBytes = Number.POSITIVE_INFINITY) {
+    this.capacityBytes = capacityBytes;
+  }
+
+  open(): Blobs {
+    this.#lives += 1;
+    const life = this.#lives;
+    return new PretendLife(this, () => life === this.#lives);
+  }
+
+  crash(): void {
+    this.#lives += 1;
+  }
+
+  /** Flips a bit of a copy, as a worn-out disk does. */
+  rot(hash: BlobHash): void {
+    const bytes = this.#held.get(hash);
+    invariant(bytes && bytes.length > 0, `blob ${hash} is there to be damaged`);
+    const rotten = new Uint8Array(bytes);
+    rotten[rotten.length >> 1]! ^= 1;
+    this.#held.set(hash, rotten);
+  }
+
+  /** What is held now, for checkers. */
+  held(): ReadonlyMap<BlobHash, Uint8Array> {
+    return this.#held;
+  }
+
+  /** Copies that were found damaged and not replaced since. */
+  setAside(): ReadonlySet<BlobHash> {
+    return this.#setAside;
+  }
+
+  freeBytes(): number {
+    let used = 0;
+    for (const bytes of this.#held.values()) used += bytes.length;
+    return Math.max(0, this.capacityBytes - used);
+  }
+
+  keep(hash: BlobHash, bytes: Uint8Array): void {
+    if (bytes.length > this.freeBytes())
+      throw new SkeinError("DISK_FULL", { path: "pretend blobs", freeBytes: this.freeBytes() });
+    this.#held.set(hash, bytes);
+    this.#setAside.delete(hash);
+  }
+
+  drop(hash: BlobHash, isDamaged: boolean): void {
+    this.#held.delete(hash);
+    if (isDamaged) this.#setAside.add(hash);
+    else this.#setAside.delete(hash);
+  }
+}
+
+class PretendLife implements Blobs {
+  readonly #disk: PretendBlobs;
+  readonly #isAlive: () => boolean;
+
+  constructor(disk: PretendBlobs, isAlive: () => boolean) {
+    this.#disk = disk;
+    this.#isAlive = isAlive;
+  }
+
+  async put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: BlobHash): Promise<BlobInfo> {
+    await this.#alive();
+    const held = expected && this.#disk.held().get(expected);
+    if (expected && held) {
+      if (!(source instanceof Uint8Array)) await source[Symbol.asyncIterator]().return?.();
+      return { hash: expected, bytes: held.length };
+    }
+    const bytes = await this.#gather(source);
+    await this.#alive();
+    const hash = hashOf(bytes);
+    if (expected && hash !== expected) throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual: hash });
+    if (!this.#disk.held().has(hash)) this.#disk.keep(hash, bytes);
+    return { hash, bytes: bytes.length };
+  }
+
+  async size(hash: BlobHash): Promise<number | undefined> {
+    await this.#alive();
+    return this.#disk.held().get(hash)?.length;
+  }
+
+  async read(hash: BlobHash): Promise<Uint8Array> {
+    await this.#alive();
+    const bytes = this.#heldOrThrow(hash);
+    const actual = hashOf(bytes);
+    if (actual === hash) return new Uint8Array(bytes);
+    this.#disk.drop(hash, true);
+    throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
+  }
+
+  async *stream(hash: BlobHash, offset = 0): AsyncIterable<Uint8Array> {
+    await this.#alive();
+    const bytes = this.#heldOrThrow(hash);
+    for (let at = offset; at < bytes.length; at += LIMITS.bulkChunkBytes) {
+      yield new Uint8Array(bytes.subarray(at, at + LIMITS.bulkChunkBytes));
+      await this.#alive();
+    }
+  }
+
+  async remove(hash: BlobHash): Promise<void> {
+    await this.#alive();
+    this.#disk.drop(hash, false);
+  }
+
+  async list(): Promise<BlobInfo[]> {
+    await this.#alive();
+    return [...this.#disk.held()].map(([hash, bytes]) => ({ hash, bytes: bytes.length }));
+  }
+
+  async freeBytes(): Promise<number> {
+    await this.#alive();
+    return this.#disk.freeBytes();
+  }
+
+  async #gather(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+    if (source instanceof Uint8Array) return new Uint8Array(source);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of source) {
+      bytes += chunk.length;
+      if (bytes > this.#disk.freeBytes())
+        throw new SkeinError("DISK_FULL", { path: "pretend blobs", freeBytes: this.#disk.freeBytes() });
+      chunks.push(new Uint8Array(chunk));
+    }
+    return new Uint8Array(Buffer.concat(chunks));
+  }
+
+  #heldOrThrow(hash: BlobHash): Uint8Array {
+    const bytes = this.#disk.held().get(hash);
+    if (!bytes) throw new SkeinError("BLOB_MISSING", { hash });
+    return bytes;
+  }
+
+  /** A dead agent's calls never return. */
+  #alive(): Promise<void> {
+    return this.#isAlive() ? Promise.resolve() : new Promise(() => {});
+  }
+}
+
+const hashOf = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;

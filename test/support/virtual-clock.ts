@@ -1,0 +1,162 @@
+/** Time and chance for the simulator: nothing moves unless it is told to, and the same seed gives the same story. */
+import type { Cancel, Clock, Randomness } from "../../agent/ports/index.ts";
+import { invariant } from "../../shared/errors.ts";
+
+/** Taken at load, so that a test with fake timers cannot stop `settle`. */
+const nextTurn = setImmediate;
+
+interface Timer {
+  atMs: number;
+  /** Order of arming: timers due at one moment run in it. */
+  turn: number;
+  /** Absent once it was cancelled or ran. */
+  run: (() => void) | undefined;
+}
+
+const isBefore = (a: Timer, b: Timer): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.turn < b.turn);
+
+export class VirtualClock implements Clock {
+  #monotonicMs = 0;
+  #wallOffsetMs: number;
+  #turns = 0;
+  /** A binary heap: no timer is before its parent at `(place - 1) >> 1`. Cancelled ones stay until they come up. */
+  readonly #timers: Timer[] = [];
+
+  constructor(wallMs = Date.UTC(2026, 0, 1)) {
+    this.#wallOffsetMs = wallMs;
+  }
+
+  nowMs(): number {
+    return this.#wallOffsetMs + this.#monotonicMs;
+  }
+
+  monotonicMs(): number {
+    return this.#monotonicMs;
+  }
+
+  after(delayMs: number, run: () => void): Cancel {
+    const timer = this.#arm(this.#monotonicMs + Math.max(0, delayMs), run);
+    return () => {
+      timer.run = undefined;
+    };
+  }
+
+  every(intervalMs: number, run: () => void): Cancel {
+    invariant(intervalMs > 0, "an interval takes time");
+    let timer: Timer;
+    let isCancelled = false;
+    const step = (): void => {
+      run();
+      if (!isCancelled) timer = this.#arm(timer.atMs + intervalMs, step);
+    };
+    timer = this.#arm(this.#monotonicMs + intervalMs, step);
+    return () => {
+      isCancelled = true;
+      timer.run = undefined;
+    };
+  }
+
+  /** Steps the wall clock, as NTP or a person would; durations and timers do not notice. */
+  jumpWallMs(byMs: number): void {
+    this.#wallOffsetMs += byMs;
+  }
+
+  /** When the next timer is due, or undefined if none is armed. */
+  nextAtMs(): number | undefined {
+    for (;;) {
+      const first = this.#timers[0];
+      if (!first || first.run) return first?.atMs;
+      this.#pop();
+    }
+  }
+
+  /** Moves time to the next timer, runs it and lets everything it started settle. False if none is armed. */
+  async runNext(): Promise<boolean> {
+    await this.settle();
+    if (this.nextAtMs() === undefined) return false;
+    const { atMs, run } = this.#pop();
+    this.#monotonicMs = atMs;
+    run?.();
+    await this.settle();
+    return true;
+  }
+
+  /** Runs every timer due up to `monotonicMs`, those armed on the way included, and leaves time there. */
+  async runUntil(monotonicMs: number): Promise<void> {
+    await this.settle();
+    for (let nextMs = this.nextAtMs(); nextMs !== undefined && nextMs <= monotonicMs; nextMs = this.nextAtMs())
+      await this.runNext();
+    this.#monotonicMs = Math.max(this.#monotonicMs, monotonicMs);
+  }
+
+  /**
+   * Resolves when no promise can go on without a timer or the outside world: Node runs all microtasks, and those that
+   * they queue, before it takes up the next turn of its loop.
+   */
+  settle(): Promise<void> {
+    return new Promise((resolve) => nextTurn(resolve));
+  }
+
+  #arm(atMs: number, run: () => void): Timer {
+    invariant(Number.isFinite(atMs), "a timer has a time");
+    const timer: Timer = { atMs, turn: this.#turns++, run };
+    const timers = this.#timers;
+    let place = timers.push(timer) - 1;
+    while (place > 0) {
+      const above = (place - 1) >> 1;
+      if (!isBefore(timer, timers[above]!)) break;
+      timers[place] = timers[above]!;
+      place = above;
+    }
+    timers[place] = timer;
+    return timer;
+  }
+
+  #pop(): Timer {
+    const timers = this.#timers;
+    const first = timers[0]!;
+    const moved = timers.pop()!;
+    if (timers.length === 0) return first;
+    let place = 0;
+    for (;;) {
+      let below = 2 * place + 1;
+      if (below >= timers.length) break;
+      if (below + 1 < timers.length && isBefore(timers[below + 1]!, timers[below]!)) below += 1;
+      if (!isBefore(timers[below]!, moved)) break;
+      timers[place] = timers[below]!;
+      place = below;
+    }
+    timers[place] = moved;
+    return first;
+  }
+}
+
+const SYMBOLS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** The same seed gives the same draws (sfc32 of PractRand, seeded through splitmix32). */
+export function seededRandomness(seed: number): Randomness {
+  let mix = seed | 0;
+  const word = (): number => {
+    mix = (mix + 0x9e3779b9) | 0;
+    let z = mix ^ (mix >>> 16);
+    z = Math.imul(z, 0x21f0aaad);
+    z ^= z >>> 15;
+    z = Math.imul(z, 0x735a2d97);
+    return z ^ (z >>> 15);
+  };
+  let [a, b, c, counter] = [word(), word(), word(), 1];
+  const draw = (): number => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = ((c << 21) | (c >>> 11)) + sum;
+    c |= 0;
+    return sum >>> 0;
+  };
+  for (let i = 0; i < 12; i++) draw();
+  return {
+    random: () => (draw() >>> 5) / 2 ** 27 + (draw() >>> 6) / 2 ** 53,
+    token: (length) => Array.from({ length }, () => SYMBOLS[draw() & 31]).join(""),
+  };
+}
