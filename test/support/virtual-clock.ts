@@ -74,10 +74,7 @@ export class VirtualClock implements Clock {
   async runNext(): Promise<boolean> {
     await this.settle();
     if (this.nextAtMs() === undefined) return false;
-    const { atMs, run } = this.#pop();
-    this.#monotonicMs = atMs;
-    run?.();
-    await this.settle();
+    await this.#step();
     return true;
   }
 
@@ -85,7 +82,7 @@ export class VirtualClock implements Clock {
   async runUntil(monotonicMs: number): Promise<void> {
     await this.settle();
     for (let nextMs = this.nextAtMs(); nextMs !== undefined && nextMs <= monotonicMs; nextMs = this.nextAtMs())
-      await this.runNext();
+      await this.#step();
     this.#monotonicMs = Math.max(this.#monotonicMs, monotonicMs);
   }
 
@@ -95,6 +92,13 @@ export class VirtualClock implements Clock {
    */
   settle(): Promise<void> {
     return new Promise((resolve) => nextTurn(resolve));
+  }
+
+  #step(): Promise<void> {
+    const { atMs, run } = this.#pop();
+    this.#monotonicMs = atMs;
+    run?.();
+    return this.settle();
   }
 
   #arm(atMs: number, run: () => void): Timer {

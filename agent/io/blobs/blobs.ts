@@ -51,7 +51,9 @@ class FileBlobs implements Blobs {
       return { hash: expected, bytes: known };
     }
     try {
-      await this.#checkSpace(source instanceof Uint8Array ? source.length : 0);
+      const announced = source instanceof Uint8Array ? source.length : 0;
+      checkSize(announced);
+      await this.#checkSpace(announced);
     } catch (error) {
       await letGo(source);
       throw error;
@@ -123,7 +125,7 @@ class FileBlobs implements Blobs {
   async list(): Promise<BlobInfo[]> {
     const found: BlobInfo[] = [];
     for (const folder of await readdir(this.#path)) {
-      if (folder === INCOMING) continue;
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue;
       for (const name of await readdir(join(this.#path, folder))) {
         if (!isBlobHash(name)) continue;
         const bytes = await this.size(name);
@@ -171,8 +173,7 @@ class FileBlobs implements Blobs {
     try {
       for await (const piece of inPieces(source, LIMITS.bulkChunkBytes)) {
         bytes += piece.length;
-        if (bytes > LIMITS.blobBytesMax)
-          throw new SkeinError("TOO_LARGE", { what: "a blob", actual: bytes, limit: LIMITS.blobBytesMax });
+        checkSize(bytes);
         if (bytes - checkedAt >= SPACE_CHECK_BYTES) {
           await this.#checkSpace(0);
           checkedAt = bytes;
@@ -222,6 +223,15 @@ class FileBlobs implements Blobs {
 }
 
 const damaged = (file: string): string => `${file}.damaged`;
+
+function checkSize(bytes: number): void {
+  if (bytes > LIMITS.blobBytesMax)
+    throw new SkeinError("TOO_LARGE", {
+      what: "The blob",
+      actual: `${bytes} bytes`,
+      limit: `${LIMITS.blobBytesMax} bytes`,
+    });
+}
 
 /** A source that is not wanted after all may hold a stream open. */
 async function letGo(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {

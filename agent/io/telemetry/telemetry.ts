@@ -31,11 +31,11 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   );
   return {
     log(level, event, facts = {}) {
-      try {
-        logger[level](plainFacts(facts), event);
-      } catch {
-        // Only the telling is lost; whoever told it goes on.
-      }
+      // Facts that cannot be told (a getter that throws) are left out; if even that fails, only the telling is lost.
+      for (const factsOf of [() => plainFacts(facts), () => ({ factsUntold: true })])
+        try {
+          return logger[level](factsOf(), event);
+        } catch {}
     },
   };
 }
