@@ -80,6 +80,10 @@ export class RealWorld implements NetworkWorld {
     return until(condition, withinMs);
   }
 
+  pass(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
   async knock(addresses: string[], name: string, secret: string) {
     const { nodeId, key } = await createIdentity();
     return await knock({
