@@ -72,3 +72,10 @@ export function checkList<T>(
   if (value.length > lengthMax) refuse(path, `must have at most ${lengthMax} entries, not ${value.length}`);
   return value.map((one, i) => check(one, `${path}[${i}]`));
 }
+
+/** A name that becomes a file's on somebody's disk, so it must not be able to leave the folder it is written to. */
+export function checkFileName(value: unknown, path: string, bytesMax: number): string {
+  const name = checkText(value, path, bytesMax);
+  if (name === "." || name === ".." || /[/\\]/.test(name)) refuse(path, "must be a plain file name without folders");
+  return name;
+}

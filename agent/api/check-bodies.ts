@@ -1,5 +1,13 @@
 /** Bodies from clients, checked before anyone believes them. */
-import { checkKeys, checkList, checkRecord, checkText, checkWhole, refuse } from "../../shared/checks.ts";
+import {
+  checkFileName,
+  checkKeys,
+  checkList,
+  checkRecord,
+  checkText,
+  checkWhole,
+  refuse,
+} from "../../shared/checks.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { isBlobHash } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
@@ -28,17 +36,10 @@ function checkInput(value: unknown, path: string): JobInput {
   const { blob } = record;
   if (!isBlobHash(blob)) refuse(`${path}.blob`, "must be a SHA-256 as 64 lower-case hex digits");
   return {
-    name: checkFileName(record.name, `${path}.name`),
+    name: checkFileName(record.name, `${path}.name`, LIMITS.nameBytesMax),
     blob,
     bytes: checkWhole(record.bytes, `${path}.bytes`, 0, LIMITS.blobBytesMax),
   };
-}
-
-/** A name ends up as a file name on somebody's disk, so it must not be able to leave the folder it is written to. */
-function checkFileName(value: unknown, path: string): string {
-  const name = checkText(value, path, LIMITS.nameBytesMax);
-  if (name === "." || name === ".." || /[/\\]/.test(name)) refuse(path, "must be a plain file name without folders");
-  return name;
 }
 
 function refuseRepeatedNames(inputs: readonly JobInput[]): void {

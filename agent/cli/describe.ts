@@ -1,0 +1,101 @@
+/** Fleets, nodes and jobs as text for a person. */
+import type { FleetView, NodeView } from "../../shared/fleet.ts";
+import { shortNodeId } from "../../shared/ids.ts";
+import type { JobView, Receipt } from "../../shared/job.ts";
+import type { Health, JobDetail } from "../../shared/routes.ts";
+import { bytes, duration, pairs, plain, plural, table } from "./table.ts";
+
+export function describeFleet(fleet: FleetView, health: Health, jobs: readonly JobView[], url: string): string {
+  const leader = fleet.nodes.find((node) => node.isLeader);
+  const running = jobs.filter((job) => job.state === "running").length;
+  const quorum = fleet.hasQuorum ? "quorum" : `NO QUORUM, missing ${fleet.votersMissing.join(", ")}`;
+  return pairs([
+    ["fleet", `${fleet.fleetName}: ${plural(fleet.nodes.length, "node")}, ${quorum}`],
+    ["this node", `${health.name} (${shortNodeId(fleet.self)}), ${health.state}`],
+    ["leader", leader ? `${leader.name}, term ${fleet.term}` : `none; term ${fleet.term}`],
+    ["jobs", `${running} running, ${jobs.length - running} ended`],
+    ["dashboard", `${url}/`],
+  ]);
+}
+
+const figure = (value: number | undefined, digits: number, unit: string): string =>
+  value === undefined ? "-" : `${value.toFixed(digits)} ${unit}`;
+
+export function describeNodes(nodes: readonly NodeView[]): string {
+  const head = ["NODE", "ID", "PART", "PRESENCE", "PROFILE", "RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"];
+  const rows = nodes.map((node) => {
+    const { report, link } = node;
+    const rate = report?.rates.map((one) => `${one.pipeline} ${one.itemsPerSecond.toFixed(1)}/s`).join(", ");
+    return [
+      `${node.name}${node.isSelf ? " *" : ""}`,
+      shortNodeId(node.nodeId),
+      node.isLeader ? "leader" : node.role,
+      node.presence,
+      report?.hardware.profile ?? "-",
+      rate || "-",
+      report ? String(report.itemsQueued) : "-",
+      figure(report?.vitals.temperatureC, 0, "C") + (report?.vitals.throttled ? "!" : ""),
+      report ? bytes(report.vitals.memoryFreeBytes) : "-",
+      node.isSelf ? "-" : link?.state === "up" ? figure(link.rttMs, 1, "ms") : (link?.state ?? "-"),
+    ];
+  });
+  return table(head, rows, ["RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"]);
+}
+
+export function describeJobs(jobs: readonly JobView[]): string {
+  if (jobs.length === 0) return "No jobs yet. `skein run ocr FOLDER` makes one.\n";
+  const head = ["JOB", "PIPELINE", "STATE", "ITEMS", "FAILED", "SUBMITTED", "TOOK"];
+  const rows = jobs.map((job) => [
+    job.jobId,
+    job.pipeline,
+    job.state,
+    `${job.itemsRecorded}/${job.items}`,
+    String(job.itemsFailed),
+    new Date(job.submittedAtMs).toISOString().slice(0, 19).replace("T", " "),
+    tookOf(job),
+  ]);
+  return table(head, rows, ["ITEMS", "FAILED", "TOOK"]);
+}
+
+const tookOf = (job: JobView): string =>
+  job.endedAtMs === undefined ? "-" : duration(job.endedAtMs - job.submittedAtMs);
+
+export function describeJob({ job, plan }: JobDetail): string {
+  const head = pairs([
+    ["job", `${job.jobId} (${job.pipeline})`],
+    ["state", `${job.state}, ${job.itemsRecorded} of ${job.items} recorded, ${job.itemsFailed} failed`],
+    ["took", tookOf(job)],
+    ["repeats", `${job.duplicatesIgnored} late or repeated reports ignored`],
+  ]);
+  const shares = job.shares.map((share) => [
+    share.name,
+    String(share.itemsRecorded),
+    String(share.itemsLeased),
+    String(share.shardsRecorded),
+    plan?.shares.find((one) => one.nodeId === share.nodeId)?.reason ?? "",
+  ]);
+  const figures = ["RECORDED", "AT WORK", "SHARDS"];
+  const body = shares.length === 0 ? "" : `\n${table(["NODE", ...figures, "WHY"], shares, figures)}`;
+  return head + body + (plan ? `\n${plain(plan.summary)}\n` : "");
+}
+
+export function describeReceipt(receipt: Receipt, nodes: readonly NodeView[]): string {
+  const nameOf = (nodeId: string): string => nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId.slice(-6);
+  const head = ["ITEM", "NODE", "SHARD", "INDEX", "MS", "OUTPUT", "COPIES AT"];
+  const rows = receipt.results.map((result) => [
+    result.name,
+    nameOf(result.node),
+    result.shardId.slice(result.shardId.indexOf("/") + 1),
+    String(result.recordedAtIndex),
+    String(Math.round(result.durationMs)),
+    result.output?.slice(0, 12) ?? result.error?.code ?? "-",
+    result.holders.map(nameOf).join(", "),
+  ]);
+  const { job } = receipt;
+  const summary = pairs([
+    ["job", `${job.jobId}, ${job.state}, submitted at index ${receipt.submittedAtIndex}`],
+    ["recorded", `${job.itemsRecorded} of ${job.items}, ${job.duplicatesIgnored} repeats ignored`],
+    ["copies alive", `${receipt.copiesMin} to ${receipt.copiesMax} of each output`],
+  ]);
+  return `${table(head, rows, ["INDEX", "MS"])}\n${summary}`;
+}

@@ -1,0 +1,109 @@
+/** `skein init` and `skein join`: what makes a data folder. */
+import { randomBytes } from "node:crypto";
+import { hostname, networkInterfaces } from "node:os";
+import { checkText } from "../../shared/checks.ts";
+import { SkeinError } from "../../shared/errors.ts";
+import type { FleetId } from "../../shared/ids.ts";
+import { decodeInvite } from "../../shared/invite.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { createIdentity, knock, nodeIdOf } from "../io/network/index.ts";
+import { checkConfig, type HomeConfig, keepIdentity, refuseIfFounded, writeHome } from "./home.ts";
+import { API_PORT, type CommonOptions, dataDirOf, NETWORK_PORT, tokenOf, wholeNumber } from "./options.ts";
+import type { World } from "./world.ts";
+
+/** Options of `init` and `join`: how this box is set up. */
+export interface SetupOptions extends CommonOptions {
+  name?: string;
+  port?: string;
+  host?: string[];
+  beacon?: boolean;
+  apiHost?: string;
+  apiPort?: string;
+  executors?: string;
+}
+
+export interface InitOptions extends SetupOptions {
+  fleet?: string;
+}
+
+const PORT_MAX = 65_535;
+const EXECUTORS_MAX = 256;
+
+/** @throws ALREADY_INITIALISED, BAD_REQUEST */
+export async function init(options: InitOptions, world: World): Promise<number> {
+  const dataDir = dataDirOf(options, world);
+  await refuseIfFounded(dataDir);
+  const config = configFrom(options, world);
+  const fleetName = checkText(options.fleet ?? "home", "--fleet", LIMITS.nameBytesMax);
+  const nodeId = nodeIdOf(await keepIdentity(dataDir, async () => (await createIdentity()).key));
+  const fleetId = randomBytes(16).toString("hex") as FleetId;
+  const fleetSecret = randomBytes(32).toString("hex");
+  await writeHome(dataDir, { fleetId, fleetName, fleetSecret, founder: true, roster: [] }, config);
+  if (options.json) world.out(`${JSON.stringify({ dataDir, nodeId, name: config.name, fleetId, fleetName })}\n`);
+  else
+    world.out(
+      `Fleet "${fleetName}" is founded; this box is its first node, "${config.name}".\n\nNext: ${next("start", options)}        starts it\n      ${next("invite", options)}       on this box, for each further box\n`,
+    );
+  return 0;
+}
+
+/** @throws ALREADY_INITIALISED, INVITE_INVALID, PEER_UNREACHABLE, NO_QUORUM, BAD_REQUEST */
+export async function join(token: string, options: SetupOptions, world: World): Promise<number> {
+  const dataDir = dataDirOf(options, world);
+  await refuseIfFounded(dataDir);
+  const config = configFrom(options, world);
+  const invite = decodeInvite(token);
+  if (invite.expiresAtMs < Date.now()) {
+    const reason = `it expired at ${new Date(invite.expiresAtMs).toISOString()} by this box's clock`;
+    throw new SkeinError("INVITE_INVALID", { reason });
+  }
+  const nodeKey = await keepIdentity(dataDir, async () => (await createIdentity()).key);
+  const nodeId = nodeIdOf(nodeKey);
+  const { inviteId, secret, addresses } = invite;
+  const own = ownAddresses(config.network.hosts, config.network.port);
+  const said = { inviteId, secret, nodeId, name: config.name, addresses: own };
+  const welcome = await knock({ addresses, nodeKey, knock: said });
+  const { fleetId, fleetName, fleetSecret, roster } = welcome;
+  await writeHome(dataDir, { fleetId, fleetName, fleetSecret, founder: false, roster }, config);
+  if (options.json) world.out(`${JSON.stringify({ dataDir, nodeId, name: config.name, fleetId, fleetName })}\n`);
+  else
+    world.out(
+      `This box is "${config.name}" in fleet "${fleetName}", with ${roster.map((node) => node.name).join(", ")}.\n\nNext: ${next("start", options)}\n`,
+    );
+  return 0;
+}
+
+const next = (command: string, options: CommonOptions): string =>
+  `skein ${command}${options.data === undefined ? "" : ` --data ${options.data}`}`;
+
+function configFrom(options: SetupOptions, world: World): HomeConfig {
+  const token = tokenOf(options, world);
+  const config: HomeConfig = {
+    name: options.name ?? (hostname().split(".")[0] || "node"),
+    network: {
+      port: wholeNumber(options.port ?? String(NETWORK_PORT), "--port", 0, PORT_MAX),
+      hosts: options.host ?? ["0.0.0.0"],
+      beacon: options.beacon ?? true,
+    },
+    api: {
+      host: options.apiHost ?? "127.0.0.1",
+      port: wholeNumber(options.apiPort ?? String(API_PORT), "--api-port", 0, PORT_MAX),
+      ...(token === undefined ? {} : { token }),
+    },
+  };
+  if (options.executors !== undefined)
+    config.executors = wholeNumber(options.executors, "--executors", 1, EXECUTORS_MAX);
+  // Whatever is written must be readable again.
+  return checkConfig({ ...config });
+}
+
+/** Where this box can be dialled, as far as it can tell: the roster's first guess, corrected when it has started. */
+export function ownAddresses(hosts: readonly string[], port: number): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const reachable = all.filter((one) => !one.internal && !one.address.startsWith("fe80:"));
+  const isMeant = (family: "IPv4" | "IPv6", wildcard: string) =>
+    hosts.includes(wildcard) ? reachable.filter((one) => one.family === family).map((one) => one.address) : [];
+  const named = hosts.filter((host) => host !== "0.0.0.0" && host !== "::");
+  const addresses = [...new Set([...named, ...isMeant("IPv4", "0.0.0.0"), ...isMeant("IPv6", "::")])];
+  return addresses.map((address) => `/${address.includes(":") ? "ip6" : "ip4"}/${address}/tcp/${port}`);
+}

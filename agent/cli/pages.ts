@@ -1,0 +1,81 @@
+/** Recorded results as files in a folder, or as text in memory. */
+import { mkdir } from "node:fs/promises";
+import { join, parse } from "node:path";
+import { checkFileName } from "../../shared/checks.ts";
+import type { BlobHash } from "../../shared/ids.ts";
+import type { RecordedResult } from "../../shared/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { readPageText } from "../../shared/page-text.ts";
+import { writeWhole } from "./files.ts";
+import { inParallel } from "./in-parallel.ts";
+import { FILES_AT_ONCE } from "./inputs.ts";
+
+/**
+ * The names of a job's output files without their endings: the input's name without its own, or the whole name where two
+ * inputs differ in nothing else (`page.png` and `page.jpg`).
+ */
+export function stemsFor(names: readonly string[]): Map<string, string> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(parse(name).name, (counts.get(parse(name).name) ?? 0) + 1);
+  const taken = new Set<string>();
+  const stems = new Map<string, string>();
+  for (const name of names) {
+    const wished = counts.get(parse(name).name) === 1 ? parse(name).name : name;
+    let stem = wished;
+    for (let n = 2; taken.has(stem); n++) stem = `${n}-${wished}`;
+    taken.add(stem);
+    stems.set(name, stem);
+  }
+  return stems;
+}
+
+/** Fetches and keeps what was recorded, once each. */
+export class Pages {
+  readonly #getBlob: (hash: BlobHash) => Promise<Uint8Array>;
+  readonly #outDir: string | undefined;
+  /** Text by item, where there is no folder to put it in. */
+  readonly texts = new Map<number, string>();
+  /** Everything kept so far, by item. */
+  readonly kept = new Map<number, RecordedResult>();
+
+  constructor(getBlob: (hash: BlobHash) => Promise<Uint8Array>, outDir: string | undefined) {
+    this.#getBlob = getBlob;
+    this.#outDir = outDir;
+  }
+
+  /**
+   * Keeps the results that are new: an output as it is, so that its digest is the one in the receipt, and its text beside it.
+   * `names` are those of the job's inputs, as far as they are known.
+   */
+  async keep(results: readonly RecordedResult[], names: readonly string[]): Promise<void> {
+    if (this.#outDir !== undefined) await mkdir(this.#outDir, { recursive: true });
+    const stems = stemsFor(names);
+    const fresh = results.filter((result) => !this.kept.has(result.item));
+    await inParallel(fresh, FILES_AT_ONCE, async (result) => {
+      if (result.output !== undefined) {
+        const stem = checkFileName(stems.get(result.name) ?? result.name, "the name of a result", LIMITS.nameBytesMax);
+        await this.#keepOutput(result.item, stem, await this.#getBlob(result.output));
+      }
+      this.kept.set(result.item, result);
+    });
+  }
+
+  get inOrder(): RecordedResult[] {
+    return [...this.kept.values()].sort((a, b) => a.item - b.item);
+  }
+
+  get failed(): RecordedResult[] {
+    return this.inOrder.filter((result) => result.error);
+  }
+
+  async #keepOutput(item: number, stem: string, output: Uint8Array): Promise<void> {
+    const { text } = readPageText(output);
+    if (this.#outDir === undefined) {
+      this.texts.set(item, text);
+      return;
+    }
+    const ending = text === "" || text.endsWith("\n") ? "" : "\n";
+    await writeWhole(join(this.#outDir, `${stem}.json`), output);
+    await writeWhole(join(this.#outDir, `${stem}.txt`), text + ending);
+  }
+}

@@ -1,0 +1,130 @@
+import { Command, CommanderError } from "commander";
+import { SkeinError } from "../../shared/errors.ts";
+import { AGENT_VERSION } from "../../shared/version.ts";
+import * as calls from "./calls.ts";
+import { demo } from "./demo/index.ts";
+import { results, run } from "./run.ts";
+import { install, uninstall } from "./service.ts";
+import { plain } from "./table.ts";
+import type { World } from "./world.ts";
+
+/** Gets the command's arguments, its options, and the world. */
+type Answer = (...args: never[]) => Promise<number>;
+
+/** What a wrongly asked command ends with, as ERRORS has it. */
+const ASKED_WRONGLY = 2;
+
+/** Runs one command; the answer is the exit code. Never throws. */
+export async function main(argv: readonly string[], world: World): Promise<number> {
+  let exitCode = 0;
+  const program = build(world, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ASKED_WRONGLY;
+    const known = SkeinError.from(error);
+    if (argv.includes("--json")) world.out(`${JSON.stringify(known)}\n`);
+    else world.err(`skein: ${plain(known.message)}\n`);
+    if (known.code === "INTERNAL" && error instanceof Error && world.env.SKEIN_DEBUG) world.err(`${error.stack}\n`);
+    return known.exitCode;
+  }
+}
+
+// These load the whole agent, which takes a small box a second; the other commands do without.
+const init: Answer = async (...args) => (await import("./found.ts")).init(...(args as [never, never]));
+const join: Answer = async (...args) => (await import("./found.ts")).join(...(args as [never, never, never]));
+const start: Answer = async (...args) => (await import("./start.ts")).start(...(args as [never, never]));
+
+const several = (value: string, before: string[] = []): string[] => [...before, value];
+
+function build(world: World, end: (exitCode: number) => void): Command {
+  const program = new Command("skein")
+    .description("Small fleets of edge boxes that share inference work and lose nothing when one is unplugged.")
+    .version(AGENT_VERSION)
+    .option("--data <dir>", "data folder ($SKEIN_DATA, else ~/.skein)")
+    .option("--api <url>", "agent to talk to; name several to outlive one of them", several)
+    .option("--token <token>", "for an agent that is not on this box ($SKEIN_TOKEN)")
+    .option("--json", "print answers as JSON")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => world.out(text), writeErr: (text) => world.err(text) })
+    .exitOverride();
+  const command = (usage: string, says: string, answer: Answer): Command => {
+    // Commander hands over the arguments, the command's own options, and the command, which knows the options of all.
+    const act = async (...args: unknown[]): Promise<void> => {
+      const own = args.pop() as Command;
+      args.splice(-1, 1, own.optsWithGlobals(), world);
+      end(await answer(...(args as never[])));
+    };
+    return program.command(usage).description(says).action(act);
+  };
+  addSetup(command);
+  addWork(command);
+  command("status", "the fleet in a few lines", calls.status);
+  command("nodes", "every node: part, presence, measured rate, queue, heat", calls.nodes);
+  command("remove <node>", "take a node out of the fleet, by name or id", calls.remove);
+  command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
+    "--once",
+    "end after the table",
+  );
+  addService(program, world, end);
+  return program;
+}
+
+type AddCommand = (usage: string, says: string, answer: Answer) => Command;
+
+/** How a box is set up; kept in its data folder. */
+const withSetup = (command: Command): Command =>
+  command
+    .option("--name <node>", "this box's name (its host name)")
+    .option("--port <port>", "TCP port for the other boxes", "7400")
+    .option("--host <address>", "listen for other boxes on this address only; may be given again (0.0.0.0)", several)
+    .option("--no-beacon", "do not call out for the other boxes on the LAN; dial known addresses only")
+    .option("--api-port <port>", "port of the API and the dashboard", "7401")
+    .option("--api-host <address>", "address of the API; beyond loopback it asks for --token", "127.0.0.1")
+    .option("--executors <n>", "inference processes (what the firmware profile says)");
+
+function addSetup(command: AddCommand): void {
+  withSetup(command("init", "make a fleet, with this box as its first node", init)).option(
+    "--fleet <name>",
+    "the fleet's name",
+    "home",
+  );
+  withSetup(command("join <token>", "bring this box into a fleet", join));
+  command("start", "run this box's agent until Ctrl-C", start).option(
+    "--log-level <level>",
+    "debug, info, warn, error",
+  );
+  command("stop", "stop the agent in order", calls.stop);
+  command("invite", "a one-time token that brings one box in", calls.invite).option(
+    "--minutes <n>",
+    "how long it lives",
+  );
+}
+
+function addWork(command: AddCommand): void {
+  command("run <pipeline> <paths...>", "hand in folders or files (PNG, JPEG, WebP) and wait for the result", run)
+    .option("--out <dir>", "write NAME.txt and NAME.json for each page here; without it, text goes to stdout")
+    .option("--key <key>", "idempotency key: a second run under it is the same job")
+    .option("--detach", "print the job's id and do not wait");
+  command("jobs", "all jobs, newest first", calls.jobs);
+  command("job <id>", "one job: how far it is, each node's share and why", calls.job);
+  command("results <id>", "the pages recorded so far", results).option("--out <dir>", "write them here");
+  command("receipt <id>", "who computed what, where it is recorded, where the copies are", calls.receipt);
+  command("cancel <id>", "stop what is left of a job", calls.cancel);
+}
+
+function addService(program: Command, world: World, end: (exitCode: number) => void): void {
+  const service = program.command("service").description("the agent as a systemd service of this box");
+  const commands = { install, uninstall };
+  const says = { install: "write the unit, enable and start it", uninstall: "stop it and remove the unit" };
+  for (const name of ["install", "uninstall"] as const) {
+    const act = async (_options: unknown, own: Command): Promise<void> =>
+      end(await commands[name](own.optsWithGlobals(), world));
+    const one = service.command(name).description(says[name]).option("--print", "only show what would be done");
+    if (name === "install") one.option("--user <name>", "user to run as (whoever called sudo)");
+    one.action(act);
+  }
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+// The door to the command line. Written so that any Node that knows modules can at least read it: it finds out whether the
+// Node it runs on can run Skein, and if not hands over to the one that was installed beside it.
+const NEEDED = [22, 12];
+
+function isNewEnough() {
+  const parts = process.versions.node.split(".").map(Number);
+  return parts[0] > NEEDED[0] || (parts[0] === NEEDED[0] && parts[1] >= NEEDED[1]);
+}
+
+/** Ends as the other process ended, by the same signal or the same code; meanwhile hands signals on. */
+function handOver(childProcess, program, args) {
+  const child = childProcess.spawn(program, args, { stdio: "inherit" });
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"];
+  const forward = (signal) => child.kill(signal);
+  for (const signal of signals) process.on(signal, forward);
+  child.on("error", (error) => giveUp(`${program} cannot be started: ${error.message}`));
+  child.on("exit", (code, signal) => {
+    for (const one of signals) process.removeListener(one, forward);
+    if (signal) process.kill(process.pid, signal);
+    else process.exit(code);
+  });
+}
+
+function giveUp(reason) {
+  console.error(`skein: ${reason}`);
+  process.exit(4);
+}
+
+function pinnedNode(fs, path, root) {
+  const near = [path.join(root, "node_modules"), path.dirname(root)];
+  const own = `node-linux-${process.arch}`;
+  const places = near.map((folder) => path.join(folder, own, "bin", "node"));
+  return places.concat(near.map((folder) => path.join(folder, ".bin", "node"))).find((place) => fs.existsSync(place));
+}
+
+/** Node prints a warning for each experiment it runs, type stripping among them; the others are still shown. */
+function hushTypeStripping() {
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (!/type stripping/i.test(warning.message)) console.error(warning.stack || String(warning));
+  });
+}
+
+async function begin() {
+  const childProcess = await import("node:child_process");
+  const fs = await import("node:fs");
+  const path = await import("node:path");
+  const url = await import("node:url");
+  const self = fs.realpathSync(process.argv[1]);
+  const root = path.resolve(path.dirname(self), "..", "..");
+  const args = process.argv.slice(2);
+  if (!isNewEnough()) {
+    const node = pinnedNode(fs, path, root);
+    if (!node)
+      giveUp(
+        `needs Node ${NEEDED.join(".")} or later, and this is ${process.version}. Install a newer Node, or run npm ci again.`,
+      );
+    return handOver(childProcess, node, [self].concat(args));
+  }
+  // Node refuses to strip types under node_modules, so the published package carries its JavaScript.
+  const isPublished = root.split(path.sep).includes("node_modules");
+  if (!isPublished && !process.features.typescript && !process.execArgv.includes("--experimental-strip-types")) {
+    const flags = ["--experimental-strip-types", "--disable-warning=ExperimentalWarning"];
+    return handOver(childProcess, process.execPath, flags.concat(self, args));
+  }
+  hushTypeStripping();
+  const built = url.pathToFileURL(path.join(root, "dist", "agent", "cli", "index.js")).href;
+  const cli = isPublished ? await import(built) : await import("./index.ts");
+  process.exitCode = await cli.main(args, cli.systemWorld());
+  // Whatever is left open now has no one to serve. Output that still waits to be read is given a moment.
+  setTimeout(() => process.exit(), 1000).unref();
+}
+
+begin().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

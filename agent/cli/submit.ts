@@ -1,0 +1,31 @@
+import { createReadStream } from "node:fs";
+import type { Client } from "../../shared/client.ts";
+import type { JobId } from "../../shared/ids.ts";
+import { inParallel } from "./in-parallel.ts";
+import { FILES_AT_ONCE, type LocalInput } from "./inputs.ts";
+
+export interface Submission {
+  pipeline: string;
+  inputs: readonly LocalInput[];
+  /** Always there, so that a submit whose answer was lost can be made again. */
+  idempotencyKey: string;
+}
+
+/**
+ * Sends what the agent lacks, then submits. May be made again, to this agent or another: what is there is not sent twice,
+ * and the key makes the second submit return the first job.
+ */
+export async function uploadAndSubmit(
+  client: Client,
+  { pipeline, inputs, idempotencyKey }: Submission,
+  onUploaded: (done: number) => void,
+): Promise<{ jobId: JobId; existing: boolean }> {
+  const distinct = [...new Map(inputs.map((input) => [input.blob, input])).values()];
+  let done = 0;
+  await inParallel(distinct, FILES_AT_ONCE, async (input) => {
+    if (!(await client.hasBlob(input.blob))) await client.putBlob(input.blob, createReadStream(input.path));
+    onUploaded(++done);
+  });
+  const named = inputs.map(({ name, blob, bytes }) => ({ name, blob, bytes }));
+  return client.jobSubmit({ pipeline, inputs: named, idempotencyKey });
+}

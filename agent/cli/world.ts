@@ -1,0 +1,36 @@
+/** What a command needs of the terminal it was started in; tests bring their own. */
+export interface World {
+  /** To stdout: data only. */
+  out(text: string): void;
+  /** To stderr: words for a person, and progress. */
+  err(text: string): void;
+  /** Whether a person watches stderr, so that a line may be drawn over. */
+  isTerminal: boolean;
+  columns(): number;
+  env: Readonly<Record<string, string | undefined>>;
+  fetch: typeof fetch;
+  /** Calls for each Ctrl-C or request to end, until the returned function is called; meanwhile the process does not end by itself. */
+  onInterrupt(listener: (signal: NodeJS.Signals) => void): () => void;
+}
+
+const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** The real one. */
+export function systemWorld(): World {
+  // A reader that went away (`skein jobs | head`) is no failure of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit());
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    isTerminal: process.stderr.isTTY === true,
+    columns: () => process.stderr.columns ?? 80,
+    env: process.env,
+    fetch: globalThis.fetch,
+    onInterrupt(listener) {
+      for (const signal of ENDING) process.on(signal, listener);
+      return () => {
+        for (const signal of ENDING) process.off(signal, listener);
+      };
+    },
+  };
+}
