@@ -10,12 +10,12 @@ import type { RaftState } from "./state.ts";
 
 export function tickElection(state: RaftState): void {
   state.electionElapsed += 1;
-  if (state.electionElapsed >= state.electionTimeout) campaign(state);
+  // A node that may not stand goes on counting: its patience with a silent leader must end too, or it would never vote.
+  if (state.electionElapsed >= state.electionTimeout && mayCampaign(state)) campaign(state);
 }
 
 /** Asks for pre-votes, if this node may stand at all. */
 export function campaign(state: RaftState): void {
-  state.electionElapsed = 0;
   if (state.role === "leader" || !mayCampaign(state)) return;
   becomePreCandidate(state);
   // It promises nothing, so it counts at once; outside the configuration it counts nowhere.

@@ -130,13 +130,14 @@ export class Raft {
 
   /**
    * Forgets entries up to `index`, which must be applied, except the last `entriesKept`; `data` is what applying them led
-   * to. The caller journals the snapshot that is returned, any time before the entries it may need again are gone.
+   * to. The caller journals the snapshot that is returned before it journals anything else. Undefined if a newer
+   * snapshot is here already, be it one just received.
    */
-  compact(index: LogIndex, data: Uint8Array, entriesKept = 0): RaftSnapshot {
+  compact(index: LogIndex, data: Uint8Array, entriesKept = 0): RaftSnapshot | undefined {
     const { log } = this.state;
+    if (index <= (log.snapshot?.index ?? 0)) return undefined;
     const term = log.term(index);
     invariant(index <= log.applied && term !== undefined, `compaction to ${index} stays within what is applied`);
-    invariant(index > (log.snapshot?.index ?? 0), `compaction to ${index} goes forward`);
     const snapshot: RaftSnapshot = { index, term, conf: log.confs.at(index), data };
     log.compact(snapshot, entriesKept);
     return snapshot;

@@ -1,0 +1,92 @@
+/** One simulated box: its disk, its core while it is up, and how far the work on its current Ready has come. */
+import { Raft, type Ready } from "../../../agent/core/raft/index.ts";
+import type { RaftState } from "../../../agent/core/raft/state.ts";
+import type { NodeId } from "../../../shared/ids.ts";
+import type { LogIndex, Term } from "../../../shared/raft.ts";
+import { Disk } from "./disk.ts";
+import type { Swarm } from "./swarm.ts";
+
+/** A crash can come between any two of them. */
+export type Stage = "idle" | "taken" | "written" | "sent" | "applied";
+
+/** What was true of a node after the step before. */
+export interface Seen {
+  role: string;
+  term: Term;
+  commit: LogIndex;
+  last: LogIndex;
+}
+
+export class SimulatedNode {
+  readonly id: NodeId;
+  readonly disk: Disk = new Disk();
+  raft: Raft | undefined;
+  /** The core's own state, read by the checks only: a status object at every step would cost most of the run. */
+  inner: RaftState | undefined;
+  ready: Ready | undefined;
+  stage: Stage = "idle";
+  paused = false;
+  /** Work happenings that a stalled disk still swallows. */
+  stalledFor = 0;
+  applied: LogIndex = 0;
+  /** Of everything applied, in order. */
+  hash = 0;
+  seen: Seen = { role: "follower", term: 0, commit: 0, last: 0 };
+  private readonly swarm: Swarm;
+  private readonly random: () => number;
+
+  constructor(id: NodeId, swarm: Swarm, random: () => number) {
+    this.id = id;
+    this.swarm = swarm;
+    this.random = random;
+  }
+
+  get awake(): boolean {
+    return this.raft !== undefined && !this.paused;
+  }
+
+  get busy(): boolean {
+    return this.awake && (this.stage !== "idle" || this.raft!.hasReady());
+  }
+
+  start(): void {
+    const { hardState, entries, snapshot } = this.disk;
+    this.stage = "idle";
+    this.ready = undefined;
+    this.stalledFor = 0;
+    this.paused = false;
+    this.applied = snapshot?.index ?? 0;
+    this.hash = snapshot ? hashIn(snapshot.data) : 0;
+    this.raft = new Raft({
+      id: this.id,
+      electionTicks: this.swarm.electionTicks,
+      heartbeatTicks: this.swarm.heartbeatTicks,
+      random: this.random,
+      initial: { hardState, entries: [...entries], ...(snapshot && { snapshot }) },
+      ...this.swarm.limits,
+    });
+    this.inner = (this.raft as unknown as { state: RaftState }).state;
+    this.seen = { role: "follower", term: 0, commit: 0, last: 0 };
+  }
+
+  stop(): void {
+    this.raft = undefined;
+    this.inner = undefined;
+    this.ready = undefined;
+    this.stage = "idle";
+  }
+}
+
+export function hashAfter(hash: number, index: LogIndex, data: Uint8Array): number {
+  let next = Math.imul(hash ^ index, 0x01000193);
+  for (let at = 0; at < data.length; at += 1) next = Math.imul(next ^ data[at]!, 0x01000193);
+  return next >>> 0;
+}
+
+export function numberBytes(value: number): Uint8Array {
+  const data = new Uint8Array(4);
+  new DataView(data.buffer).setUint32(0, value);
+  return data;
+}
+export const hashIn = (data: Uint8Array): number =>
+  data.length < 4 ? 0 : new DataView(data.buffer, data.byteOffset).getUint32(0);

@@ -1,0 +1,339 @@
+/** A fleet of cores under one seed: its network, its disks, its clocks and everything that goes wrong with them. */
+import { type ConfChange, type ConfChangeStep, foundingEntries, isJoint } from "../../../agent/core/raft/index.ts";
+import type { NodeId } from "../../../shared/ids.ts";
+import type { RaftMessage } from "../../../shared/raft.ts";
+import { configuration, confOf, idOf, numberOf, randomFrom } from "../../core/raft/cluster.ts";
+import { Checker } from "./checker.ts";
+import { hashIn, numberBytes, SimulatedNode } from "./node.ts";
+import { drawSwarm, HAPPENINGS, type Happening, type Swarm } from "./swarm.ts";
+
+/** More than any run keeps in the air; beyond it the network drops at random. */
+const FLYING_MAX = 400;
+
+export class Simulation {
+  readonly seed: number;
+  readonly swarm: Swarm;
+  readonly nodes: Map<NodeId, SimulatedNode> = new Map();
+  readonly checker: Checker;
+  steps = 0;
+  crashes = 0;
+  private readonly list: SimulatedNode[] = [];
+  private readonly random: () => number;
+  private readonly tell: ((line: string) => void) | undefined;
+  private readonly odds: [Happening, number][];
+  private flying: RaftMessage[] = [];
+  /** Directed links that lose everything. */
+  private readonly cut: Set<string> = new Set();
+  private counter = 0;
+
+  constructor(seed: number, tell?: (line: string) => void) {
+    this.seed = seed;
+    this.tell = tell;
+    this.random = randomFrom(seed);
+    this.swarm = drawSwarm(this.random);
+    this.odds = oddsOf(this.swarm);
+    this.checker = new Checker(this.nodes);
+    for (let n = 1; n <= this.swarm.nodes; n += 1) this.addNode(n);
+    tell?.(`seed ${seed} ${JSON.stringify(this.swarm)}`);
+  }
+
+  private addNode(n: number): void {
+    const node = new SimulatedNode(idOf(n), this.swarm, this.random);
+    const { votersAtStart } = this.swarm;
+    const voters = Array.from({ length: votersAtStart }, (_, at) => at + 1);
+    if (n <= votersAtStart) {
+      const entries = votersAtStart === 1 ? foundingEntries(node.id) : [configuration(1, 1, confOf({ voters }))];
+      node.disk.write({ entries, hardState: { term: 1, vote: "", commit: 1 } }, true);
+    }
+    this.nodes.set(node.id, node);
+    this.list.push(node);
+    node.start();
+    this.checker.founded(node);
+  }
+
+  run(steps: number): void {
+    for (const end = this.steps + steps; this.steps < end; this.steps += 1) this.happen(this.draw());
+  }
+
+  /** Everything works again, and everyone is back. */
+  heal(): void {
+    this.tell?.("everything heals");
+    this.cut.clear();
+    this.flying = [];
+    for (const node of this.list) {
+      node.paused = false;
+      node.stalledFor = 0;
+      if (!node.raft) this.restart(node);
+      // Whatever the transport had under way is reported lost.
+      for (const other of this.nodes.keys()) node.raft!.reportSnapshot(other, false);
+    }
+  }
+
+  /** One tick of every clock, and then time enough for everything that follows from it. */
+  calmRound(): void {
+    for (const node of this.list) {
+      node.raft!.tick();
+      this.settle(node);
+    }
+    for (let round = 0; round < 2_000; round += 1) {
+      while (this.flying.length > 0) this.arrive(this.flying.shift()!);
+      const busy = this.list.filter((node) => node.busy);
+      if (busy.length === 0) return;
+      for (const node of busy) this.work(node);
+      this.steps += 1;
+    }
+  }
+
+  /** What keeps the fleet from being one again, or undefined if it is. Proposes as a side effect, to see that it serves. */
+  whatIsMissing(): string | undefined {
+    const leader = this.leaders()[0];
+    if (!leader) return "nobody leads";
+    if (leader.applied < leader.inner!.log.last) return "the leader has entries that are not committed";
+    const { conf } = leader.inner!.log;
+    for (const id of [...conf.voters, ...conf.votersOutgoing, ...conf.learners]) {
+      const member = this.nodes.get(id)!;
+      if (member.inner!.leader !== leader.id) return `node ${numberOf(id)} does not follow the leader`;
+      if (member.applied !== leader.applied)
+        return `node ${numberOf(id)} has applied ${member.applied} of ${leader.applied}`;
+    }
+    if (this.checker.agreed.length !== leader.applied) return "something committed is not applied";
+    return undefined;
+  }
+
+  /** Whether the fleet takes a proposal now. */
+  serve(): boolean {
+    const leader = this.leaders()[0];
+    if (!leader) return false;
+    const { accepted } = leader.raft!.propose(numberBytes(++this.counter));
+    this.settle(leader);
+    return accepted;
+  }
+
+  /** Newest term first. */
+  private leaders(): SimulatedNode[] {
+    return this.list.filter(({ inner }) => inner?.role === "leader").sort((a, b) => b.inner!.term - a.inner!.term);
+  }
+
+  private draw(): Happening {
+    const at = this.random() * this.odds.at(-1)![1];
+    return this.odds.find(([, upTo]) => at < upTo)![0];
+  }
+  private pick<T>(items: readonly T[]): T {
+    return items[Math.floor(this.random() * items.length)]!;
+  }
+  private chance(of: number): boolean {
+    return of > 0 && this.random() < of;
+  }
+
+  private happen(what: Happening): void {
+    if (what === "deliver") this.deliver();
+    else if (what === "work") this.workSomewhere();
+    else this.happenTo(this.pick(this.list), what);
+  }
+
+  private happenTo(node: SimulatedNode, what: Happening): void {
+    if (what === "restart" && !node.raft) this.restart(node);
+    if (what === "resume") node.paused = false;
+    if (what === "partition" || what === "cutOneWay" || what === "heal") this.changeLinks(what, node);
+    if (!node.awake) return;
+    if (what === "tick" && !this.chance(this.swarm.clockSpeeds[numberOf(node.id) - 1]!)) return;
+    if (what !== "tick") this.tell?.(`${numberOf(node.id)} ${what}`);
+    this.befall(node, what);
+    this.settle(node);
+  }
+
+  private befall(node: SimulatedNode, what: Happening): void {
+    const raft = node.raft!;
+    const other = this.pick(this.list).id;
+    if (what === "tick") raft.tick();
+    else if (what === "propose") raft.propose(numberBytes(++this.counter));
+    else if (what === "read") this.read(node);
+    else if (what === "change") raft.proposeConfChange(this.drawChange(isJoint(node.inner!.log.conf)));
+    else if (what === "transfer") raft.transferLeadership(other);
+    else if (what === "compact") this.compact(node);
+    else if (what === "crash") this.crash(node);
+    else if (what === "pause") node.paused = true;
+    else if (what === "stallDisk") node.stalledFor = 1 + Math.floor(this.random() * 40);
+    else if (what === "unreachable") raft.reportUnreachable(other);
+    else if (what === "forgetLeader") raft.forgetLeader();
+    else if (what === "stepDown") raft.stepDown();
+    else if (what === "campaign") raft.campaign();
+  }
+
+  private read(node: SimulatedNode): void {
+    const id = ++this.counter;
+    this.checker.readAsked(id);
+    node.raft!.readIndex(numberBytes(id));
+  }
+
+  private drawChange(joint: boolean): ConfChange {
+    if (joint && this.chance(0.8)) return { steps: [], transition: "auto" };
+    const steps: ConfChangeStep[] = Array.from({ length: this.pick([1, 1, 1, 2, 3]) }, () => ({
+      kind: this.pick(["addVoter", "addVoter", "addLearner", "remove"] as const),
+      node: this.pick(this.list).id,
+    }));
+    return { steps, transition: this.pick(["auto", "auto", "implicit", "explicit"] as const) };
+  }
+
+  private compact(node: SimulatedNode): void {
+    const { applied } = node.inner!.log;
+    if (applied === 0) return;
+    const snapshot = node.raft!.compact(
+      applied,
+      numberBytes(this.checker.agreed[applied - 1]!.hash),
+      this.swarm.entriesKept,
+    );
+    if (snapshot) node.disk.write({ snapshot, entries: [] }, true);
+  }
+
+  private crash(node: SimulatedNode): void {
+    this.crashes += 1;
+    // The write that was under way may have reached the disk although nobody was told.
+    if (node.stage === "taken" && this.chance(0.5)) {
+      this.checker.beforeWrite(node, node.ready!);
+      node.disk.write(node.ready!, true);
+    }
+    node.disk.crash(Math.floor(this.random() * 4));
+    node.stop();
+  }
+
+  private restart(node: SimulatedNode): void {
+    this.tell?.(`${numberOf(node.id)} restart`);
+    node.start();
+    this.settle(node);
+  }
+
+  private changeLinks(what: "partition" | "cutOneWay" | "heal", node: SimulatedNode): void {
+    this.tell?.(`${what} at ${numberOf(node.id)}`);
+    if (what === "heal") this.cut.clear();
+    else if (what === "cutOneWay") this.cut.add(`${node.id}${this.pick(this.list).id}`);
+    else {
+      const side = new Set(this.list.filter(() => this.chance(0.5)));
+      for (const a of this.list)
+        for (const b of this.list) if (side.has(a) !== side.has(b)) this.cut.add(`${a.id}${b.id}`);
+    }
+  }
+
+  private workSomewhere(): void {
+    const start = Math.floor(this.random() * this.list.length);
+    for (let at = 0; at < this.list.length; at += 1) {
+      const node = this.list[(start + at) % this.list.length]!;
+      if (!node.busy) continue;
+      this.work(node);
+      return;
+    }
+  }
+
+  /** One stage of the work on a Ready. */
+  private work(node: SimulatedNode): void {
+    const { stage } = node;
+    if (stage === "idle") {
+      node.ready = node.raft!.ready();
+      node.stage = "taken";
+    } else if (stage === "taken") {
+      if (node.stalledFor > 0) {
+        node.stalledFor -= 1;
+        return;
+      }
+      this.checker.beforeWrite(node, node.ready!);
+      node.disk.write(node.ready!, node.ready!.mustSync);
+      node.stage = "written";
+    } else if (stage === "written") {
+      this.send(node, node.ready!.messagesAfterPersist);
+      node.stage = "sent";
+    } else if (stage === "sent") {
+      this.apply(node);
+      node.stage = "applied";
+    } else {
+      node.raft!.advance();
+      node.stage = "idle";
+    }
+    this.tell?.(`${numberOf(node.id)} work: ${node.stage}`);
+    this.settle(node);
+  }
+
+  private apply(node: SimulatedNode): void {
+    const { snapshot, committedEntries, readStates } = node.ready!;
+    if (snapshot) this.checker.installed(node, snapshot);
+    for (const entry of committedEntries) this.checker.applied(node, entry);
+    for (const { context, index } of readStates) this.checker.readAnswered(hashIn(context), index);
+  }
+
+  private settle(node: SimulatedNode): void {
+    if (!node.raft) return;
+    this.send(node, node.raft.takeMessages());
+    this.checker.afterStep(node);
+  }
+
+  private send(node: SimulatedNode, messages: RaftMessage[]): void {
+    for (const message of messages) {
+      this.checker.beforeSend(node, message);
+      this.flying.push(message);
+      if (this.flying.length > FLYING_MAX) this.lose(this.takeFlying(Math.floor(this.random() * FLYING_MAX)));
+    }
+  }
+
+  private takeFlying(at: number): RaftMessage {
+    const message = this.flying[at]!;
+    if (at === 0) this.flying.shift();
+    else {
+      this.flying[at] = this.flying.at(-1)!;
+      this.flying.pop();
+    }
+    return message;
+  }
+
+  private deliver(): void {
+    if (this.flying.length === 0) return;
+    const inOrder = this.chance(this.swarm.orderChance);
+    const message = this.takeFlying(inOrder ? 0 : Math.floor(this.random() * this.flying.length));
+    if (this.nodes.get(message.to)?.paused) this.flying.push(message);
+    else if (this.cut.has(`${message.from}${message.to}`) || this.chance(this.swarm.lossChance)) this.lose(message);
+    else {
+      if (this.chance(this.swarm.repeatChance)) this.flying.push(message);
+      this.arrive(message);
+    }
+  }
+
+  private arrive(message: RaftMessage): void {
+    const node = this.nodes.get(message.to);
+    if (!node?.raft) {
+      this.lose(message);
+      return;
+    }
+    this.tell?.(`${numberOf(message.from)}>${numberOf(message.to)} ${brief(message)}`);
+    node.raft.step(message);
+    this.settle(node);
+    this.reportSnapshot(message, true);
+  }
+
+  private lose(message: RaftMessage): void {
+    this.tell?.(`${numberOf(message.from)}>${numberOf(message.to)} lost: ${brief(message)}`);
+    this.reportSnapshot(message, false);
+  }
+
+  private reportSnapshot(message: RaftMessage, arrived: boolean): void {
+    if (message.type !== "snapshot") return;
+    const sender = this.nodes.get(message.from)!;
+    sender.raft?.reportSnapshot(message.to, arrived);
+    this.settle(sender);
+  }
+}
+
+/** Each happening with the sum of the weights up to it. */
+function oddsOf({ weights }: Swarm): [Happening, number][] {
+  let sum = 0;
+  return HAPPENINGS.map((name) => {
+    sum += weights[name];
+    return [name, sum];
+  });
+}
+
+function brief({ type, term, index, logTerm, entries, commit, reject, rejectHint, snapshot }: RaftMessage): string {
+  const list = entries
+    .map((entry) => `${entry.term}/${entry.index}${entry.kind === "configuration" ? "c" : ""}`)
+    .join(" ");
+  return `${type} term ${term} at ${logTerm}/${index} commit ${commit}${reject ? ` refused, hint ${rejectHint}` : ""}${
+    list ? ` [${list}]` : ""
+  }${snapshot ? ` snapshot ${snapshot.term}/${snapshot.index}` : ""}`;
+}

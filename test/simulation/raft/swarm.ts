@@ -1,0 +1,94 @@
+/** What one seed's world is like. Everything is drawn, so that every run lives under other weather. */
+import type { RaftLimits } from "../../../agent/core/raft/index.ts";
+
+export interface Swarm {
+  nodes: number;
+  votersAtStart: number;
+  electionTicks: number;
+  heartbeatTicks: number;
+  limits: Partial<RaftLimits>;
+  /** Chance that a message is lost, or delivered and kept for a second time. */
+  lossChance: number;
+  repeatChance: number;
+  /** Chance that the oldest message is delivered instead of any one: 1 is an orderly network. */
+  orderChance: number;
+  /** How often each thing happens, relative to each other. */
+  weights: Record<Happening, number>;
+  /** Relative speed of each node's clock. */
+  clockSpeeds: number[];
+  /** Entries kept behind a snapshot. */
+  entriesKept: number;
+}
+
+export const HAPPENINGS = [
+  "deliver",
+  "tick",
+  "work",
+  "propose",
+  "read",
+  "change",
+  "transfer",
+  "compact",
+  "crash",
+  "restart",
+  "pause",
+  "resume",
+  "stallDisk",
+  "partition",
+  "cutOneWay",
+  "heal",
+  "unreachable",
+  "forgetLeader",
+  "stepDown",
+  "campaign",
+] as const;
+export type Happening = (typeof HAPPENINGS)[number];
+
+export function drawSwarm(random: () => number): Swarm {
+  const pick = <T>(...choices: T[]): T => choices[Math.floor(random() * choices.length)]!;
+  const between = (low: number, high: number): number => low + random() * (high - low);
+  /** Half of the seeds do without a given trouble, so that the others can go far. */
+  const sometimes = (weight: number): number => (random() < 0.5 ? 0 : between(0, weight));
+  const nodes = pick(3, 3, 4, 5, 5, 6, 7);
+  return {
+    nodes,
+    votersAtStart: Math.min(nodes, pick(1, 2, 3, 3, 3, 4, 5, 5)),
+    electionTicks: pick(3, 5, 8, 12),
+    heartbeatTicks: pick(1, 1, 2),
+    limits: {
+      entriesPerMessageBytesMax: pick(1, 1, 80, 200, 1e6),
+      inflightMessagesMax: pick(1, 2, 3, 8, 64),
+      inflightBytesMax: pick(1, 100, 1e6),
+      uncommittedBytesMax: pick(100, 1_000, 1e6),
+      committedPerReadyBytesMax: pick(1, 100, 1e6),
+      readsWaitingMax: pick(1, 4, 1_000),
+    },
+    lossChance: sometimes(0.3),
+    repeatChance: sometimes(0.3),
+    orderChance: pick(0, 0.5, 0.9, 1),
+    weights: {
+      deliver: between(30, 80),
+      tick: between(5, 25),
+      work: between(15, 60),
+      propose: between(1, 12),
+      read: sometimes(3),
+      change: sometimes(1.5),
+      transfer: sometimes(0.5),
+      compact: sometimes(1),
+      crash: sometimes(0.7),
+      restart: between(0.3, 1),
+      pause: sometimes(0.4),
+      resume: between(0.3, 1),
+      stallDisk: sometimes(0.4),
+      partition: sometimes(0.3),
+      cutOneWay: sometimes(0.3),
+      heal: between(0.1, 0.5),
+      unreachable: sometimes(0.5),
+      forgetLeader: sometimes(0.3),
+      stepDown: sometimes(0.1),
+      campaign: sometimes(0.3),
+    },
+    clockSpeeds: Array.from({ length: nodes }, () => between(0.3, 1)),
+    entriesKept: pick(0, 0, 3, 20),
+  };
+}
