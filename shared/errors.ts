@@ -52,6 +52,12 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `The inference process ended (${f.reason}) while it worked on ${f.name ?? "this input"}.`,
   },
+  EXECUTORS_BUSY: {
+    status: 503,
+    exit: 1,
+    say: (f) =>
+      `${f.waiting} inputs wait for this node's executors already, so ${f.name} was not taken. Try again later.`,
+  },
   DEADLINE_EXCEEDED: { status: 504, exit: 1, say: (f) => `${f.what} did not finish within ${f.deadlineMs} ms.` },
   MODEL_INVALID: { status: 500, exit: 1, say: (f) => `The model ${f.model} cannot be loaded: ${f.reason}.` },
   // Not found.

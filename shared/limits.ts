@@ -59,6 +59,10 @@ export const LIMITS = {
   resultsPerEntryMax: 256,
   /** Copies of inputs and results, the first included. */
   copiesDefault: 2,
+  /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
+  inferenceQueueMax: 1_024,
+  /** Their inputs together, in memory. */
+  inferenceQueueBytesMax: 512 * MiB,
   /** Free space under which a node takes no new copies and no new shards. */
   diskFreeBytesMin: 64 * MiB,
   /**
@@ -118,6 +122,11 @@ export const TIMING = {
   requestDeadlineMs: 5_000,
   /** How long a client's proposal may wait to be committed before NO_QUORUM is the answer. */
   proposalDeadlineMs: 5_000,
+  /** An executor that is not ready by then is killed: loading and warming takes 1 s on a PC and under 10 s on an SD card. */
+  executorStartMs: 60_000,
+  /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
+  executorRestartMs: 250,
+  executorRestartMaxMs: 10_000,
   /** How long an invitation lives unless told otherwise. */
   inviteMs: 15 * 60_000,
   /** The longest life of an invitation; a longer one is a password. */

@@ -1,0 +1,198 @@
+import { invariant, SkeinError } from "../../../shared/errors.ts";
+import { LIMITS, TIMING } from "../../../shared/limits.ts";
+import type { InferenceEngine, InferenceOutcome, InferenceTask, PipelineInfo, Telemetry } from "../../ports/index.ts";
+import { ExecutorProcess } from "./executor-process.ts";
+import { readCalibrationPage } from "./samples.ts";
+
+export interface InferenceInit {
+  /** One per core given to the agent. */
+  executors: number;
+  /** An executor that holds more after a run is replaced: the arena of onnxruntime grows and never shrinks. */
+  memoryBytesPerExecutorMax?: number;
+}
+
+const GiB = 1024 ** 3;
+/** Reading a page of usual size takes a third of it. */
+const memoryBytesPerExecutorDefault = 1.5 * GiB;
+/** For each executor; the median of all is the answer. */
+const calibrationRuns = 2;
+const calibrationDeadlineMs = 120_000;
+
+interface Waiting {
+  task: InferenceTask;
+  resolve: (outcome: InferenceOutcome) => void;
+  reject: (error: SkeinError) => void;
+}
+
+/** A place for one executor. */
+interface Seat {
+  executor?: ExecutorProcess;
+  state: "starting" | "idle" | "busy" | "empty";
+  /** Starts that failed since one succeeded, and the last one's error. */
+  failedStarts: number;
+  startError?: SkeinError;
+  restart?: NodeJS.Timeout;
+}
+
+class Engine implements InferenceEngine {
+  private readonly seats: Seat[];
+  private readonly memoryBytesMax: number;
+  private readonly telemetry: Telemetry;
+  private waiting: Waiting[] = [];
+  private waitingBytes = 0;
+  private known: PipelineInfo[] = [];
+  private stopped = false;
+
+  constructor(init: InferenceInit, telemetry: Telemetry) {
+    invariant(Number.isInteger(init.executors) && init.executors > 0, "an engine has at least one executor");
+    this.seats = Array.from({ length: init.executors }, () => ({ state: "empty", failedStarts: 0 }));
+    this.memoryBytesMax = init.memoryBytesPerExecutorMax ?? memoryBytesPerExecutorDefault;
+    this.telemetry = telemetry;
+  }
+
+  get executors(): number {
+    return this.seats.length;
+  }
+
+  pipelines(): PipelineInfo[] {
+    return this.known;
+  }
+
+  async start(): Promise<void> {
+    try {
+      await Promise.all(this.seats.map((seat) => this.fill(seat)));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.refuseWaiting(new SkeinError("EXECUTOR_DIED", { reason: "the agent is stopping" }));
+    await Promise.all(
+      this.seats.map(({ executor, restart }) => {
+        clearTimeout(restart);
+        executor?.kill("the agent is stopping");
+        return executor?.ended;
+      }),
+    );
+  }
+
+  /** Starts an executor in an empty seat; resolves when it is ready. Its end empties the seat and sets off the next. */
+  private async fill(seat: Seat): Promise<void> {
+    const startedMs = performance.now();
+    const executor = new ExecutorProcess();
+    seat.executor = executor;
+    seat.state = "starting";
+    void executor.ended.then((reason) => this.emptied(seat, executor, reason));
+    this.known = await executor.ready;
+    seat.failedStarts = 0;
+    seat.state = "idle";
+    const { pid, rssBytes } = executor;
+    this.telemetry.log("info", "executorStarted", {
+      pid,
+      rssBytes,
+      startMs: Math.round(performance.now() - startedMs),
+    });
+    this.handOut();
+  }
+
+  private emptied(seat: Seat, executor: ExecutorProcess, reason: string): void {
+    const wasStarting = seat.state === "starting";
+    delete seat.executor;
+    seat.state = "empty";
+    if (this.stopped) return;
+    this.telemetry.log("warn", "executorEnded", { pid: executor.pid, reason });
+    if (wasStarting) this.startFailed(seat, reason);
+    const delayMs = seat.failedStarts === 0 ? 0 : TIMING.executorRestartMs * 2 ** (seat.failedStarts - 1);
+    seat.restart = setTimeout(
+      () => {
+        this.fill(seat).catch((error: unknown) => {
+          seat.startError = SkeinError.from(error);
+        });
+      },
+      Math.min(delayMs, TIMING.executorRestartMaxMs),
+    );
+  }
+
+  /** Items wait for an executor that starts, but not for ever for one that cannot. */
+  private startFailed(seat: Seat, reason: string): void {
+    seat.failedStarts++;
+    const error = seat.startError ?? new SkeinError("EXECUTOR_DIED", { reason });
+    this.telemetry.log("error", "executorStartFailed", { ...error.toJSON(), failedStarts: seat.failedStarts });
+    if (this.seats.every(({ failedStarts }) => failedStarts > 0)) this.refuseWaiting(error);
+  }
+
+  private refuseWaiting(error: SkeinError): void {
+    const refused = this.waiting;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    for (const { task, reject } of refused)
+      reject(new SkeinError(error.code, { ...error.facts, name: task.name }, { cause: error }));
+  }
+
+  run(task: InferenceTask): Promise<InferenceOutcome> {
+    const refusal = this.refusalOf(task);
+    if (refusal) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ task, resolve, reject });
+      this.waitingBytes += task.input.length;
+      this.handOut();
+    });
+  }
+
+  private refusalOf({ pipeline, name, input }: InferenceTask): SkeinError | undefined {
+    if (this.stopped) return new SkeinError("EXECUTOR_DIED", { name, reason: "the agent is stopping" });
+    if (!this.known.some((known) => known.name === pipeline))
+      return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.known.map((known) => known.name) });
+    if (input.length > LIMITS.imageBytesMax)
+      return new SkeinError("TOO_LARGE", { what: name, actual: input.length, limit: LIMITS.imageBytesMax });
+    const full =
+      this.waiting.length >= LIMITS.inferenceQueueMax ||
+      (this.waiting.length > 0 && this.waitingBytes + input.length > LIMITS.inferenceQueueBytesMax);
+    return full ? new SkeinError("EXECUTORS_BUSY", { name, waiting: this.waiting.length }) : undefined;
+  }
+
+  private handOut(): void {
+    for (const seat of this.seats) {
+      if (seat.state !== "idle") continue;
+      const next = this.waiting.shift();
+      if (!next) return;
+      this.waitingBytes -= next.task.input.length;
+      void this.work(seat, seat.executor!, next);
+    }
+  }
+
+  private async work(seat: Seat, executor: ExecutorProcess, { task, resolve, reject }: Waiting): Promise<void> {
+    seat.state = "busy";
+    try {
+      resolve(await executor.run(task));
+    } catch (error) {
+      reject(SkeinError.from(error));
+    }
+    if (!executor.usable) return;
+    if (executor.rssBytes > this.memoryBytesMax) {
+      executor.kill(`it held ${executor.rssBytes} bytes, over its budget of ${this.memoryBytesMax}`);
+      return;
+    }
+    seat.state = "idle";
+    this.handOut();
+  }
+
+  async calibrate(pipeline: string): Promise<{ secondsPerItem: number }> {
+    const { name, input } = await readCalibrationPage();
+    const task = { pipeline, name, input, deadlineMs: calibrationDeadlineMs };
+    const runs = Array.from({ length: this.executors * calibrationRuns }, () => this.run(task));
+    const durationsMs = (await Promise.all(runs)).map(({ durationMs }) => durationMs).sort((a, b) => a - b);
+    return { secondsPerItem: durationsMs[durationsMs.length >> 1]! / 1000 };
+  }
+}
+
+/**
+ * The inference engine of this box. Executors are child processes with one onnxruntime thread each, below the agent in
+ * priority; one that overruns a deadline, dies, or outgrows its memory is replaced.
+ */
+export function createInferenceEngine(init: InferenceInit, deps: { telemetry: Telemetry }): InferenceEngine {
+  return new Engine(init, deps.telemetry);
+}
