@@ -325,8 +325,9 @@ export class Agent implements AgentFace {
   }
 
   async #found(): Promise<void> {
-    const { identity, roster } = this.#init;
-    const founder = { nodeId: this.#world.network.self, name: this.#init.name, addresses: roster[0]?.addresses ?? [] };
+    const { identity, name } = this.#init;
+    const { self } = this.#world.network;
+    const founder = { nodeId: self, name, addresses: this.#world.network.addresses() };
     try {
       const { fleetId, fleetName } = identity;
       await this.#proposer.propose({ kind: "fleetFounded", fleetId, name: fleetName, founder });

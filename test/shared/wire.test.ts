@@ -1,0 +1,182 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { SkeinError } from "../../shared/errors.ts";
+import type { InviteId } from "../../shared/ids.ts";
+import { decodeInvite, encodeInvite } from "../../shared/invite.ts";
+import type { LedgerEntry } from "../../shared/ledger-entry.ts";
+import type { PeerMethod, PeerRequests } from "../../shared/peer-requests.ts";
+import type { RaftMessage } from "../../shared/raft.ts";
+import { decodeCapacityReport } from "../../shared/wire/capacity.ts";
+import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
+import { PEER_WIRE } from "../../shared/wire/peer.ts";
+import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
+import { A, B, blob, founded, job, recorded, result, shard, submitted } from "../support/nouns.ts";
+
+const { output: _, ...withoutOutput } = result("x", 1);
+const failed = {
+  ...withoutOutput,
+  error: { code: "INPUT_EMPTY" as const, message: "It is empty.", facts: { name: "a.png" } },
+};
+
+const ENTRIES: LedgerEntry[] = [
+  founded,
+  { kind: "inviteIssued", inviteId: "i" as InviteId, secretHash: "h", expiresAtMs: 1.5e12 },
+  {
+    kind: "nodeAdmitted",
+    inviteId: "i" as InviteId,
+    nodeId: B,
+    name: "b",
+    addresses: ["/ip4/1.2.3.4/tcp/1"],
+    admittedAtMs: 3,
+  },
+  { kind: "nodeRemoved", nodeId: B },
+  { kind: "nodeMoved", nodeId: B, addresses: [] },
+  submitted("x", 3),
+  { kind: "jobCancelled", jobId: job("x"), reason: "asked for", cancelledAtMs: 9 },
+  recorded(result("x", 0), failed),
+  { kind: "holdersChanged", changes: [{ blob: blob(7), added: [A], dropped: [B] }] },
+];
+
+const MESSAGE: RaftMessage = {
+  type: "appendRequest",
+  from: A,
+  to: B,
+  term: 7,
+  logTerm: 6,
+  index: 41,
+  entries: [{ index: 42, term: 7, kind: "normal", data: new Uint8Array([1, 2, 3]) }],
+  commit: 40,
+  reject: false,
+  rejectHint: 0,
+  context: new Uint8Array([9]),
+  snapshot: {
+    index: 5,
+    term: 2,
+    conf: { voters: [A], votersOutgoing: [B], learners: [], learnersNext: [], autoLeave: true },
+    data: new Uint8Array([4]),
+  },
+};
+
+const lease = {
+  term: 3,
+  shardId: shard("job-x/3.1"),
+  jobId: job("x"),
+  pipeline: "ocr",
+  items: [{ item: 2, name: "page.png", blob: blob(2), bytes: 99 }],
+  inputHolders: [A],
+  copies: 2,
+};
+const plan = {
+  jobId: job("x"),
+  madeAtMs: 5,
+  term: 3,
+  shares: [{ nodeId: A, name: "a", items: 4, itemsPerSecond: 1.5, reason: "measured" }],
+  expectedSeconds: 2.5,
+  singleBestSeconds: 4,
+  keptWhole: false,
+  summary: "all of it",
+};
+const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
+  lease: { question: lease, answer: { accepted: false, reason: "its disk is full" } },
+  takeBack: { question: { term: 3, shardIds: [shard("s")], because: "gone" }, answer: {} },
+  report: { question: { results: [result("x", 0), failed] }, answer: { recordedAtIndex: 12 } },
+  holding: { question: { term: 3 }, answer: { shards: [{ shardId: shard("s"), jobId: job("x"), items: [0, 4] }] } },
+  propose: { question: { entry: new Uint8Array([1]) }, answer: { index: 4, term: 2 } },
+  copy: {
+    question: { blobs: [blob(1)], inline: [new Uint8Array([5])], from: [B] },
+    answer: { held: [blob(1)], reason: "" },
+  },
+  have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
+  jobNews: { question: { jobId: job("x") }, answer: { plan, leased: [{ nodeId: A, items: 3 }] } },
+};
+
+/** Node's Buffers and plain arrays of bytes hold the same. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (_, v) =>
+      v?.type === "Buffer" ? v.data : ArrayBuffer.isView(v) ? [...(v as Uint8Array)] : v,
+    ),
+  );
+
+describe("what is written is read back the same", () => {
+  test.each(ENTRIES.map((entry) => [entry.kind, entry] as const))("ledger entry %s", (_, entry) => {
+    expect(decodeLedgerEntry(encodeLedgerEntry(entry))).toEqual(entry);
+  });
+
+  test("a raft message with everything in it", () => {
+    expect(plain(decodeRaftMessage(encodeRaftMessage(MESSAGE)))).toEqual(plain(MESSAGE));
+  });
+
+  test.each(Object.keys(REQUESTS) as PeerMethod[])("request %s, question and answer", (method) => {
+    const { question, answer } = PEER_WIRE[method];
+    const sample = REQUESTS[method];
+    expect(plain(question.decode(question.encode(sample.question as never)))).toEqual(plain(sample.question));
+    expect(plain(answer.decode(answer.encode(sample.answer as never)))).toEqual(plain(sample.answer));
+  });
+
+  test("an invitation, whatever the fleet is called", () => {
+    const invite = {
+      inviteId: "inv-1" as InviteId,
+      secret: "s",
+      fleetName: "Gänse 🪿",
+      addresses: ["/ip4/1.2.3.4"],
+      expiresAtMs: 5,
+    };
+    expect(decodeInvite(encodeInvite(invite))).toEqual(invite);
+  });
+});
+
+describe("bytes from outside are refused with a code, whatever they are", () => {
+  const decoders: [string, (bytes: Uint8Array) => unknown][] = [
+    ["raft message", decodeRaftMessage],
+    ["ledger entry", decodeLedgerEntry],
+    ["capacity report", decodeCapacityReport],
+    ...Object.entries(PEER_WIRE).flatMap(([method, wire]): [string, (bytes: Uint8Array) => unknown][] => [
+      [`${method} question`, wire.question.decode],
+      [`${method} answer`, wire.answer.decode],
+    ]),
+  ];
+  const decodes = (decode: (bytes: Uint8Array) => unknown, bytes: Uint8Array): void => {
+    try {
+      decode(bytes);
+    } catch (error) {
+      expect(error).toBeInstanceOf(SkeinError);
+      expect(["FRAME_INVALID", "BAD_REQUEST"]).toContain((error as SkeinError).code);
+    }
+  };
+
+  test.each(decoders)("%s: random bytes", (_, decode) => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => decodes(decode, bytes)));
+  });
+
+  test("a real message with bytes changed, cut or doubled", () => {
+    const seeds = [encodeRaftMessage(MESSAGE), ...ENTRIES.map(encodeLedgerEntry)];
+    const change = fc.record({ seed: fc.nat(seeds.length - 1), at: fc.nat(400), to: fc.nat(255), cut: fc.nat(400) });
+    fc.assert(
+      fc.property(change, ({ seed, at, to, cut }) => {
+        const bytes = Uint8Array.from(seeds[seed]!);
+        if (at < bytes.length) bytes[at] = to;
+        const decode = seed === 0 ? decodeRaftMessage : decodeLedgerEntry;
+        decodes(decode, bytes.subarray(0, Math.max(1, bytes.length - (cut % 40))));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each([
+    ["another version", { ...MESSAGE }, (bytes: Uint8Array) => bytes.with(1, 9)],
+    ["a sender that is not a node id", { ...MESSAGE, from: "me" as never }, (bytes: Uint8Array) => bytes],
+    ["a term beyond reason", { ...MESSAGE, term: 2 ** 60 }, (bytes: Uint8Array) => bytes],
+  ])("a raft message with %s", (_, message, change) => {
+    expect(() => decodeRaftMessage(change(Uint8Array.from(encodeRaftMessage(message))))).toThrow(SkeinError);
+  });
+
+  test("a result with both an output and an error, or neither", () => {
+    const both = { ...result("x", 0), error: failed.error };
+    expect(() => decodeLedgerEntry(encodeLedgerEntry(recorded(both)))).toThrow(/either/);
+  });
+
+  test.each(["", "skein1-", "skein1-%%%", "skein1-e30", "hello"])("an invitation that reads %j", (token) => {
+    expect(() => decodeInvite(token)).toThrow(SkeinError);
+  });
+});
