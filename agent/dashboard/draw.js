@@ -1,0 +1,209 @@
+/** Shows what page.js knows. Text from other boxes is only ever set as text, never as markup. */
+import { tell } from "./tell.js";
+
+const EVENTS_SHOWN = 120;
+const COLOURS = 8;
+const $ = (id) => document.getElementById(id);
+const names = new Map();
+const colours = new Map();
+
+/** An element with a class, its text or its children. */
+function make(tag, className = "", content = []) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...(Array.isArray(content) ? content : [content]));
+  return element;
+}
+
+/** Keeps one child per key in the order given, so that what is open or focused stays so, and bars move instead of jumping. */
+function keep(parent, keys, create) {
+  const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const children = keys.map((key) => {
+    const child = old.get(key) ?? create(key);
+    child.dataset.key = key;
+    return child;
+  });
+  const isSame = children.length === parent.children.length && children.every((one, i) => one === parent.children[i]);
+  if (!isSame) parent.replaceChildren(...children);
+  return children;
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function setWidth(element, share) {
+  element.style.width = `${(Math.min(1, Math.max(0, share)) * 100).toFixed(2)}%`;
+}
+
+export function drawLive(state, text) {
+  $("live").dataset.state = state;
+  setText($("live"), text);
+}
+
+export function drawAlarm(text) {
+  $("alarm").hidden = text === undefined;
+  setText($("alarm"), text ?? "");
+}
+
+export function drawFleet(fleet) {
+  // A node keeps its colour while the page is open, whoever comes or goes.
+  for (const node of fleet.nodes) {
+    names.set(node.nodeId, node.name);
+    if (!colours.has(node.nodeId)) colours.set(node.nodeId, `var(--n${colours.size % COLOURS})`);
+  }
+  const leader = fleet.nodes.find((node) => node.isLeader);
+  setText($("fleet-name"), fleet.fleetName);
+  document.title = `${fleet.fleetName} · Skein`;
+  setText($("leader"), leader ? `${leader.name} leads, term ${fleet.term}` : `electing a leader, term ${fleet.term}`);
+  $("leader").dataset.state = leader ? "good" : "wait";
+  $("quorum").hidden = false;
+  $("quorum").dataset.state = fleet.hasQuorum ? "good" : "bad";
+  setText($("quorum"), fleet.hasQuorum ? "quorum" : "no quorum");
+  setText($("self"), names.get(fleet.self) ?? "this node");
+  const fresh = fleet.nodes.filter((node) => node.presence === "fresh").length;
+  setText($("nodes-count"), fresh === fleet.nodes.length ? `${fresh}` : `${fresh} of ${fleet.nodes.length} present`);
+}
+
+export function drawNodes(fleet) {
+  const nodes = [...fleet.nodes].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const cards = keep(
+    $("nodes"),
+    nodes.map((node) => node.nodeId),
+    makeNode,
+  );
+  for (const [i, node] of nodes.entries()) fillNode(cards[i], node);
+}
+
+function makeNode(nodeId) {
+  const figure = (name, label) => make("div", "", [make("dt", "", label), make("dd", name, "-")]);
+  const gauge = (name, label) =>
+    make("div", `gauge ${name}`, [make("span", "", label), make("i", "", make("b")), make("span", "", "-")]);
+  const swatch = make("span", "swatch");
+  swatch.style.setProperty("--node", colours.get(nodeId));
+  const head = make("header", "", [swatch, make("h3"), make("span", "tags"), make("span", "presence")]);
+  const figures = make("dl", "figures", [
+    figure("rate", "pages/s"),
+    figure("queue", "queue"),
+    figure("heat", "heat"),
+    figure("link", "link"),
+  ]);
+  const parts = [head, make("p", "soft about"), figures, gauge("memory", "memory"), gauge("load", "cores")];
+  return make("article", "card node", parts);
+}
+
+function fillNode(card, node) {
+  const at = (selector) => card.querySelector(selector);
+  const { report } = node;
+  card.dataset.presence = node.presence;
+  setText(at("h3"), node.name);
+  const tags = [node.isLeader ? "leader" : node.role, ...(node.isSelf ? ["here"] : [])];
+  keep(at(".tags"), tags, (text) => make("span", text === "leader" ? "tag lead" : "tag", text));
+  setText(at(".presence"), node.presence === "fresh" ? "present" : node.presence);
+  setText(at(".link"), node.isSelf ? "self" : linkText(node.link));
+  if (!report) return;
+  const { hardware, vitals } = report;
+  const rates = report.rates.map((rate) => rate.itemsPerSecond.toFixed(rate.itemsPerSecond < 10 ? 1 : 0));
+  setText(at(".about"), `${hardware.profile}, ${report.executors} of ${hardware.cores} cores`);
+  setText(at(".rate"), rates.join(" / ") || "-");
+  setText(at(".queue"), String(report.itemsQueued));
+  setText(at(".heat"), vitals.temperatureC === undefined ? "-" : `${Math.round(vitals.temperatureC)} °C`);
+  at(".heat").classList.toggle("hot", vitals.throttled);
+  const usedBytes = hardware.memoryTotalBytes - vitals.memoryFreeBytes;
+  fillGauge(at(".memory"), usedBytes / hardware.memoryTotalBytes, `${gigabytes(vitals.memoryFreeBytes)} free`);
+  fillGauge(at(".load"), vitals.cpuLoad, `${Math.round(vitals.cpuLoad * 100)} %`);
+}
+
+function fillGauge(gauge, share, text) {
+  setWidth(gauge.querySelector("b"), share);
+  setText(gauge.lastElementChild, text);
+}
+
+const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
+
+function linkText(link) {
+  if (!link || link.state !== "up") return link?.state ?? "none";
+  return link.rttMs === undefined ? "up" : `${link.rttMs.toFixed(1)} ms`;
+}
+
+export function drawJobs(jobs, total, details) {
+  $("jobs-none").hidden = total > 0;
+  const running = jobs.filter((job) => job.state === "running").length;
+  setText($("jobs-count"), total === 0 ? "" : `${running} running, ${total} in all`);
+  const cards = keep(
+    $("jobs"),
+    jobs.map((job) => job.jobId),
+    makeJob,
+  );
+  // The list is this node's own ledger; the leases are the leader's and come with the detail.
+  for (const [i, job] of jobs.entries()) fillJob(cards[i], job, details.get(job.jobId));
+}
+
+function makeJob(jobId) {
+  const head = make("header", "", [
+    make("h3", "", jobId),
+    make("span", "soft state"),
+    make("span", "failed"),
+    make("span", "percent"),
+  ]);
+  const bar = make("div", "bar");
+  bar.setAttribute("role", "progressbar");
+  bar.setAttribute("aria-label", `Pages of ${jobId} recorded`);
+  const plan = make("details", "plan", [make("summary"), make("ul")]);
+  return make("article", "card job", [head, bar, make("ul", "shares"), plan]);
+}
+
+function fillJob(card, job, detail) {
+  const at = (selector) => card.querySelector(selector);
+  setText(at(".state"), stateOf(job));
+  setText(at(".failed"), job.itemsFailed > 0 ? `${job.itemsFailed} failed` : "");
+  setText(at(".percent"), `${job.itemsRecorded} / ${job.items}`);
+  const bar = at(".bar");
+  bar.setAttribute("aria-valuemin", "0");
+  bar.setAttribute("aria-valuemax", String(job.items));
+  bar.setAttribute("aria-valuenow", String(job.itemsRecorded));
+  const keys = job.shares.map((share) => share.nodeId);
+  const segments = keep(bar, keys, (nodeId) => coloured(make("span"), nodeId));
+  const lines = keep(at(".shares"), keys, (nodeId) =>
+    make("li", "", [coloured(make("span", "swatch"), nodeId), make("span"), make("b"), make("span", "soft")]),
+  );
+  for (const [i, share] of job.shares.entries()) {
+    const leased = detail?.job.shares.find((one) => one.nodeId === share.nodeId)?.itemsLeased ?? share.itemsLeased;
+    const [, name, count, more] = lines[i].children;
+    setWidth(segments[i], share.itemsRecorded / job.items);
+    segments[i].title = `${share.name}: ${share.itemsRecorded}`;
+    setText(name, share.name);
+    setText(count, String(share.itemsRecorded));
+    setText(more, job.state === "running" && leased > 0 ? `+ ${leased} at work` : "");
+  }
+  fillPlan(at(".plan"), detail?.plan);
+}
+
+function coloured(element, nodeId) {
+  if (colours.has(nodeId)) element.style.setProperty("--node", colours.get(nodeId));
+  return element;
+}
+
+function stateOf(job) {
+  const took = job.endedAtMs === undefined ? "" : ` in ${((job.endedAtMs - job.submittedAtMs) / 1000).toFixed(1)} s`;
+  return `${job.pipeline}, ${job.state}${took}`;
+}
+
+function fillPlan(element, plan) {
+  element.hidden = plan === undefined;
+  if (!plan) return;
+  setText(element.querySelector("summary"), plan.summary);
+  const reasons = plan.shares.map((share) => share.reason);
+  keep(element.querySelector("ul"), reasons, (reason) => make("li", "", reason));
+}
+
+export function drawEvent(event) {
+  const told = tell(event, (id) => names.get(id) ?? id);
+  if (!told) return;
+  const time = make("time", "", new Date(event.atMs).toLocaleTimeString());
+  time.dateTime = new Date(event.atMs).toISOString();
+  const line = make("li", "", [time, told.text]);
+  line.dataset.kind = told.kind;
+  $("events").prepend(line);
+  while ($("events").children.length > EVENTS_SHOWN) $("events").lastElementChild.remove();
+}

@@ -15,4 +15,5 @@ export const DASHBOARD_FILES: readonly DashboardFile[] = [
   { path: "/page.css", file: here("./page.css"), type: "text/css; charset=utf-8" },
   { path: "/page.js", file: here("./page.js"), type: "text/javascript; charset=utf-8" },
   { path: "/draw.js", file: here("./draw.js"), type: "text/javascript; charset=utf-8" },
+  { path: "/tell.js", file: here("./tell.js"), type: "text/javascript; charset=utf-8" },
 ];

@@ -124,7 +124,7 @@ export class PretendFace implements AgentFace {
     job.view.state = "done";
     job.view.endedAtMs = 1_700_000_004_000;
     for (const share of job.view.shares) share.itemsLeased = 0;
-    this.emit("jobDone", { jobId });
+    this.emit("jobEnded", { jobId, state: "done", items: job.view.items, itemsFailed: job.view.itemsFailed });
   }
 
   jobs(): JobView[] {
