@@ -5,70 +5,66 @@ import { SkeinError } from "../../../shared/errors.ts";
 import { type BlobHash, isBlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { BlobInfo, Blobs, Telemetry } from "../../ports/index.ts";
-import { freeBytesUnder, isDiskFull, isMissing, syncFolder } from "./disk.ts";
-import { inPieces } from "./pieces.ts";
+import { freeBytesUnder, isMissing, makeFolder, syncFolder } from "./disk.ts";
+import { Incoming, letGo, type Source } from "./incoming.ts";
 import { Turns } from "./turns.ts";
 
 export interface BlobsDeps {
   telemetry: Telemetry;
 }
 
-/** Half-written files; whatever is in it at start is left over from a crash. On the same disk, so that a rename moves no bytes. */
-const INCOMING = "incoming";
-/** Free space is asked for again after this many bytes of one blob. */
-const SPACE_CHECK_BYTES = 16 * 1024 * 1024;
 /** Reads and writes at once: the thread pool has four threads, and the journal's fsync must never queue behind blobs on all of them. */
 const DISK_TURNS = 2;
+/** The folders of the blobs, by the first two digits of their hashes. */
+const FOLDERS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /**
  * Opens the blobs in the folder `path`, making it if it is not there. Files are `ab/HASH`, `ab` being the hash's first two digits.
  * A folder belongs to one agent; the journal beside it holds the lock.
  */
 export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
-  await mkdir(path, { recursive: true });
-  await rm(join(path, INCOMING), { recursive: true, force: true });
-  await mkdir(join(path, INCOMING));
-  return new FileBlobs(path, deps.telemetry);
+  await makeFolder(path);
+  const there = new Set(await readdir(path));
+  const missing = FOLDERS.filter((folder) => !there.has(folder));
+  for (const folder of missing) await mkdir(join(path, folder));
+  if (missing.length > 0) await syncFolder(path);
+  const blobs = new FileBlobs(path, deps.telemetry);
+  await blobs.clearIncoming();
+  return blobs;
 }
 
 class FileBlobs implements Blobs {
   readonly #path: string;
   readonly #telemetry: Telemetry;
   readonly #turns = new Turns(DISK_TURNS);
-  /** Blobs being given their name right now: a second put of the same one waits for the first to be durable. */
-  readonly #publishing = new Map<BlobHash, Promise<void>>();
-  #incomingCount = 0;
+  readonly #incoming: Incoming;
+  /** The last change of each blob's name that has not ended: they are made one after another. */
+  readonly #naming = new Map<BlobHash, Promise<unknown>>();
 
   constructor(path: string, telemetry: Telemetry) {
     this.#path = path;
     this.#telemetry = telemetry;
+    this.#incoming = new Incoming(join(path, "incoming"), this.#turns);
   }
 
-  async put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: BlobHash): Promise<BlobInfo> {
-    const known = expected && (await this.#durableSize(expected));
+  clearIncoming(): Promise<void> {
+    return this.#incoming.clear();
+  }
+
+  async put(source: Source, expected?: BlobHash): Promise<BlobInfo> {
+    const known = expected && (await this.#alone(expected, () => this.#durableSize(expected)));
     if (expected && known !== undefined) {
       await letGo(source);
       return { hash: expected, bytes: known };
     }
+    const { file, hash, bytes } = await this.#incoming.receive(source);
     try {
-      const announced = source instanceof Uint8Array ? source.length : 0;
-      checkSize(announced);
-      await this.#checkSpace(announced);
+      if (expected && hash !== expected) throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual: hash });
+      await this.#alone(hash, () => this.#publish(file, hash));
+      return { hash, bytes };
     } catch (error) {
-      await letGo(source);
+      await rm(file, { force: true });
       throw error;
-    }
-    const incoming = join(this.#path, INCOMING, String(this.#incomingCount++));
-    try {
-      const info = await this.#receive(incoming, source);
-      if (expected && info.hash !== expected)
-        throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual: info.hash });
-      if ((await this.#durableSize(info.hash)) === undefined) await this.#publish(incoming, info.hash);
-      return info;
-    } catch (error) {
-      throw isDiskFull(error) ? await this.#diskFull(error) : error;
-    } finally {
-      await rm(incoming, { force: true });
     }
   }
 
@@ -95,7 +91,8 @@ class FileBlobs implements Blobs {
       }
       const actual = digest.digest("hex");
       if (actual === hash) return bytes;
-      await this.#setAside(hash, actual);
+      await this.#alone(hash, () => this.#setAside(hash, file));
+      this.#telemetry.log("warn", "blobSetAside", { hash, actual });
       throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
     } finally {
       await file.close();
@@ -119,19 +116,16 @@ class FileBlobs implements Blobs {
 
   async remove(hash: BlobHash): Promise<void> {
     const file = this.#fileOf(hash);
-    await Promise.all([rm(file, { force: true }), rm(damaged(file), { force: true })]);
+    await this.#alone(hash, () => Promise.all([rm(file, { force: true }), rm(damaged(file), { force: true })]));
   }
 
   async list(): Promise<BlobInfo[]> {
     const found: BlobInfo[] = [];
-    for (const folder of await readdir(this.#path)) {
-      if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+    for (const folder of FOLDERS)
       for (const name of await readdir(join(this.#path, folder))) {
-        if (!isBlobHash(name)) continue;
-        const bytes = await this.size(name);
-        if (bytes !== undefined) found.push({ hash: name, bytes });
+        const bytes = isBlobHash(name) ? await this.size(name) : undefined;
+        if (bytes !== undefined) found.push({ hash: name as BlobHash, bytes });
       }
-    }
     return found;
   }
 
@@ -155,90 +149,41 @@ class FileBlobs implements Blobs {
     }
   }
 
-  /** Size of a blob that is here and durable: one that another put is publishing right now is waited for. */
+  /** Waits for what is being done to this blob's name, then does this. */
+  async #alone<T>(hash: BlobHash, work: () => Promise<T>): Promise<T> {
+    const before = this.#naming.get(hash);
+    const mine = before ? before.then(work, work) : work();
+    this.#naming.set(hash, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#naming.get(hash) === mine) this.#naming.delete(hash);
+    }
+  }
+
   async #durableSize(hash: BlobHash): Promise<number | undefined> {
-    await this.#publishing.get(hash)?.catch(() => undefined);
     const bytes = await this.size(hash);
-    // The agent may have ended between giving a name and making it durable, and this is a later life of it.
+    // The agent may have ended between giving the name and making it durable, and this is a later life of it.
     if (bytes !== undefined) await syncFolder(this.#folderOf(hash));
     return bytes;
   }
 
-  /** Writes and hashes what comes, and makes the bytes durable; the name comes later. */
-  async #receive(incoming: string, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobInfo> {
-    const digest = createHash("sha256");
-    let bytes = 0;
-    let checkedAt = 0;
-    const file = await open(incoming, "wx");
-    try {
-      for await (const piece of inPieces(source, LIMITS.bulkChunkBytes)) {
-        bytes += piece.length;
-        checkSize(bytes);
-        if (bytes - checkedAt >= SPACE_CHECK_BYTES) {
-          await this.#checkSpace(0);
-          checkedAt = bytes;
-        }
-        digest.update(piece);
-        await this.#turns.take(() => writeWhole(file, piece));
-      }
-      await this.#turns.take(() => file.sync());
-    } finally {
-      await file.close();
-    }
-    return { hash: digest.digest("hex") as BlobHash, bytes };
+  /** Gives an arrival its name, durably; one that is there already wins. */
+  async #publish(file: string, hash: BlobHash): Promise<void> {
+    if ((await this.#durableSize(hash)) !== undefined) return rm(file, { force: true });
+    await rename(file, this.#fileOf(hash));
+    await this.#turns.take(() => syncFolder(this.#folderOf(hash)));
   }
 
-  async #publish(incoming: string, hash: BlobHash): Promise<void> {
-    const publishing = this.#turns.take(async () => {
-      const folder = this.#folderOf(hash);
-      if (await mkdir(folder, { recursive: true })) await syncFolder(this.#path);
-      await rename(incoming, this.#fileOf(hash));
-      await syncFolder(folder);
-    });
-    this.#publishing.set(hash, publishing);
+  /** Takes the name from the copy that was read, unless someone did so first or a sound copy has it by now. */
+  async #setAside(hash: BlobHash, read: FileHandle): Promise<void> {
+    const name = this.#fileOf(hash);
     try {
-      await publishing;
-    } finally {
-      if (this.#publishing.get(hash) === publishing) this.#publishing.delete(hash);
-    }
-  }
-
-  async #setAside(hash: BlobHash, actual: string): Promise<void> {
-    const file = this.#fileOf(hash);
-    await rename(file, damaged(file)).catch((error: unknown) => {
-      // Another reader found the same damage first.
+      if ((await stat(name)).ino === (await read.stat()).ino) await rename(name, damaged(name));
+    } catch (error) {
       if (!isMissing(error)) throw error;
-    });
-    this.#telemetry.log("warn", "blobSetAside", { hash, actual });
-  }
-
-  async #checkSpace(bytes: number): Promise<void> {
-    const freeBytes = await freeBytesUnder(this.#path);
-    if (freeBytes - bytes < LIMITS.diskFreeBytesMin) throw new SkeinError("DISK_FULL", { path: this.#path, freeBytes });
-  }
-
-  async #diskFull(cause: unknown): Promise<SkeinError> {
-    return new SkeinError("DISK_FULL", { path: this.#path, freeBytes: await freeBytesUnder(this.#path) }, { cause });
+    }
   }
 }
 
 const damaged = (file: string): string => `${file}.damaged`;
-
-function checkSize(bytes: number): void {
-  if (bytes > LIMITS.blobBytesMax)
-    throw new SkeinError("TOO_LARGE", {
-      what: "The blob",
-      actual: `${bytes} bytes`,
-      limit: `${LIMITS.blobBytesMax} bytes`,
-    });
-}
-
-/** A source that is not wanted after all may hold a stream open. */
-async function letGo(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
-  if (!(source instanceof Uint8Array)) await source[Symbol.asyncIterator]().return?.();
-}
-
-/** A write may take less than it was given, on a disk that is about to be full for one. */
-async function writeWhole(file: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let at = 0; at < piece.length; ) at += (await file.write(piece, at)).bytesWritten;
-}

@@ -1,4 +1,5 @@
-import { open, statfs } from "node:fs/promises";
+import { mkdir, open, statfs } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 export async function freeBytesUnder(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path);
@@ -13,6 +14,14 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** Makes a folder and those above it, durably. */
+export async function makeFolder(path: string): Promise<void> {
+  const made = await mkdir(path, { recursive: true });
+  if (made === undefined) return;
+  for (let folder = resolve(path); folder !== dirname(made); folder = dirname(folder))
+    await syncFolder(dirname(folder));
 }
 
 const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException | undefined)?.code;

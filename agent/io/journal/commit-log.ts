@@ -5,6 +5,8 @@
  */
 const BLOCK_BYTES = 32 * 1024;
 const HEADER_BYTES = 7;
+/** What each write begins with. */
+const SEQUENCE_BYTES = 8;
 const FULL = 1;
 const FIRST = 2;
 const MIDDLE = 3;
@@ -14,19 +16,23 @@ const MASK_DELTA = 0xa282ead8;
 
 /**
  * The logs in order, as one stream. There is never more than one write under way, so a bad place with the beginning of a
- * good write anywhere behind it hit something that was acknowledged: the answer says where. A bad place with nothing
- * behind it is taken for a torn last write; damage to exactly the last acknowledged one cannot be told from that.
+ * good and later write anywhere behind it hit something that was acknowledged: the answer says where. A bad place with
+ * nothing behind it is taken for a torn last write; damage to exactly the last acknowledged one cannot be told from that.
  */
 export function findLostMiddle(logs: Uint8Array[]): string | undefined {
   let damagedAt: number | undefined;
+  let lastSequence = -1n;
   let offset = 0;
   for (const log of logs) {
     let inside = false;
-    for (const { at, type } of recordsIn(log)) {
+    for (const { at, type, sequence } of recordsIn(log)) {
       const begins = type === FULL || type === FIRST;
       if (type === undefined || begins === inside) damagedAt ??= offset + at;
-      if (begins && damagedAt !== undefined)
+      // After a power cut some file systems show what an older, deleted file held; that is no later write.
+      const isLater = sequence === undefined || sequence > lastSequence;
+      if (begins && isLater && damagedAt !== undefined)
         return `the bytes at ${damagedAt} are damaged and a whole write follows at ${offset + at}`;
+      if (damagedAt === undefined) lastSequence = sequence ?? lastSequence;
       inside = type === FIRST || type === MIDDLE;
     }
     if (inside) damagedAt ??= offset + log.length;
@@ -39,6 +45,8 @@ interface LogRecord {
   at: number;
   /** Absent for a place where no record could be read. */
   type?: number;
+  /** Of a write's beginning: LevelDB's number of its first operation. Absent if it is not whole in this record. */
+  sequence?: bigint;
 }
 
 function* recordsIn(log: Uint8Array): Generator<LogRecord> {
@@ -50,7 +58,7 @@ function* recordsIn(log: Uint8Array): Generator<LogRecord> {
     while (at + HEADER_BYTES <= bytes.length) {
       const length = recordLength(bytes, at);
       if (length !== undefined) {
-        yield { at: block + at, type: bytes[at + 6]! };
+        yield recordAt(bytes, at, length, block);
         at += HEADER_BYTES + length;
         lost = false;
       } else {
@@ -62,6 +70,13 @@ function* recordsIn(log: Uint8Array): Generator<LogRecord> {
     }
     if (bytes.length < BLOCK_BYTES && at < bytes.length && !lost) yield { at: block + at };
   }
+}
+
+function recordAt(bytes: Uint8Array, at: number, length: number, block: number): LogRecord {
+  const record = { at: block + at, type: bytes[at + 6]! };
+  if (record.type === MIDDLE || record.type === LAST || length < SEQUENCE_BYTES) return record;
+  const payload = new DataView(bytes.buffer, bytes.byteOffset + at + HEADER_BYTES, length);
+  return { ...record, sequence: payload.getBigUint64(0, true) };
 }
 
 /** Length of the payload of the record at `at`, or undefined if there is no whole and sound one. */

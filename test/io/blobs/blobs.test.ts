@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, statfs, writeFile } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { readdir, readFile, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
@@ -31,7 +32,6 @@ test("what a crash left half-written is gone at the next start, and nothing else
 test("what is not a blob is not listed", async () => {
   const path = await temporaryFolder();
   const blobs = await open(path);
-  await mkdir(join(path, "ab"));
   await writeFile(join(path, "ab", "notes.txt"), "by a person");
   await writeFile(join(path, "notes.txt"), "by a person");
   expect(await blobs.list()).toEqual([]);
@@ -52,6 +52,25 @@ test("a damaged copy is kept beside, told of, and goes with its blob", async () 
   expect(await readFile(`${file}.damaged`, "utf8")).toBe("not it");
   await blobs.remove(hash);
   expect(await filesUnder(path)).toEqual([]);
+});
+
+test("a late finding of old damage leaves the sound copy that took its place", async () => {
+  const path = await temporaryFolder();
+  const blobs = await open(path);
+  const bytes = some(16 * LIMITS.bulkChunkBytes);
+  const { hash } = await blobs.put(bytes);
+  const file = join(path, hash.slice(0, 2), hash);
+  await writeFile(join(path, "sound"), bytes);
+  await writeFile(
+    file,
+    bytes.map((byte, at) => (at === 0 ? byte ^ 1 : byte)),
+  );
+  // Both read the damaged copy piece by piece in turn; the one that ends later finds another file under the name.
+  const replacing = blobs.read(hash).catch(() => renameSync(join(path, "sound"), file));
+  const late = blobs.read(hash).catch((error: unknown) => error);
+  await replacing;
+  expect(await late).toMatchObject({ code: "BLOB_HASH_MISMATCH" });
+  expect((await blobs.read(hash)).length).toBe(bytes.length);
 });
 
 test("a copy that was cut short or has grown is damaged too", async () => {
@@ -99,7 +118,10 @@ test("a disk that another program fills in the middle of a put ends it with DISK
     await fillDisk(root, 0);
     yield some(MiB);
   }
-  await expect(blobs.put(source())).rejects.toMatchObject({ code: "DISK_FULL", facts: { path } });
+  await expect(blobs.put(source())).rejects.toMatchObject({
+    code: "DISK_FULL",
+    facts: { path: join(path, "incoming") },
+  });
   expect(await filesUnder(path)).toEqual([]);
   const { bavail, bsize } = await statfs(path);
   expect(bavail * bsize).toBeGreaterThanOrEqual(MiB);
