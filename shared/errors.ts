@@ -76,6 +76,11 @@ export const ERRORS = {
     say: (f) =>
       `No agent answers at ${f.url} (${f.reason}). Start it with \`skein start\`, or name another with --api.`,
   },
+  NOT_READY: {
+    status: 503,
+    exit: 4,
+    say: () => "The agent is still starting: its models are being loaded. Try again in a moment.",
+  },
   AGENT_RUNNING: { status: 409, exit: 4, say: (f) => `An agent already runs on ${f.data} (process ${f.pid}).` },
   NOT_INITIALISED: {
     status: 409,

@@ -22,7 +22,7 @@ export interface Patience {
 /** This agent is gone or stuck; another may not be. */
 const GONE: readonly ErrorCode[] = ["AGENT_UNREACHABLE", "DEADLINE_EXCEEDED"];
 /** The fleet is between leaders. */
-const PASSING: readonly ErrorCode[] = ["NO_LEADER", "NOT_LEADER", "PROPOSAL_DROPPED", "PEER_UNREACHABLE"];
+const PASSING: readonly ErrorCode[] = ["NOT_READY", "NO_LEADER", "NOT_LEADER", "PROPOSAL_DROPPED", "PEER_UNREACHABLE"];
 /** Between two rounds. An election takes a few hundred milliseconds. */
 const PAUSE_MS = 250;
 

@@ -26,6 +26,7 @@ export async function submitJob(
   spec: JobSpec,
 ): Promise<{ jobId: JobId; existing: boolean }> {
   const known = world.engine.pipelines().map((pipeline) => pipeline.name);
+  if (known.length === 0) throw new SkeinError("NOT_READY");
   if (!known.includes(spec.pipeline)) throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known });
   checkInputs(spec.inputs);
   const missing = parts.noQuorum();
