@@ -255,3 +255,38 @@ describe.each(MAKERS)("$name", ({ make, makeSmall }) => {
     expect(await blobs.freeBytes()).toBe(free);
   });
 });
+
+describe("the pretend blobs alone", () => {
+  test("a crash keeps what was acknowledged, and what a dead life does reaches no disk and gets no answer", async () => {
+    const disk = new PretendBlobs();
+    const dead = disk.open();
+    const bytes = some(100);
+    await dead.put(bytes);
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      yield some(10);
+      disk.crash();
+    }
+    let answered = false;
+    const mark = (): void => {
+      answered = true;
+    };
+    dead.put(endless()).then(mark, mark);
+    await new Promise((resolve) => setImmediate(resolve));
+    dead.remove(hashOf(bytes)).then(mark, mark);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await disk.open().list()).toEqual([{ hash: hashOf(bytes), bytes: 100 }]);
+    expect(answered).toBe(false);
+  });
+
+  test("a copy found damaged is remembered until a sound one takes its place", async () => {
+    const disk = new PretendBlobs();
+    const blobs = disk.open();
+    const bytes = some(100);
+    const { hash } = await blobs.put(bytes);
+    disk.rot(hash);
+    await expect(blobs.read(hash)).rejects.toMatchObject({ code: "BLOB_HASH_MISMATCH" });
+    expect([...disk.setAside()]).toEqual([hash]);
+    await blobs.put(bytes);
+    expect([...disk.setAside()]).toEqual([]);
+  });
+});

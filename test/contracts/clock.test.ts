@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { systemClock, systemRandomness } from "../../agent/io/clock/index.ts";
 import type { Clock } from "../../agent/ports/index.ts";
-import { seededRandomness, VirtualClock } from "../support/virtual-clock.ts";
+import { BoxClock, seededRandomness, VirtualClock } from "../support/virtual-clock.ts";
 
 const CLOCKS: { name: string; make: () => { clock: Clock; pass: (ms: number) => Promise<void> } }[] = [
   {
@@ -14,6 +14,13 @@ const CLOCKS: { name: string; make: () => { clock: Clock; pass: (ms: number) => 
     make: () => {
       const clock = new VirtualClock();
       return { clock, pass: (ms) => clock.runUntil(clock.monotonicMs() + ms) };
+    },
+  },
+  {
+    name: "the clock of a pretend box",
+    make: () => {
+      const clock = new VirtualClock();
+      return { clock: new BoxClock(clock), pass: (ms) => clock.runUntil(clock.monotonicMs() + ms) };
     },
   },
 ];
@@ -167,6 +174,46 @@ describe("the virtual clock alone", () => {
     });
     await clock.runUntil(100_000);
     expect(ticks).toBe(100_000);
+  });
+});
+
+describe("the clock of a pretend box alone", () => {
+  test("holds its timers back while frozen and runs them in order at the thaw, a repeated one once", async () => {
+    const clock = new VirtualClock();
+    const box = new BoxClock(clock);
+    const story: string[] = [];
+    box.every(10, () => story.push(`tick ${clock.monotonicMs()}`));
+    box.after(25, () => story.push("late"));
+    const cancel = box.after(26, () => story.push("never"));
+    clock.after(40, () => story.push("another box"));
+    await clock.runUntil(15);
+    box.freeze();
+    await clock.runUntil(50);
+    expect(story).toEqual(["tick 10", "another box"]);
+    cancel();
+    box.thaw();
+    expect(story.slice(2)).toEqual(["tick 50", "late"]);
+    await clock.runUntil(70);
+    expect(story.slice(4)).toEqual(["tick 60", "tick 70"]);
+  });
+
+  test("runs nothing after its stop, what it held back included", async () => {
+    const clock = new VirtualClock();
+    const box = new BoxClock(clock);
+    let runs = 0;
+    box.every(5, () => {
+      runs += 1;
+    });
+    box.after(7, () => {
+      runs += 1;
+    });
+    box.freeze();
+    await clock.runUntil(6);
+    box.stop();
+    box.thaw();
+    await clock.runUntil(50);
+    expect(runs).toBe(0);
+    expect(clock.nextAtMs()).toBeUndefined();
   });
 });
 

@@ -7,7 +7,7 @@ import type { NodeId } from "../../shared/ids.ts";
 import type { RaftEntry, RaftSnapshot } from "../../shared/raft.ts";
 import { PretendJournal, withBatch } from "../support/pretend-journal.ts";
 import { fillDisk, freeDisk, silent, smallDisk, temporaryFolder } from "../support/small-disk.ts";
-import { seededRandomness } from "../support/virtual-clock.ts";
+import { seededRandomness, VirtualClock } from "../support/virtual-clock.ts";
 
 /** One disk that outlives its journals. */
 interface Disk {
@@ -244,6 +244,96 @@ describe.each(MAKERS)("$name", ({ make, makeSmall }) => {
       }
     }
     expect(await readAgain(disk), `seed ${seed}`).toEqual(expected);
+  });
+});
+
+describe("the pretend journal alone", () => {
+  const [first, second, third] = [1, 2, 3].map((index) => ({ entries: [entry(index, 1)] })) as [
+    JournalBatch,
+    JournalBatch,
+    JournalBatch,
+  ];
+  const make = (syncMs = 10): { clock: VirtualClock; disk: PretendJournal } => {
+    const clock = new VirtualClock();
+    return { clock, disk: new PretendJournal(clock, () => syncMs) };
+  };
+  /** Whether a promise is settled by now; it may never be. */
+  const isSettled = async (clock: VirtualClock, promise: Promise<unknown>): Promise<boolean> => {
+    let settled = false;
+    const mark = (): void => {
+      settled = true;
+    };
+    promise.then(mark, mark);
+    await clock.settle();
+    return settled;
+  };
+
+  test("an fsync takes its time, and everything handed over meanwhile goes into the next one", async () => {
+    const { clock, disk } = make(10);
+    const journal = disk.open();
+    const doneAtMs: number[] = [];
+    const append = (batch: JournalBatch): unknown =>
+      journal.append(batch).then(() => doneAtMs.push(clock.monotonicMs()));
+    append(first);
+    await clock.runUntil(4);
+    append(second);
+    append(third);
+    await clock.runUntil(100);
+    expect(doneAtMs).toEqual([10, 20, 20]);
+  });
+
+  test("a crash keeps what was acknowledged and, of what was under way, nothing, a part, or all, as it is told", async () => {
+    for (const [outcome, kept] of [
+      ["lost", 1],
+      ["torn", 2],
+      ["kept", 3],
+    ] as const) {
+      const { clock, disk } = make();
+      const journal = disk.open();
+      const acknowledged = journal.append(first);
+      await clock.runUntil(10);
+      await acknowledged;
+      const underWay = Promise.all([journal.append(second), journal.append(third)]);
+      await clock.runUntil(15);
+      disk.crash(outcome);
+      await clock.runUntil(100);
+      expect(await isSettled(clock, underWay)).toBe(false);
+      expect((await disk.open().load()).entries).toEqual(entries(1, kept, 1));
+    }
+  });
+
+  test("what a dead life does reaches no disk and gets no answer", async () => {
+    const { clock, disk } = make();
+    const dead = disk.open();
+    disk.crash();
+    const alive = disk.open();
+    const answer = Promise.race([dead.append(first), dead.load()]);
+    await clock.runUntil(100);
+    expect(await isSettled(clock, answer)).toBe(false);
+    expect((await alive.load()).entries).toEqual([]);
+  });
+
+  test("a stalled disk answers when it goes on", async () => {
+    const { clock, disk } = make();
+    const journal = disk.open();
+    disk.isStalled = true;
+    const written = journal.append(first);
+    await clock.runUntil(10_000);
+    expect(await isSettled(clock, written)).toBe(false);
+    expect(disk.durable().entries).toEqual([]);
+    disk.isStalled = false;
+    await written;
+    expect(disk.durable().entries).toEqual(first.entries);
+  });
+
+  test("a damaged entry is found in the next life", async () => {
+    const { clock, disk } = make();
+    const written = disk.open().append(first);
+    await clock.runUntil(10);
+    await written;
+    disk.rot(1);
+    disk.crash();
+    await expect(disk.open().load()).rejects.toMatchObject({ code: "JOURNAL_CORRUPT" });
   });
 });
 

@@ -135,6 +135,81 @@ export class VirtualClock implements Clock {
   }
 }
 
+/**
+ * The clock of one pretend box. Its timers can be held back (`freeze`, as SIGSTOP does) and end with its agent (`stop`);
+ * time itself goes on, as it does for a real process.
+ */
+export class BoxClock implements Clock {
+  readonly #clock: Clock;
+  readonly #cancels = new Set<Cancel>();
+  /** What came due while frozen; undefined while not frozen. */
+  #held: (() => void)[] | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  after(delayMs: number, run: () => void): Cancel {
+    let isOver = false;
+    const cancelTimer = this.#clock.after(delayMs, () => this.#due(fire));
+    const cancel = (): void => {
+      isOver = true;
+      cancelTimer();
+      this.#cancels.delete(cancel);
+    };
+    const fire = (): void => {
+      if (isOver) return;
+      cancel();
+      run();
+    };
+    this.#cancels.add(cancel);
+    return cancel;
+  }
+
+  /** What came due while frozen runs once at the thaw and in its rhythm from there, as Node's intervals do. */
+  every(intervalMs: number, run: () => void): Cancel {
+    invariant(intervalMs > 0, "an interval takes time");
+    let isCancelled = false;
+    const step = (): void => {
+      run();
+      if (!isCancelled) cancelNext = this.after(intervalMs, step);
+    };
+    let cancelNext = this.after(intervalMs, step);
+    return () => {
+      isCancelled = true;
+      cancelNext();
+    };
+  }
+
+  freeze(): void {
+    this.#held ??= [];
+  }
+
+  thaw(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const fire of held) fire();
+  }
+
+  /** Ends every timer of this life. */
+  stop(): void {
+    for (const cancel of [...this.#cancels]) cancel();
+  }
+
+  #due(fire: () => void): void {
+    if (this.#held) this.#held.push(fire);
+    else fire();
+  }
+}
+
 const SYMBOLS = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** The same seed gives the same draws (sfc32 of PractRand, seeded through splitmix32). */
