@@ -5,7 +5,7 @@ import { encodeInvite } from "../../shared/invite.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { InviteAnswer } from "../../shared/routes.ts";
 import type { Ledger } from "../core/ledger/index.ts";
-import type { ConfChangeStep } from "../core/raft/index.ts";
+import type { ConfChangeStep, ProgressStatus } from "../core/raft/index.ts";
 import type { Cancel, Knock, Welcome } from "../ports/index.ts";
 import type { Events } from "./events.ts";
 import type { Proposer } from "./proposer.ts";
@@ -96,9 +96,7 @@ export class Membership {
     const members = [...conf.voters, ...conf.learners];
     const missing = [...this.#ledger.roster.keys()].find((nodeId) => !members.includes(nodeId));
     const surplus = members.find((nodeId) => !this.#ledger.roster.has(nodeId));
-    const caughtUp = conf.learners.find(
-      (nodeId) => (progress.get(nodeId)?.match ?? 0) >= lastIndex - CAUGHT_UP_ENTRIES,
-    );
+    const caughtUp = conf.learners.find((nodeId) => isCaughtUp(progress.get(nodeId), lastIndex));
     if (surplus) this.#change({ kind: "remove", node: surplus });
     else if (missing) this.#change({ kind: "addLearner", node: missing });
     else if (caughtUp && conf.voters.length < LIMITS.votersMax) this.#change({ kind: "addVoter", node: caughtUp });
@@ -140,8 +138,12 @@ export class Membership {
   }
 }
 
-/** A learner this close to the end of the log counts as caught up. */
+/** A learner this close to the end of the log may count. */
 const CAUGHT_UP_ENTRIES = 16;
+
+/** It answers, and holds nearly all of the log: a box that was admitted and never started must not take a vote away. */
+const isCaughtUp = (progress: ProgressStatus | undefined, lastIndex: number): boolean =>
+  progress?.recentActive === true && progress.match > 0 && progress.match >= lastIndex - CAUGHT_UP_ENTRIES;
 
 export const INVITE_MS_DEFAULT = TIMING.inviteMs;
 
