@@ -1,7 +1,7 @@
 import { invariant } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { LogIndex, RaftEntry, RaftMessage, RaftSnapshot, Term } from "../../../shared/raft.ts";
-import { type ConfChange, isVoter } from "./confchange.ts";
+import type { ConfChange } from "./confchange.ts";
 import { campaign, forgetLeader, tickElection } from "./elections.ts";
 import { stepDown, tickLeader } from "./leading.ts";
 import { entryBytes } from "./log.ts";
@@ -53,9 +53,8 @@ export class Raft {
   propose(data: Uint8Array): ProposeAnswer {
     const { state } = this;
     if (state.role !== "leader") return { accepted: false, reason: "notLeader" };
-    // A leader on its way out: what it took now could end up uncommitted at its end.
-    if (state.transferee !== undefined || !isVoter(state.log.conf, state.id))
-      return { accepted: false, reason: "transferring" };
+    // What it took now might be left uncommitted when the successor takes over.
+    if (state.transferee !== undefined) return { accepted: false, reason: "transferring" };
     const bytes = entryBytes({ index: 0, term: 0, kind: "normal", data });
     if (state.uncommittedBytes > 0 && state.uncommittedBytes + bytes > state.limits.uncommittedBytesMax)
       return { accepted: false, reason: "uncommittedFull" };

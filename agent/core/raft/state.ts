@@ -171,7 +171,8 @@ export class RaftState {
     this.log.applied = this.log.offset;
     this.term = hardState.term;
     this.vote = hardState.vote;
-    this.durable = hardState;
+    // A snapshot on disk says as much as a commit index up to it.
+    this.durable = { ...hardState, commit: this.log.committed };
   }
 }
 
