@@ -127,8 +127,8 @@ class LevelJournal implements Journal {
       }
     });
     if (taken.length === 0) return taken;
-    operations.push(outline.seal());
     try {
+      operations.push(outline.seal());
       await this.#database.write(operations);
     } catch (error) {
       await this.#recover(error, outline.sequence);

@@ -35,11 +35,12 @@ export class Outline {
   /** Takes a batch up and adds what that does to the disk. If it throws (a caller broke the port's rules) nothing has changed. */
   take(batch: JournalBatch, operations: Operation[]): void {
     this.#check(batch);
+    const payloads = batch.entries.map(encodeEntry);
     if (batch.snapshot) this.#takeSnapshot(batch.snapshot, operations);
     const first = batch.entries[0];
     if (first) this.#cutFrom(first.index, operations);
-    for (const entry of batch.entries) {
-      const payload = encodeEntry(entry);
+    for (const [place, entry] of batch.entries.entries()) {
+      const payload = payloads[place]!;
       const chain = this.push(entry.term, payload);
       operations.push({ type: "put", key: entryKey(entry.index), value: sealEntry(chain, payload) });
     }

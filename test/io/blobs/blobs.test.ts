@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { renameSync } from "node:fs";
-import { readdir, readFile, statfs, writeFile } from "node:fs/promises";
+import { existsSync, renameSync } from "node:fs";
+import { open as openFile, readdir, readFile, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { openBlobs } from "../../../agent/io/blobs/index.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
@@ -125,6 +125,25 @@ test("a disk that another program fills in the middle of a put ends it with DISK
   expect(await filesUnder(path)).toEqual([]);
   const { bavail, bsize } = await statfs(path);
   expect(bavail * bsize).toBeGreaterThanOrEqual(MiB);
+});
+
+test("a blob's bytes are made durable before it gets its name, and its name before the put is done", async () => {
+  const path = await temporaryFolder();
+  const blobs = await open(path);
+  const bytes = some(1000);
+  const file = join(path, hashOf(bytes).slice(0, 2), hashOf(bytes));
+  const handle = await openFile(path);
+  const prototype = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const wasNamed: boolean[] = [];
+  const { sync } = prototype;
+  const spy = vi.spyOn(prototype, "sync").mockImplementation(function (this: typeof handle) {
+    wasNamed.push(existsSync(file));
+    return sync.call(this);
+  });
+  onTestFinished(() => spy.mockRestore());
+  await blobs.put(bytes);
+  expect(wasNamed).toEqual([false, true]);
 });
 
 test("after kill -9 in the middle of writing every acknowledged blob is whole, and no half one has a name", async () => {

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { expect, onTestFinished, test } from "vitest";
+import { ClassicLevel } from "classic-level";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { openJournal } from "../../../agent/io/journal/index.ts";
 import type { Journal } from "../../../agent/ports/index.ts";
 import type { RaftEntry } from "../../../shared/raft.ts";
@@ -84,4 +85,19 @@ test("a disk that fills up in the middle of a write loses nothing that was ackno
   const { entries: after, hardState } = await journal.load();
   expect(after.length).toBe(31);
   expect(hardState.term).toBe(2);
+});
+
+test("an append asks for one fsync, and those handed over meanwhile share the next", async () => {
+  const journal = await open(await temporaryFolder());
+  const batch = vi.spyOn(ClassicLevel.prototype, "batch");
+  onTestFinished(() => batch.mockRestore());
+  await Promise.all([
+    journal.append({ entries: entries(1, 1, 10) }),
+    new Promise((resolve) => setImmediate(resolve)).then(() =>
+      Promise.all([2, 3, 4].map((index) => journal.append({ entries: entries(index, 1, 10) }))),
+    ),
+  ]);
+  // LevelDB alone would call a write done when it is in the system's memory; kill -9 does not show that, a power cut does.
+  const options = batch.mock.calls.map((call: unknown[]) => call[1]);
+  expect(options).toEqual([{ sync: true }, { sync: true }]);
 });
