@@ -28,6 +28,9 @@ export interface PlanRequest {
   nodes: readonly PlannedNode[];
 }
 
+/** One item in twelve days. Below it a figure is a broken clock, not a speed, and the arithmetic would overflow. */
+const ITEMS_PER_SECOND_MIN = 1e-6;
+
 /** Splits within this of each other are the same; whole is simpler, so whole it stays. */
 const SAME_SHARE = 1e-9;
 
@@ -76,7 +79,7 @@ export function planJob(request: PlanRequest): Plan {
 /** Why a node cannot be counted on, or undefined if it can. */
 function obstacle(node: PlannedNode): string | undefined {
   if (!node.eligible) return `gets no work: ${node.whyNot ?? "it is not eligible"}`;
-  if (!(node.itemsPerSecond > 0 && Number.isFinite(node.itemsPerSecond)))
+  if (!(node.itemsPerSecond >= ITEMS_PER_SECOND_MIN && Number.isFinite(node.itemsPerSecond)))
     return "gets no share yet: its speed on this pipeline was not measured";
   return undefined;
 }

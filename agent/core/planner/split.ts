@@ -49,14 +49,14 @@ export function fluidBound(items: number, nodes: readonly SplitNode[]): number {
 export function splitWhole(items: number, nodes: readonly SplitNode[]): Map<string, number> {
   if (nodes.length === 0) return new Map();
   const bound = fluidBound(items, nodes);
-  const split = [...nodes].sort(byId).map((node) => ({
-    node,
-    items: Math.floor(node.itemsPerSecond * Math.max(0, bound - node.startSeconds)),
-  }));
-  let left = items - split.reduce((sum, share) => sum + share.items, 0);
+  let left = items;
+  const split = [...nodes].sort(byId).map((node) => {
+    const whole = Math.floor(node.itemsPerSecond * Math.max(0, bound - node.startSeconds));
+    const share = { node, items: Math.min(whole, left) };
+    left -= share.items;
+    return share;
+  });
   for (; left > 0; left--) leastBy(split, (share) => endSeconds(share.node, share.items + 1)).items += 1;
-  // Starts that differ by many orders of magnitude cancel badly, and the floors may then hand out too much.
-  for (; left < 0; left++) leastBy(split, (share) => -endSeconds(share.node, share.items)).items -= 1;
   return new Map(split.map((share) => [share.node.nodeId, share.items]));
 }
 

@@ -1,11 +1,11 @@
 import { posix } from "node:path";
 import { type Root, wholeNumber } from "./root.ts";
 
-/** Where a limit says "none": v2 writes `max`, v1 a number near 2^63. */
-const UNLIMITED = 2 ** 53;
-
 export interface CgroupMemory {
-  /** The smallest limit on the way from this process to the root; absent if nothing limits it. */
+  /**
+   * The smallest limit on the way from this process to the root; absent if nothing limits it. Where there is none v2 says
+   * `max`, which is no number, and v1 a number near 2^63, which is larger than any machine.
+   */
   limitBytes?: number;
   /** What may still be taken before the first of those limits is reached; page cache that can be dropped counts as free. */
   headroomBytes?: number;
@@ -37,11 +37,6 @@ function upwards(mount: string, path: string): string[] {
   return [...folders, mount];
 }
 
-const limit = (text: string | undefined): number | undefined => {
-  const bytes = wholeNumber(text);
-  return bytes !== undefined && bytes < UNLIMITED ? bytes : undefined;
-};
-
 const statField = (text: string | undefined, field: string): number =>
   wholeNumber(text?.match(new RegExp(`^${field} (\\d+)$`, "m"))?.[1]) ?? 0;
 
@@ -67,13 +62,13 @@ export class CgroupMemoryReader {
     for (const folder of this.#folders.v2) {
       const used = (): number =>
         (root.number(`${folder}/memory.current`) ?? 0) - statField(root.text(`${folder}/memory.stat`), "inactive_file");
-      add(limit(root.text(`${folder}/memory.max`)), used);
+      add(root.number(`${folder}/memory.max`), used);
       // Above memory.high the kernel slows a group down until it is useless, so it is a limit to us.
-      add(limit(root.text(`${folder}/memory.high`)), used);
+      add(root.number(`${folder}/memory.high`), used);
     }
     for (const folder of this.#folders.v1)
       add(
-        limit(root.text(`${folder}/memory.limit_in_bytes`)),
+        root.number(`${folder}/memory.limit_in_bytes`),
         () =>
           (root.number(`${folder}/memory.usage_in_bytes`) ?? 0) -
           statField(root.text(`${folder}/memory.stat`), "total_inactive_file"),

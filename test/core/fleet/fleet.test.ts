@@ -161,6 +161,13 @@ describe("the roster", () => {
   });
 });
 
+test("a link that came and went before its node was admitted is forgotten", () => {
+  link(5, "up", c);
+  link(6, "down", c);
+  fleet.step({ kind: "rosterChanged", roster: rosterOf(a, b, c), roles: voters(a, b, c), atMs: 10 });
+  expect(view(10, c).link).toBeUndefined();
+});
+
 describe("a view", () => {
   test("says who leads, and that nobody does", () => {
     fleet.step({ kind: "leaderChanged", leader: b });

@@ -130,6 +130,13 @@ describe("a plan says why", () => {
   });
 });
 
+test.each([0, -1, 1e-300, Number.NaN, Number.POSITIVE_INFINITY])("a speed of %s is no speed", (itemsPerSecond) => {
+  const made = plan(5, [node("odd", { itemsPerSecond, itemsQueued: 4 }), node("plain")]);
+  expect(itemsOf(made)).toEqual({ plain: 5, odd: 0 });
+  expect(made.expectedSeconds).toBe(5);
+  expect(plan(5, [node("odd", { itemsPerSecond, itemsQueued: 4 })]).summary).toContain("No node can take work now");
+});
+
 test("a request that cannot be is refused at the door", () => {
   expect(() => plan(-1, [node("a")])).toThrow("whole number of items");
   expect(() => plan(1.5, [node("a")])).toThrow("whole number of items");

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -8,6 +8,7 @@ import { checkCapacityReport } from "../../../shared/capacity.ts";
 import { capacityReport, nodeIdOf } from "../../core/fleet/reports.ts";
 import { type WrittenBoard, writeBoard } from "./boards.ts";
 
+const ownProfiles = new URL("../../../firmware-profiles/", import.meta.url).pathname;
 const probeOf = (board: WrittenBoard, more: Partial<ProbeInit> = {}) =>
   createProbe({ dataDir: tmpdir(), root: board.root, arch: board.arch, ...more });
 
@@ -34,7 +35,14 @@ describe("a box is recognised", () => {
     expect(vm.facts).toMatchObject({ profile: "generic-arm64", model: "arm64 machine", cpuModel: "arm64 CPU" });
   });
 
-  test("by its device tree even where its architecture is another's: a Pi profile never fits an x64 machine", async () => {
+  test("without believing what makers write where a name should be", async () => {
+    const board = writeBoard("amd-mini-pc");
+    board.write("sys/class/dmi/id/sys_vendor", "System manufacturer\n");
+    board.write("sys/class/dmi/id/product_name", "To Be Filled By O.E.M.\n");
+    expect((await probeOf(board).probe()).facts.model).toBe("x64 machine");
+  });
+
+  test("only within its architecture: a Pi's device tree on an x64 machine proves nothing", async () => {
     const found = await probeOf({ ...writeBoard("raspberry-pi-5"), arch: "x64" }).probe();
     expect(found.facts.profile).toBe("generic-x64");
   });
@@ -210,6 +218,8 @@ describe("profiles of a folder of one's own", () => {
       code: "INTERNAL",
       message: expect.stringMatching(/mine\.json/),
     });
+    copyFileSync(join(ownProfiles, "raspberry-pi-5.json"), join(profilesDir, "mine.json"));
+    expect((await probe.probe()).facts.profile).toBe("raspberry-pi-5");
   });
 });
 
