@@ -16,8 +16,9 @@ export function serveEvents(app: FastifyInstance, face: AgentFace, stopping: Abo
       const reason = `${open.size} event streams are open; the most is ${LIMITS.eventStreamsMax}`;
       throw new SkeinError("BAD_REQUEST", { reason });
     }
+    const since = startFor(request, face);
     reply.hijack();
-    const stream = new EventStream(reply.raw, face, startFor(request, face));
+    const stream = new EventStream(reply.raw, face, since);
     open.add(stream);
     reply.raw.once("close", () => open.delete(stream));
     if (stopping.aborted) stream.end();

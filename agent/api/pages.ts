@@ -17,7 +17,6 @@ export function servePages(app: FastifyInstance): void {
           "cache-control": "no-cache",
           "content-security-policy": POLICY,
           "referrer-policy": "no-referrer",
-          "x-content-type-options": "nosniff",
         })
         .send(content),
     );

@@ -49,6 +49,8 @@ export async function startApi(face: AgentFace, options: ApiOptions): Promise<Ap
     return503OnClosing: false,
   });
   app.server.maxConnections = LIMITS.apiConnectionsMax;
+  // What a client put in must never be taken for a page by a browser that guesses.
+  app.addHook("onRequest", async (_request, reply) => void reply.header("x-content-type-options", "nosniff"));
   answerErrors(app, options.telemetry);
   servePages(app);
   const streams = new AbortController();

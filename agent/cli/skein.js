@@ -66,7 +66,8 @@ async function begin() {
   }
   hushTypeStripping();
   const built = url.pathToFileURL(path.join(root, "dist", "agent", "cli", "index.js")).href;
-  const cli = isPublished ? await import(built) : await import("./index.ts");
+  // By the front door of the room: this file only stands before it.
+  const cli = isPublished ? await import(built) : await import("../cli/index.ts");
   process.exitCode = await cli.main(args, cli.systemWorld());
   // Whatever is left open now has no one to serve. Output that still waits to be read is given a moment.
   setTimeout(() => process.exit(), 1000).unref();

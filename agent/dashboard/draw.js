@@ -78,7 +78,11 @@ export function drawNodes(fleet) {
 function makeNode(nodeId) {
   const figure = (name, label) => make("div", "", [make("dt", "", label), make("dd", name, "-")]);
   const gauge = (name, label) =>
-    make("div", `gauge ${name}`, [make("span", "", label), make("i", "", make("b")), make("span", "", "-")]);
+    make("div", `gauge ${name}`, [
+      make("span", "", label),
+      make("span", "track", make("span", "level")),
+      make("span", "", "-"),
+    ]);
   const swatch = make("span", "swatch");
   swatch.style.setProperty("--node", colours.get(nodeId));
   const head = make("header", "", [swatch, make("h3"), make("span", "tags"), make("span", "presence")]);
@@ -115,14 +119,14 @@ function fillNode(card, node) {
 }
 
 function fillGauge(gauge, share, text) {
-  setWidth(gauge.querySelector("b"), share);
+  setWidth(gauge.querySelector(".level"), share);
   setText(gauge.lastElementChild, text);
 }
 
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
 
 function linkText(link) {
-  if (!link || link.state !== "up") return link?.state ?? "none";
+  if (link?.state !== "up") return link?.state ?? "none";
   return link.rttMs === undefined ? "up" : `${link.rttMs.toFixed(1)} ms`;
 }
 

@@ -1,0 +1,25 @@
+/** A real API over HTTP on a free port of loopback, in front of a pretend face. */
+import { type Api, startApi } from "../../agent/api/index.ts";
+import { type Client, createClient } from "../../shared/client.ts";
+import { PretendFace } from "./pretend-face.ts";
+
+export interface PretendApi {
+  face: PretendFace;
+  api: Api;
+  client: Client;
+  /** What the API told the log. */
+  logged: { event: string; facts: Record<string, unknown> }[];
+}
+
+export async function startPretendApi(
+  options: { face?: PretendFace; token?: string; host?: string; port?: number } = {},
+): Promise<PretendApi> {
+  const { face = new PretendFace(), host = "127.0.0.1", port = 0, token } = options;
+  const logged: PretendApi["logged"] = [];
+  const telemetry = {
+    log: (_level: string, event: string, facts: Record<string, unknown>) => logged.push({ event, facts }),
+  };
+  const api = await startApi(face, { host, port, telemetry, ...(token === undefined ? {} : { token }) });
+  const client = createClient({ url: api.url, fetch, ...(token === undefined ? {} : { token }) });
+  return { face, api, client, logged };
+}
