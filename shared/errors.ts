@@ -204,7 +204,7 @@ export class SkeinError extends Error {
   static from(value: unknown): SkeinError {
     if (value instanceof SkeinError) return value;
     const body = value as Partial<ErrorBody> | undefined;
-    if (body && typeof body.code === "string" && body.code in ERRORS)
+    if (body && typeof body.code === "string" && Object.hasOwn(ERRORS, body.code))
       return new SkeinError(body.code, typeof body.facts === "object" && body.facts ? body.facts : {});
     const reason = value instanceof Error ? value.message : String(body?.message ?? value);
     return new SkeinError("INTERNAL", { reason }, value instanceof Error ? { cause: value } : undefined);

@@ -44,7 +44,7 @@ export function checkResult(fields: Fields): ReportedResult {
 
 function checkErrorBody(fields: Fields): ErrorBody {
   const code = checkText(fields.code, "error code");
-  if (!(code in ERRORS)) throw invalid(`error code ${code} is unknown`);
+  if (!Object.hasOwn(ERRORS, code)) throw invalid(`error code ${code} is unknown`);
   return {
     code: code as ErrorCode,
     message: checkText(fields.message, "error message", 4_096),

@@ -7,7 +7,7 @@ import { errorFrom, sever } from "./framing.ts";
 import { Lane } from "./lane.ts";
 import { Requests, type RequestsInit } from "./requests.ts";
 import { RoundTrips } from "./round-trips.ts";
-import { type Hello, invalid, WIRE } from "./wire.ts";
+import { type Heartbeat, type Hello, invalid, WIRE } from "./wire.ts";
 
 export const PROTOCOLS = { consensus: "/skein/consensus/1", request: "/skein/request/1" } as const;
 export type LaneName = keyof typeof PROTOCOLS;
@@ -31,6 +31,9 @@ export interface LinkInit extends Pick<RequestsInit, "answers" | "telemetry"> {
   listener: LinkListener;
 }
 
+/** Then one is sent however much else flows: once a second. */
+const HEARTBEATS_SPARED_MAX = Math.round(1_000 / TIMING.linkHeartbeatMs);
+
 type State = "opening" | "up" | "suspect" | "closed";
 
 /**
@@ -46,13 +49,15 @@ export class Link {
   readonly #openBy = setTimeout(() => this.close("the lanes were not opened in time"), TIMING.linkOpenMs);
   #state: State = "opening";
   #heardAtMs = performance.now();
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+  #heartbeatsSpared = 0;
 
   constructor(init: LinkInit) {
     this.#init = init;
     this.peer = init.peer;
     this.requests = new Requests({
       ...init,
-      send: (body, headroomBytes) => this.#lanes.request?.send(body, headroomBytes) ?? false,
+      send: (body, headroomBytes) => this.#send("request", body, headroomBytes),
       breakOff: (error) => this.#breakOff(error),
     });
     init.connection.addEventListener("close", () => this.#closed("the connection closed"));
@@ -79,7 +84,13 @@ export class Link {
 
   sendConsensus(message: Uint8Array): boolean {
     if (message.byteLength > LIMITS.frameBytesMax) return false;
-    return this.#lanes.consensus?.send(message) ?? false;
+    return this.#send("consensus", message);
+  }
+
+  #send(name: LaneName, body: Uint8Array, headroomBytes?: number): boolean {
+    const sent = this.#lanes[name]?.send(body, headroomBytes) ?? false;
+    if (sent) this.#sentAtMs = performance.now();
+    return sent;
   }
 
   /** For every byte from the peer, on lanes and bulk streams alike. */
@@ -100,10 +111,29 @@ export class Link {
       this.close(`nothing was heard for ${Math.round(silentMs)} ms`);
       return;
     }
-    this.#lanes.request?.send(WIRE.frame.encode({ heartbeat: this.#roundTrips.next(nowMs) }));
+    this.#beat(nowMs);
     if (silentMs < TIMING.linkSuspectMs || this.#state === "suspect") return;
     this.#state = "suspect";
     this.#init.listener.linkSuspected(this);
+  }
+
+  /** Where consensus or requests flow, they are sign of life enough; the round trip is still measured now and then. */
+  #beat(nowMs: number): void {
+    const isTalking = nowMs - this.#sentAtMs < 1.5 * TIMING.linkHeartbeatMs;
+    if (isTalking && ++this.#heartbeatsSpared < HEARTBEATS_SPARED_MAX) return;
+    this.#sendHeartbeat(nowMs);
+  }
+
+  #sendHeartbeat(nowMs: number): void {
+    this.#heartbeatsSpared = 0;
+    this.#send("request", WIRE.frame.encode({ heartbeat: this.#roundTrips.next(nowMs) }));
+  }
+
+  /** The higher id answers in the turn of the loop it was woken for anyway, which spares it one of its own. */
+  #heartbeatHeard(heartbeat: Heartbeat): void {
+    const nowMs = performance.now();
+    this.#roundTrips.heard(heartbeat, nowMs);
+    if (this.#init.self > this.peer) this.#sendHeartbeat(nowMs);
   }
 
   /** The accepting side gets its lanes here. */
@@ -149,7 +179,7 @@ export class Link {
     }
     const { hello, heartbeat, request, answer, failure } = WIRE.frame.decode(body);
     if (hello) this.#helloHeard(hello);
-    else if (heartbeat) this.#roundTrips.heard(heartbeat, performance.now());
+    else if (heartbeat) this.#heartbeatHeard(heartbeat);
     else if (request) this.requests.asked(request);
     else if (answer) this.requests.answered(answer);
     else if (failure) this.requests.failed(failure);
