@@ -1,7 +1,7 @@
 import { invariant } from "../../../shared/errors.ts";
 import type { JobId, NodeId } from "../../../shared/ids.ts";
 import type { Plan, PlanShare } from "../../../shared/plan.ts";
-import { bestSingle, endSeconds, fluidBound, type SplitNode, splitWhole } from "./split.ts";
+import { bestSingle, byId, endSeconds, fluidBound, type SplitNode, splitWhole } from "./split.ts";
 import { count, percent, rate, seconds } from "./words.ts";
 
 export interface PlannedNode {
@@ -43,7 +43,8 @@ const SAME_SHARE = 1e-9;
  * @throws a broken invariant for a negative or fractional number of items, or a node named twice.
  */
 export function planJob(request: PlanRequest): Plan {
-  const { items, nodes } = request;
+  const { items } = request;
+  const nodes = [...request.nodes].sort(byId);
   invariant(Number.isSafeInteger(items) && items >= 0, "a job has a whole number of items");
   invariant(new Set(nodes.map((node) => node.nodeId)).size === nodes.length, "a plan names each node once");
   const able = nodes.filter((node) => obstacle(node) === undefined);
@@ -61,7 +62,7 @@ export function planJob(request: PlanRequest): Plan {
       const reason = obstacle(node) ?? reasonFor(node, share, { fleetRate, expectedSeconds, keptWhole, items });
       return { nodeId: node.nodeId, name: node.name, items: share, itemsPerSecond: node.itemsPerSecond, reason };
     })
-    .sort((a, b) => b.items - a.items || (a.nodeId < b.nodeId ? -1 : 1));
+    .sort((a, b) => b.items - a.items || byId(a, b));
   const outcome = { items, shares, expectedSeconds, singleBestSeconds, keptWhole };
   const summary = summaryOf(outcome, fluidBound(items, split), able.length);
   return {

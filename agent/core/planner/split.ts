@@ -13,8 +13,9 @@ export interface SplitNode {
 export const endSeconds = (node: SplitNode, items: number): number =>
   items === 0 ? 0 : node.startSeconds + items / node.itemsPerSecond;
 
-/** Ties are broken by id everywhere, so that a plan does not depend on the order in which nodes were listed. */
-const byId = (a: SplitNode, b: SplitNode): number => (a.nodeId < b.nodeId ? -1 : a.nodeId > b.nodeId ? 1 : 0);
+/** Ties are broken by id and sums are taken in this order, so that no figure depends on how the nodes were listed. */
+export const byId = (a: { nodeId: string }, b: { nodeId: string }): number =>
+  a.nodeId < b.nodeId ? -1 : a.nodeId > b.nodeId ? 1 : 0;
 
 /**
  * The time T at which work that splits freely would end: the least T with sum of rate_i * max(0, T - start_i) = items.
@@ -44,13 +45,13 @@ export function fluidBound(items: number, nodes: readonly SplitNode[]): number {
  * Every node first gets what it ends by the fluid bound, rounded down; no allocation that ends later gives it less. What
  * is left (fewer items than nodes) goes one by one to whoever would end it first. Together that picks the `items`
  * earliest ends of all nodes' ends, so the result is optimal, not only near it. Largest-remainder rounding is not: it may
- * hand the last item to the slowest node.
+ * hand the last item to the slowest node. Of nodes that would end an item together the first listed gets it.
  */
 export function splitWhole(items: number, nodes: readonly SplitNode[]): Map<string, number> {
   if (nodes.length === 0) return new Map();
   const bound = fluidBound(items, nodes);
   let left = items;
-  const split = [...nodes].sort(byId).map((node) => {
+  const split = nodes.map((node) => {
     const whole = Math.floor(node.itemsPerSecond * Math.max(0, bound - node.startSeconds));
     const share = { node, items: Math.min(whole, left) };
     left -= share.items;
@@ -66,6 +67,6 @@ function leastBy<T>(all: readonly T[], measure: (one: T) => number): T {
   return all.reduce((least, one) => (measure(one) < measure(least) ? one : least), all[0]);
 }
 
-/** The node that would end the whole job first on its own. `nodes` is not empty. */
+/** The node that would end the whole job first on its own; of several the first listed. `nodes` is not empty. */
 export const bestSingle = (items: number, nodes: readonly SplitNode[]): SplitNode =>
-  leastBy([...nodes].sort(byId), (node) => endSeconds(node, items));
+  leastBy(nodes, (node) => endSeconds(node, items));
