@@ -1,6 +1,6 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView, RosterNode } from "../../shared/fleet.ts";
-import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
+import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
@@ -8,7 +8,7 @@ import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from ".
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
 import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
-import { Raft, type RaftStatus } from "../core/raft/index.ts";
+import { membersOf, Raft, type RaftStatus } from "../core/raft/index.ts";
 import type { CopyPlace } from "../core/replication/index.ts";
 import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
@@ -347,8 +347,16 @@ export class Agent implements AgentFace {
     this.#gossip.step({ kind: "leaderChanged", leader: status.leader });
   }
 
+  /**
+   * Who may connect: the roster, and whoever Raft's configuration names. After a restart the log knows members whose
+   * admission is not applied yet; to refuse them would be to wait for ever for the ones who could tell.
+   */
   #rosterChanged(): void {
-    const roster = this.#ledger.fleetId === undefined ? this.#init.roster : [...this.#ledger.roster.values()];
+    const agreed = this.#ledger.fleetId === undefined ? this.#init.roster : [...this.#ledger.roster.values()];
+    const known = new Set(agreed.map((node) => node.nodeId));
+    const named = membersOf(this.#driver.status().conf).filter((nodeId) => !known.has(nodeId));
+    const strangers = named.map((nodeId) => ({ nodeId, name: shortNodeId(nodeId), addresses: [], admittedAtIndex: 0 }));
+    const roster = [...agreed, ...strangers];
     this.#world.network.admit(roster);
     const atMs = this.#world.clock.monotonicMs();
     this.#gossip.step({ kind: "rosterChanged", roster, roles: this.#membership.roles(), atMs });

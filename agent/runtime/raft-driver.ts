@@ -17,6 +17,8 @@ export interface RaftListener {
   onFatal(error: unknown): void;
 }
 
+/** How long a commit may go unnoted on this disk. */
+const COMMIT_NOTE_MS = 500;
 /** Pause before a full disk is tried again. */
 const DISK_RETRY_MS = 1_000;
 
@@ -33,6 +35,7 @@ export class RaftDriver {
   #pumping = false;
   #stopped = false;
   #ticking: Cancel = () => {};
+  #commitNote: Cancel | undefined;
 
   constructor(raft: Raft, world: Surroundings, listener: RaftListener) {
     this.#raft = raft;
@@ -60,6 +63,7 @@ export class RaftDriver {
   stop(): void {
     this.#stopped = true;
     this.#ticking();
+    this.#commitNote?.();
   }
 
   get raft(): Raft {
@@ -106,12 +110,31 @@ export class RaftDriver {
 
   async #handle(ready: Ready): Promise<void> {
     if (ready.mustSync) await this.#persist(ready);
+    else if (ready.hardState) this.#noteCommitLater();
     if (this.#stopped) return;
     this.#send(ready.messagesAfterPersist);
     for (const entry of ready.committedEntries) this.#listener.onEntry(entry);
     this.#raft.advance();
     this.#send(this.#raft.takeMessages());
     this.#tellStatus();
+  }
+
+  /**
+   * How far the log is committed need not be on disk: the next leader tells again. Written down now and then, it lets a
+   * restarted node show its jobs at once.
+   */
+  #noteCommitLater(): void {
+    this.#commitNote ??= this.#world.clock.after(COMMIT_NOTE_MS, () => {
+      this.#commitNote = undefined;
+      if (this.#stopped) return;
+      // Not `commit`: what is applied is certainly on this disk, so the note never points past the log.
+      const { term, vote, applied } = this.#raft.status();
+      this.#world.journal
+        .append({ hardState: { term, vote, commit: applied }, entries: [] })
+        .catch((error: unknown) => {
+          this.#world.telemetry.log("debug", "commitUnnoted", { reason: SkeinError.from(error).message });
+        });
+    });
   }
 
   /** A full disk is waited out: this node promises nothing meanwhile, and hands leadership on if it has it. */
