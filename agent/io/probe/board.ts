@@ -16,7 +16,7 @@ export interface Board {
   memoryBytes: number;
 }
 
-/** Names that files do not always give: lscpu knows ARM cores by name, /proc/cpuinfo on arm64 only by number. */
+/** Names that files do not always give: a container shows no DMI table, a new Arm core is only a number in /proc/cpuinfo. */
 export interface MachineWords {
   model?: string;
   cpuModel?: string;
@@ -26,8 +26,8 @@ export interface MachineWords {
 const PLACEHOLDER =
   /^(to be filled by o\.?e\.?m\.?|default string|system (product name|manufacturer)|not (specified|applicable)|none|-|0+|x+)$/i;
 
-/** Reads the box's names and sizes. `machineWords` fill what the files leave open. */
-export function readBoard(root: Root, arch: string, machineWords: MachineWords): Board {
+/** Reads the box's names and sizes; `ask` is called only for names that the files leave open. */
+export async function readBoard(root: Root, arch: string, ask: () => Promise<MachineWords>): Promise<Board> {
   const deviceTreeModel = plainLine(deviceTreeFile(root, "model"));
   const compatible = plainLine(deviceTreeFile(root, "compatible"));
   const dmi = (field: string): string | undefined => {
@@ -37,13 +37,15 @@ export function readBoard(root: Root, arch: string, machineWords: MachineWords):
   const words = (...all: (string | undefined)[]): string => [...new Set(all.filter(Boolean))].join(" ");
   const dmiModel = words(dmi("sys_vendor"), dmi("product_name"));
   const cpuinfo = root.text("/proc/cpuinfo") ?? "";
-  const cpuName = plainLine(cpuinfo.match(/^model name\s*:(.*)$/m)?.[1]);
+  const model = deviceTreeModel ?? plainLine(dmiModel);
+  const cpuModel = plainLine(cpuinfo.match(/^model name\s*:(.*)$/m)?.[1]) ?? armCore(cpuinfo);
+  const asked = model && cpuModel ? {} : await ask();
   return {
     arch,
     deviceTree: words(deviceTreeModel, compatible),
     dmi: words(dmi("sys_vendor"), dmi("product_name"), dmi("product_family"), dmi("board_vendor"), dmi("board_name")),
-    model: deviceTreeModel ?? (dmiModel || plainLine(machineWords.model)) ?? `${arch} machine`,
-    cpuModel: cpuName ?? plainLine(machineWords.cpuModel) ?? armCore(cpuinfo) ?? `${arch} CPU`,
+    model: model ?? plainLine(asked.model) ?? `${arch} machine`,
+    cpuModel: cpuModel ?? plainLine(asked.cpuModel) ?? `${arch} CPU`,
     cores: coresOf(root, cpuinfo),
     memoryBytes: memoryTotal(root),
   };

@@ -5,8 +5,8 @@ import { within } from "./deadline.ts";
 const DEADLINE_MS = 5_000;
 
 /**
- * Asks systeminformation for names. It starts child processes, so it is asked once in a life and loaded only then. No
- * answer in time, or an error, is no answer: a name is not worth failing for, and the files' own words stand in.
+ * Asks systeminformation for names. It takes 10 MB and starts child processes, so it is loaded and asked only when it is
+ * needed, once in a life. No answer in time, or an error, is no answer: a name is not worth failing for.
  */
 export async function askMachineWords(): Promise<MachineWords> {
   const { cpu, system } = await import("systeminformation");

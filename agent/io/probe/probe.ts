@@ -5,7 +5,7 @@ import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import type { CapacityProbe, ProbeResult } from "../../ports/index.ts";
-import { type Board, type MachineWords, meminfoBytes, readBoard } from "./board.ts";
+import { type Board, meminfoBytes, readBoard } from "./board.ts";
 import { CgroupMemoryReader } from "./cgroup.ts";
 import { oneAtATime, within } from "./deadline.ts";
 import { HeatReader } from "./heat.ts";
@@ -43,8 +43,8 @@ export function createProbe(init: ProbeInit): CapacityProbe {
 
   async function look(): Promise<ProbeResult> {
     const profiles = await readProfiles(init.profilesDir ?? ownProfilesDir());
-    const machineWords: MachineWords = root.path === "/" ? await askMachineWords() : {};
-    const board = readBoard(root, init.arch ?? process.arch, machineWords);
+    const ask = root.path === "/" ? askMachineWords : async () => ({});
+    const board = await readBoard(root, init.arch ?? process.arch, ask);
     const { profile, reason } = matchProfile(board, profiles);
     const facts = factsOf(board, profile, cgroup.read().limitBytes);
     return { facts, profile, reason, executors: init.executorsWanted ?? executorsFor(facts, profile) };
