@@ -11,8 +11,11 @@ const sideStep = 32;
 const pixelScoreMin = 0.3;
 const boxScoreMin = 0.5;
 const areaMin = 10;
-/** The detector was trained on shrunken boxes; each is grown back by area x ratio / perimeter on every side. */
-const growRatio = 2.0;
+/**
+ * The detector was trained on shrunken boxes; each is grown back by area x ratio / perimeter on every side. Word recall on
+ * the bundled pages has its flat top from 1.8 to 2.5; a tighter box loses spaces, a wider one letters.
+ */
+const growRatio = 2;
 /** A box this many times as long as high knows its own lean; a shorter one takes the page's. */
 const ownLeanAspect = 4;
 /** Bounds the work one noisy page can cause; the largest areas are kept. */

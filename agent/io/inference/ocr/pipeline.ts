@@ -2,17 +2,17 @@ import { Tensor } from "onnxruntime-node";
 import type { Pipeline } from "../protocol.ts";
 import { loadOcrModels, type OcrModels } from "./models.ts";
 import { readPage } from "./page.ts";
-import { rowsOfStrip, stripWidths } from "./recognition.ts";
+import { rowsOfStrip, stripWidthMax } from "./recognition.ts";
 
 /** An A4 page, upright, as the detector sees it. Other shapes cost one slower first run each. */
 const usualPage = { width: 672, height: 960 };
 
-/** The first run of a shape is a third slower than later ones; every width of strip and the usual page are run once. */
+/** Memory grows at the first run of the largest shapes, and later ones live in it. */
 async function warm({ detector, recogniser }: OcrModels): Promise<void> {
   const blank = (height: number, width: number): Tensor =>
     new Tensor("float32", new Float32Array(3 * height * width), [1, 3, height, width]);
   await detector.run({ [detector.inputNames[0]!]: blank(usualPage.height, usualPage.width) });
-  for (const width of stripWidths) await recogniser.run({ [recogniser.inputNames[0]!]: blank(rowsOfStrip, width) });
+  await recogniser.run({ [recogniser.inputNames[0]!]: blank(rowsOfStrip, stripWidthMax) });
 }
 
 /**

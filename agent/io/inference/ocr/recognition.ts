@@ -6,14 +6,15 @@ import { type LeaningBox, type Pyramid, sampleBox } from "./raster.ts";
 export const rowsOfStrip = 48;
 const columnsMin = 16;
 /**
- * Strips are padded to one of these widths. A line is always run alone and always in the same width, so its text does
- * not depend on what else is on the page, or on how a job was split; few widths keep the executor's memory bounded.
+ * Strips are padded to a multiple of this, and squeezed to the widest. A line is always run alone and always in the same
+ * width, so its text does not depend on what else is on the page or on how a job was split. Wide steps cost more than
+ * time: the padding competes with the narrow gaps between words.
  */
-export const stripWidths = [160, 320, 480, 640, 800, 960, 1120, 1280] as const;
-const stripWidthMax = stripWidths.at(-1)!;
+const stripStep = 64;
+export const stripWidthMax = 1280;
 
 export const stripWidthFor = (columns: number): number =>
-  stripWidths.find((width) => width >= columns) ?? stripWidthMax;
+  Math.min(Math.ceil(columns / stripStep) * stripStep, stripWidthMax);
 
 /** Reads one line. */
 export async function readStrip(

@@ -1,0 +1,128 @@
+/** What agent/ports/inference.ts promises, held against the real engine and the simulator's. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { InferenceEngine, InferenceTask } from "../../agent/ports/index.ts";
+import type { SkeinError } from "../../shared/errors.ts";
+import { readPageText } from "../../shared/page-text.ts";
+
+export interface EngineWorld {
+  /** With two executors, started. */
+  start(): Promise<InferenceEngine>;
+  /** Lets time pass until the promise settles. */
+  settle<T>(promise: Promise<T>): Promise<T>;
+  /** Different inputs that can be read. */
+  inputs: Uint8Array[];
+  unreadable: Uint8Array;
+  /** Shorter than any run takes. */
+  deadlineTooShortMs: number;
+  /** Kills an executor; all are at work then. */
+  killOne(engine: InferenceEngine): void;
+}
+
+export function inferenceContract(name: string, prepare: () => Promise<EngineWorld>): void {
+  describe(name, () => {
+    let world: EngineWorld;
+    let engine: InferenceEngine;
+
+    beforeAll(async () => {
+      world = await prepare();
+      engine = await world.start();
+    });
+    afterAll(() => engine.stop());
+
+    const taskOf = (input: Uint8Array, more: Partial<InferenceTask> = {}): InferenceTask => ({
+      pipeline: "ocr",
+      name: "page",
+      input,
+      deadlineMs: 60_000,
+      ...more,
+    });
+    const run = (input: Uint8Array, more: Partial<InferenceTask> = {}) => world.settle(engine.run(taskOf(input, more)));
+    const failureOf = (promise: Promise<unknown>): Promise<SkeinError> =>
+      promise.then(
+        () => expect.fail("should have been refused"),
+        (error: SkeinError) => error,
+      );
+
+    test("a started engine names its pipelines with the digests of their models", () => {
+      const [ocr] = engine.pipelines();
+      expect(ocr).toMatchObject({ name: "ocr", version: "1" });
+      expect(ocr?.models.length).toBeGreaterThan(0);
+      for (const model of ocr?.models ?? []) {
+        expect(model.sha256).toMatch(/^[0-9a-f]{64}$/);
+        expect(model.bytes).toBeGreaterThan(0);
+      }
+    });
+
+    test("the output is a page's text, and the time is of the run itself", async () => {
+      const { output, durationMs } = await run(world.inputs[0]!);
+      expect(readPageText(output).text).not.toBe("");
+      expect(durationMs).toBeGreaterThan(0);
+    });
+
+    test("the same input gives the same bytes, whatever runs before it or beside it", async () => {
+      const alone: Uint8Array[] = [];
+      for (const input of world.inputs) alone.push((await run(input)).output);
+      const backwards = [...world.inputs].reverse();
+      const together = await world.settle(Promise.all(backwards.map((input) => engine.run(taskOf(input)))));
+      expect(together.map(({ output }) => Buffer.from(output)).reverse()).toEqual(
+        alone.map((bytes) => Buffer.from(bytes)),
+      );
+      expect(new Set(alone.map((bytes) => Buffer.from(bytes).toString())).size).toBe(world.inputs.length);
+    });
+
+    test("items beyond the executors wait and all end", async () => {
+      const many = Array.from({ length: 7 }, (_, index) => engine.run(taskOf(world.inputs[index % 2]!)));
+      expect(await world.settle(Promise.all(many))).toHaveLength(7);
+    });
+
+    test("inputs that cannot be read fail by their code and with their name, and the engine goes on", async () => {
+      const empty = await failureOf(run(new Uint8Array(0), { name: "empty.png" }));
+      expect(empty).toMatchObject({ code: "INPUT_EMPTY", facts: { name: "empty.png" } });
+      const noise = await failureOf(run(world.unreadable, { name: "noise.png" }));
+      expect(noise).toMatchObject({ code: "IMAGE_UNREADABLE", facts: { name: "noise.png" } });
+      expect((await run(world.inputs[0]!)).output.length).toBeGreaterThan(0);
+    });
+
+    test("an unknown pipeline is refused with those that are known", async () => {
+      const error = await failureOf(run(world.inputs[0]!, { pipeline: "translate" }));
+      expect(error).toMatchObject({ code: "UNKNOWN_PIPELINE", facts: { pipeline: "translate", known: ["ocr"] } });
+    });
+
+    test("a run past its deadline is ended, and its executor's place is filled again", async () => {
+      const deadlineMs = world.deadlineTooShortMs;
+      const late = [1, 2, 3].map(() =>
+        failureOf(engine.run(taskOf(world.inputs[0]!, { deadlineMs, name: "slow.png" }))),
+      );
+      for (const error of await world.settle(Promise.all(late)))
+        expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", facts: { deadlineMs } });
+      expect((await run(world.inputs[0]!)).output.length).toBeGreaterThan(0);
+    });
+
+    test("an executor that dies fails its own item only, and its place is filled again", async () => {
+      const before = (await run(world.inputs[0]!)).output;
+      const four = [1, 2, 3, 4].map(() => engine.run(taskOf(world.inputs[0]!)));
+      world.killOne(engine);
+      const outcomes = await world.settle(Promise.allSettled(four));
+      const died = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+      expect(died).toMatchObject([{ code: "EXECUTOR_DIED", facts: { name: "page" } }]);
+      for (const outcome of outcomes)
+        if (outcome.status === "fulfilled") expect(Buffer.from(outcome.value.output)).toEqual(Buffer.from(before));
+    });
+
+    test("calibration answers with the seconds one executor takes for an item", async () => {
+      const { secondsPerItem } = await world.settle(engine.calibrate("ocr"));
+      const { durationMs } = await run(world.inputs[0]!);
+      expect(secondsPerItem).toBeGreaterThan(0);
+      expect(secondsPerItem / (durationMs / 1000)).toBeGreaterThan(0.02);
+      expect(secondsPerItem / (durationMs / 1000)).toBeLessThan(50);
+    });
+
+    test("stopping ends what runs and what waits, and nothing is taken afterwards", async () => {
+      const short = await world.start();
+      const items = Array.from({ length: 4 }, () => failureOf(short.run(taskOf(world.inputs[0]!))));
+      await short.stop();
+      for (const error of await world.settle(Promise.all(items))) expect(error.code).toBe("EXECUTOR_DIED");
+      expect((await failureOf(short.run(taskOf(world.inputs[0]!)))).code).toBe("EXECUTOR_DIED");
+    });
+  });
+}
