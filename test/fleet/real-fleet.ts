@@ -1,0 +1,279 @@
+/** Agents as real processes on this machine, set up and started with the real CLI, and the means to harm them. */
+import { createHash, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { JobId, NodeId } from "../../shared/ids.ts";
+import type { Receipt } from "../../shared/job.ts";
+import type { AgentEvent } from "../../shared/routes.ts";
+import type { Lan } from "./lan.ts";
+import type { Page } from "./pages.ts";
+import { RealAgent } from "./real-agent.ts";
+
+export interface RaiseOptions {
+  /** Of each agent; default 1. */
+  executors?: number;
+  /** Puts each agent into a network namespace of its own; default: all on loopback. */
+  lan?: Lan;
+  /** Data folders that are not in the fleet's own folder, by the agent's name. */
+  dataDirs?: Record<string, string>;
+}
+
+/** Generous: the machine may be busy with other things. Nothing is ever waited for longer than it takes. */
+export const PATIENCE_MS = 60_000;
+/** Below the range from which the kernel takes ports for outgoing connections, so that a restarted agent finds its port free. */
+const PORTS = { first: 20_000, count: 12_000 };
+const POLL_MS = 100;
+
+const living = new Set<RealFleet>();
+process.once("exit", () => {
+  for (const fleet of living) for (const agent of fleet.agents) agent.killNow();
+});
+
+export class RealFleet {
+  readonly agents: RealAgent[] = [];
+  readonly folder: string;
+  readonly #options: RaiseOptions;
+  readonly #listeners = new Set<() => void>();
+
+  private constructor(folder: string, options: RaiseOptions) {
+    this.folder = folder;
+    this.#options = options;
+    living.add(this);
+  }
+
+  /** The first founds the fleet, the others are invited and join; resolves when all are voters, measured and fresh. */
+  static async raise(names: readonly string[], options: RaiseOptions = {}): Promise<RealFleet> {
+    const fleet = new RealFleet(await mkdtemp(join(tmpdir(), "skein-fleet-")), options);
+    try {
+      const founder = await fleet.add(names[0]!);
+      await Promise.all(names.slice(1).map(async (name) => fleet.add(name, founder)));
+      await fleet.whole();
+      return fleet;
+    } catch (error) {
+      const logs = await fleet.logs();
+      await fleet.end();
+      throw new Error(`the fleet could not be raised: ${(error as Error).message}\n${logs}`, { cause: error });
+    }
+  }
+
+  /** One more box: `init` without an inviter, `invite` and `join` with one; started, and up when this resolves. */
+  async add(name: string, inviter?: RealAgent): Promise<RealAgent> {
+    const agent = await this.prepare(name);
+    const command = inviter ? ["join", (await inviter.client.invite({})).token] : ["init", "--fleet", "test"];
+    const said = await agent.skein(...command, "--json", ...(await this.#setup(agent)));
+    if (said.exitCode !== 0) throw new Error(`skein ${command[0]} for ${name}: ${said.out}${said.err}`);
+    agent.nodeId = (JSON.parse(said.out) as { nodeId: NodeId }).nodeId;
+    this.agents.push(agent);
+    await this.start(agent);
+    if (!inviter) await this.until("the founder leads", () => this.leaderIn(agent) === agent);
+    return agent;
+  }
+
+  /** A box with a place on the network and a data folder, and nothing in it. */
+  async prepare(name: string): Promise<RealAgent> {
+    const { lan, dataDirs } = this.#options;
+    const box = await lan?.box(name);
+    const [port, apiPort] = box ? [7400, 7401] : await freePorts(2);
+    const token = box ? randomUUID() : undefined;
+    const agent = new RealAgent({
+      name,
+      dataDir: dataDirs?.[name] ?? join(this.folder, name),
+      logPath: join(this.folder, `${name}.log`),
+      apiUrl: `http://${box?.apiHost ?? "127.0.0.1"}:${apiPort}`,
+      prefix: box?.prefix ?? [],
+      ...(token === undefined ? {} : { token }),
+      onEvent: () => {
+        for (const listener of [...this.#listeners]) listener();
+      },
+    });
+    const api = box ? ["--api-host", box.apiHost, "--token", token!] : [];
+    const host = box ? ["--host", box.host] : ["--host", "127.0.0.1", "--no-beacon"];
+    this.#setups.set(agent, ["--name", name, "--port", `${port}`, ...host, "--api-port", `${apiPort}`, ...api]);
+    return agent;
+  }
+  readonly #setups = new Map<RealAgent, string[]>();
+
+  async #setup(agent: RealAgent): Promise<string[]> {
+    return [...this.#setups.get(agent)!, "--executors", `${this.#options.executors ?? 1}`];
+  }
+
+  agent(nodeId: NodeId): RealAgent {
+    const found = this.agents.find((agent) => agent.nodeId === nodeId);
+    if (!found) throw new Error(`no agent of this test is ${nodeId}`);
+    return found;
+  }
+
+  others(...but: RealAgent[]): RealAgent[] {
+    return this.agents.filter((agent) => !but.includes(agent));
+  }
+
+  // ---- harm, and its end
+
+  /** Starts its process; resolves when it answers. */
+  async start(agent: RealAgent): Promise<void> {
+    await agent.start();
+    await this.until(`${agent.name} answers`, () => this.#alive(agent).events.length > 0);
+  }
+
+  #alive(agent: RealAgent): RealAgent {
+    if (!agent.isRunning) throw new Error(`${agent.name} has ended by itself`);
+    return agent;
+  }
+
+  // ---- what is known
+
+  /** The newest leader that this agent speaks of; undefined while it knows none, or one that is not of this test. */
+  leaderIn(agent: RealAgent): RealAgent | undefined {
+    const word = agent.events.findLast((event) => event.event === "leaderChanged");
+    return this.agents.find((one) => one.nodeId === word?.facts.leader);
+  }
+
+  /** Resolves with the agent that all running agents (or `among`) take for the leader. */
+  async leader(among?: readonly RealAgent[]): Promise<RealAgent> {
+    const speakers = () => among ?? this.agents.filter((agent) => agent.isRunning);
+    const agreed = (): RealAgent | undefined => {
+      const leaders = new Set(speakers().map((agent) => this.leaderIn(agent)));
+      const [leader] = leaders;
+      return leaders.size === 1 && leader && speakers().includes(leader) ? leader : undefined;
+    };
+    await this.until("all agree on a leader", () => agreed() !== undefined);
+    return agreed()!;
+  }
+
+  /** Every agent runs, leads or follows one leader, is a voter, is fresh and has measured itself, in everyone's view. */
+  async whole(): Promise<void> {
+    const { agents } = this;
+    const seesAll = async ({ client }: RealAgent): Promise<boolean> => {
+      const { nodes, leader } = await client.fleet();
+      const isWhole = nodes.every((n) => n.role === "voter" && n.presence === "fresh" && n.report?.rates[0]);
+      return leader !== undefined && nodes.length === agents.length && isWhole;
+    };
+    await this.poll("the fleet is whole", async () => (await Promise.all(agents.map(seesAll))).every(Boolean));
+    await this.leader();
+  }
+
+  /** Resolves when it holds; looked at after every event of any agent. */
+  until(what: string, holds: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        this.#listeners.delete(look);
+        clearTimeout(timer);
+        act();
+      };
+      const look = (): void => {
+        try {
+          if (holds()) settle(resolve);
+        } catch (error) {
+          settle(() => reject(error));
+        }
+      };
+      const timer = setTimeout(
+        () => settle(() => reject(new Error(`waited ${patienceMs} ms in vain: ${what}`))),
+        patienceMs,
+      );
+      this.#listeners.add(look);
+      look();
+    });
+  }
+
+  /** Asks until it holds, for what no event tells. Errors are asked again; the last one is told when patience ends. */
+  async poll(what: string, holds: () => Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
+    const endsAtMs = performance.now() + patienceMs;
+    let last: unknown;
+    while (performance.now() < endsAtMs) {
+      try {
+        if (await holds()) return;
+        last = undefined;
+      } catch (error) {
+        last = error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    throw new Error(`waited ${patienceMs} ms in vain: ${what}${last ? ` (${(last as Error).message})` : ""}`);
+  }
+
+  // ---- work
+
+  /** Uploads the pages to one agent and hands them in there. */
+  async submit(agent: RealAgent, pages: readonly Page[], idempotencyKey: string = randomUUID()): Promise<JobId> {
+    const distinct = new Map(pages.map((page) => [page.blob, page.bytes]));
+    for (const [hash, bytes] of distinct) await agent.client.putBlob(hash, bytes);
+    const inputs = pages.map(({ name, blob, bytes }) => ({ name, blob, bytes: bytes.length }));
+    return (await agent.client.jobSubmit({ pipeline: "ocr", inputs, idempotencyKey })).jobId;
+  }
+
+  /** Items of a job that some agent knows to be recorded. */
+  recorded(jobId: JobId): number {
+    const items = this.agents
+      .flatMap((agent) => agent.lives)
+      .flatMap((life) => recordsOf(life.events, jobId).map((event) => event.facts.item as number));
+    return new Set(items).size;
+  }
+
+  async recordedAtLeast(jobId: JobId, items: number): Promise<void> {
+    await this.until(`${items} items of ${jobId} are recorded`, () => this.recorded(jobId) >= items);
+  }
+
+  /** Resolves when all of them (default: all agents) have applied the end of the job in this life. */
+  async jobEnded(jobId: JobId, agents: readonly RealAgent[] = this.agents): Promise<void> {
+    const hasEnded = (agent: RealAgent): boolean =>
+      this.#alive(agent).events.some(({ event, facts }) => event === "jobEnded" && facts.jobId === jobId);
+    await this.until(`${jobId} has ended`, () => agents.every(hasEnded), 2 * PATIENCE_MS);
+  }
+
+  /** The bytes of every output by item, fetched through one agent, each checked against the hash it was recorded under. */
+  async outputs(jobId: JobId, via: RealAgent): Promise<Map<number, Uint8Array>> {
+    const { results } = await via.client.results(jobId);
+    const outputs = new Map<number, Uint8Array>();
+    for (const { item, output } of results) {
+      if (!output) continue;
+      const bytes = await via.client.getBlob(output);
+      const actual = createHash("sha256").update(bytes).digest("hex");
+      if (actual !== output) throw new Error(`${via.name} gave out ${actual} as ${output}`);
+      outputs.set(item, bytes);
+    }
+    return outputs;
+  }
+
+  receipts(jobId: JobId): Promise<Receipt[]> {
+    return Promise.all(this.agents.map((agent) => agent.client.receipt(jobId)));
+  }
+
+  // ---- the end
+
+  /** The last words of every agent, for a failed test's report. */
+  async logs(): Promise<string> {
+    const tails = await Promise.all(
+      this.agents.map(async (agent) => `---- ${agent.name} (${agent.nodeId})\n${await agent.logTail()}`),
+    );
+    return tails.join("\n");
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.agents.map((agent) => agent.kill()));
+    living.delete(this);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export const recordsOf = (events: readonly AgentEvent[], jobId: JobId): AgentEvent[] =>
+  events.filter(({ event, facts }) => event === "resultRecorded" && facts.jobId === jobId);
+
+/** Ports of loopback that nobody listens on now. */
+async function freePorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await Promise.race([
+      once(server, "listening").then(() => true),
+      once(server, "error").then(() => false),
+    ]).catch(() => false);
+    if (isFree) await once(server.close(), "close");
+    if (isFree && !ports.includes(port)) ports.push(port);
+  }
+  return ports;
+}
