@@ -16,6 +16,21 @@ export const isTransfer = (message: RaftMessage): boolean =>
 /** Terms and indexes beyond it are not reached in any fleet's life; believing one would use up the numbers. */
 const NUMBER_MAX = 2 ** 48;
 
+const TYPES: ReadonlySet<string> = new Set<RaftMessageType>([
+  "appendRequest",
+  "appendResponse",
+  "heartbeat",
+  "heartbeatResponse",
+  "voteRequest",
+  "voteResponse",
+  "preVoteRequest",
+  "preVoteResponse",
+  "snapshot",
+  "timeoutNow",
+  "readIndex",
+  "readIndexResponse",
+]);
+
 /** Types that say "this is on disk": a vote cast for oneself or another, entries taken. */
 const PROMISES: ReadonlySet<RaftMessageType> = new Set(["appendResponse", "voteRequest", "voteResponse"]);
 
@@ -43,6 +58,7 @@ export function send(state: RaftState, type: RaftMessageType, to: NodeId, fields
 
 /** Why a message cannot come from a sound peer, or undefined. Everything here is checked before any state is touched. */
 export function messageFault(message: RaftMessage, self: NodeId): string | undefined {
+  if (!TYPES.has(message.type)) return "is of no known type";
   if (message.to !== self) return "is for another node";
   if (message.from === self || message.from === ("" as NodeId)) return "has no proper sender";
   // A node that has never heard of a term may still refuse a pre-vote.

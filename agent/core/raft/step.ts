@@ -10,8 +10,14 @@ import type { RaftState } from "./state.ts";
 /** Sent by the leader of the message's term and by nobody else. */
 const FROM_LEADER: ReadonlySet<RaftMessageType> = new Set(["appendRequest", "heartbeat", "snapshot"]);
 
+/**
+ * A term further ahead than any fleet gets while a box is away (a term a second for a century). Believing one would let
+ * a single bad message use up the terms there are.
+ */
+const TERM_LEAP_MAX = 2 ** 32;
+
 export function step(state: RaftState, message: RaftMessage): void {
-  if (messageFault(message, state.id)) return;
+  if (messageFault(message, state.id) || message.term > state.term + TERM_LEAP_MAX) return;
   if (message.term < state.term) {
     answerOldTerm(state, message);
     return;

@@ -1,4 +1,4 @@
-/** `node test/simulation/raft/run.ts --minutes N --seed S [--steps N]`, or `--replay SEED` for the story of one. */
+/** `node test/simulation/raft/run.ts --minutes N --seed S [--steps N] [--failures N]`, or `--replay SEED` for the story of one. */
 import { parseArgs } from "node:util";
 import { type Life, live, STORM_STEPS } from "./life.ts";
 
@@ -8,6 +8,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     steps: { type: "string", default: String(STORM_STEPS) },
     replay: { type: "string" },
+    failures: { type: "string", default: "10" },
   },
 });
 const stormSteps = Number(values.steps);
@@ -32,7 +33,7 @@ for (let seed = first; performance.now() < deadlineMs; seed += 1) {
   console.log(
     `seed ${seed}: ${life.failure}\n  replay: node test/simulation/raft/run.ts --replay ${seed} --steps ${stormSteps}`,
   );
-  if (failures.length >= 10) break;
+  if (failures.length >= Number(values.failures)) break;
 }
 const seconds = (performance.now() - startedAtMs) / 1_000;
 console.log(
