@@ -53,8 +53,8 @@ export class Pages {
     const fresh = results.filter((result) => !this.kept.has(result.item));
     await inParallel(fresh, FILES_AT_ONCE, async (result) => {
       if (result.output !== undefined) {
-        const stem = checkFileName(stems.get(result.name) ?? result.name, "the name of a result", LIMITS.nameBytesMax);
-        await this.#keepOutput(result.item, stem, await this.#getBlob(result.output));
+        const name = checkFileName(result.name, "the name of a result", LIMITS.nameBytesMax);
+        await this.#keepOutput(result.item, stems.get(name) ?? name, await this.#getBlob(result.output));
       }
       this.kept.set(result.item, result);
     });

@@ -46,7 +46,10 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
     const names = inputs.map((input) => input.name);
     const job = await follow({ client, jobId, pages, progress, names, signal: interrupted.signal });
     progress.clear();
-    if (job) return tell(job, pages, options, world);
+    if (job) {
+      tell(job, pages, options, world);
+      return job.state === "done" && job.itemsFailed === 0 ? 0 : 1;
+    }
   } catch (error) {
     progress.clear();
     if (!interrupted.signal.aborted) world.err(howToComeBack(jobId, options, "is not followed any more"));
@@ -79,12 +82,11 @@ function howToComeBack(jobId: JobId, options: RunOptions, what: string): string 
   return `${jobId} ${what}.\n  skein job ${jobId}                  shows how far it is\n  skein results ${jobId} --out ${out}   fetches its pages\n`;
 }
 
-function tell(job: JobView, pages: Pages, options: RunOptions, world: World): number {
+function tell(job: JobView, pages: Pages, options: RunOptions, world: World): void {
   if (options.json) world.out(`${JSON.stringify(summaryOf(job, pages, options.out), null, 2)}\n`);
   else if (options.out === undefined) world.out(allText(pages));
   world.err(verdict(job, options.out));
   for (const { name, error } of pages.failed) world.err(`  ${plain(name)}: ${plain(error?.message ?? "")}\n`);
-  return job.state === "done" && job.itemsFailed === 0 ? 0 : 1;
 }
 
 function verdict(job: JobView, out: string | undefined): string {
@@ -116,7 +118,7 @@ export function summaryOf(job: JobView, pages: Pages, out: string | undefined) {
   };
 }
 
-/** Pages recorded so far, of a job of any age. */
+/** Pages recorded so far, of a job of any age. Exit code 1 if any of them failed. */
 export async function results(jobId: string, options: RunOptions, world: World): Promise<number> {
   const client = await clientFor(options, world);
   const page = await client.call((one) => one.results(jobId));
@@ -126,5 +128,6 @@ export async function results(jobId: string, options: RunOptions, world: World):
     page.results.map((result) => result.name),
   );
   if (page.job.state === "running") world.err(`${jobId} is still running; this is what is recorded so far.\n`);
-  return tell(page.job, pages, options, world);
+  tell(page.job, pages, options, world);
+  return pages.failed.length === 0 ? 0 : 1;
 }

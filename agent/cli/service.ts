@@ -47,7 +47,7 @@ export const systemMachine = (): Machine => ({
 /** @throws NOT_INITIALISED if the data folder has no fleet, NEEDS_ROOT, BAD_REQUEST where there is no systemd */
 export async function install(options: ServiceOptions, world: World, machine = systemMachine()): Promise<number> {
   const dataDir = resolve(options.data ?? SERVICE_DATA);
-  const text = unitText({ ...placeOf(), dataDir, user: userOf(options, world) });
+  const text = unitText({ ...placeOf(dataDir), dataDir, user: userOf(options, world) });
   if (options.print) {
     world.out(text);
     return 0;
@@ -97,9 +97,9 @@ function userOf(options: ServiceOptions, world: World): string {
 }
 
 /** This very program, run by this very Node. */
-function placeOf(): { command: string[]; readsHome: boolean } {
+function placeOf(dataDir: string): { command: string[]; readsHome: boolean } {
   const script = realpathSync(process.argv[1] ?? fileURLToPath(new URL("./skein.js", import.meta.url)));
   const node = realpathSync(process.execPath);
-  const readsHome = [script, node].some((path) => path.startsWith("/home/") || path.startsWith("/root/"));
+  const readsHome = [script, node, dataDir].some((path) => path.startsWith("/home/") || path.startsWith("/root/"));
   return { command: [node, script, "start"], readsHome };
 }

@@ -4,6 +4,7 @@ import type { LogLevel } from "../ports/index.ts";
 import { readHome } from "./home.ts";
 import { type CommonOptions, dataDirOf, tokenOf } from "./options.ts";
 import { claimRunFile, publishRunFile, removeRunFile } from "./run-file.ts";
+import { stopWish } from "./stop-wish.ts";
 import type { World } from "./world.ts";
 
 export interface StartOptions extends CommonOptions {
@@ -11,9 +12,6 @@ export interface StartOptions extends CommonOptions {
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
-/** A terminal, and whoever hands signals on to us, may both deliver one Ctrl-C; that is one wish and not two. */
-const SECOND_SIGNAL_MS = 500;
-const AT_ONCE = 130;
 
 /** Runs the agent of the data folder in this process until it is asked to stop. @throws NOT_INITIALISED, AGENT_RUNNING, PORT_TAKEN */
 export async function start(options: StartOptions, world: World): Promise<number> {
@@ -25,7 +23,7 @@ export async function start(options: StartOptions, world: World): Promise<number
   await claimRunFile(dataDir);
   let quit = (): void => {};
   try {
-    const wish = stopWish(world, dataDir);
+    const wish = stopWish(world);
     quit = wish.quit;
     const running = await startAgent({
       dataDir,
@@ -51,30 +49,6 @@ async function untilStopped(running: RunningAgent, wished: Promise<NodeJS.Signal
   const first = await Promise.race([wished, running.stopped]);
   if (first !== undefined) await running.stop();
   await running.stopped;
-}
-
-interface StopWish {
-  wished: Promise<NodeJS.Signals>;
-  quit: () => void;
-}
-
-/** The first signal asks for an orderly stop; a second one, a moment later, ends the process where it stands. */
-function stopWish(world: World, dataDir: string): StopWish {
-  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  let firstAtMs: number | undefined;
-  // Started by a program over an IPC channel, as the demonstration does: the agent does not outlive it.
-  process.once("disconnect", () => resolve("SIGTERM"));
-  const quit = world.onInterrupt((signal) => {
-    const nowMs = performance.now();
-    if (firstAtMs === undefined) {
-      firstAtMs = nowMs;
-      world.err(`${signal}: stopping in order; once more ends it at once.\n`);
-      resolve(signal);
-    } else if (nowMs - firstAtMs >= SECOND_SIGNAL_MS) {
-      removeRunFile(dataDir).finally(() => process.exit(AT_ONCE));
-    }
-  });
-  return { wished: promise, quit };
 }
 
 function levelOf(text: string): LogLevel {

@@ -5,7 +5,7 @@ export interface UnitOptions {
   command: readonly string[];
   user: string;
   dataDir: string;
-  /** Whether anything the agent must read lies in a person's home. */
+  /** Whether anything the agent needs lies in a person's home. */
   readsHome: boolean;
 }
 
@@ -16,7 +16,7 @@ const STATE_ROOT = "/var/lib/";
 export function unitText({ command, user, dataDir, readsHome }: UnitOptions): string {
   const isState = dataDir.startsWith(STATE_ROOT);
   const place = isState
-    ? [`StateDirectory=${dataDir.slice(STATE_ROOT.length)}`, "StateDirectoryMode=0700"]
+    ? [`StateDirectory=${quoted(dataDir.slice(STATE_ROOT.length))}`, "StateDirectoryMode=0700"]
     : [`ReadWritePaths=${quoted(dataDir)}`];
   return `# Written by \`skein service install\`; \`skein service uninstall\` removes it.
 [Unit]

@@ -11,6 +11,8 @@ export interface World {
   fetch: typeof fetch;
   /** Calls for each Ctrl-C or request to end, until the returned function is called; meanwhile the process does not end by itself. */
   onInterrupt(listener: (signal: NodeJS.Signals) => void): () => void;
+  /** Ends the process where it stands. */
+  exit(code: number): void;
 }
 
 const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -32,5 +34,6 @@ export function systemWorld(): World {
         for (const signal of ENDING) process.off(signal, listener);
       };
     },
+    exit: (code) => process.exit(code),
   };
 }

@@ -6,6 +6,7 @@ import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
@@ -240,9 +241,8 @@ export class PretendFace implements AgentFace {
 
   #page(input: Uint8Array): { output: BlobHash; outputBytes: number } {
     const text = this.read(input);
-    const box = [0, 0, 10, 0, 10, 10, 0, 10];
-    const lines = text.split("\n").map((line) => ({ text: line, score: 0.99, box }));
-    const output = new TextEncoder().encode(JSON.stringify({ version: 1, width: 100, height: 100, text, lines }));
+    const lines = text.split("\n").map((line) => ({ text: line, score: 0.99, box: [0, 0, 90, 10] as PageLine["box"] }));
+    const output = writePageText({ version: 1, width: 100, height: 100, text, lines });
     this.blobs.set(sha256(output), output);
     return { output: sha256(output), outputBytes: output.length };
   }
