@@ -49,7 +49,8 @@ export class Link {
   readonly #openBy = setTimeout(() => this.close("the lanes were not opened in time"), TIMING.linkOpenMs);
   #state: State = "opening";
   #heardAtMs = performance.now();
-  #sentAtMs = Number.NEGATIVE_INFINITY;
+  #spokenAtMs = Number.NEGATIVE_INFINITY;
+  #heartbeatAtMs = Number.NEGATIVE_INFINITY;
   #heartbeatsSpared = 0;
 
   constructor(init: LinkInit) {
@@ -89,7 +90,7 @@ export class Link {
 
   #send(name: LaneName, body: Uint8Array, headroomBytes?: number): boolean {
     const sent = this.#lanes[name]?.send(body, headroomBytes) ?? false;
-    if (sent) this.#sentAtMs = performance.now();
+    if (sent) this.#spokenAtMs = performance.now();
     return sent;
   }
 
@@ -119,21 +120,30 @@ export class Link {
 
   /** Where consensus or requests flow, they are sign of life enough; the round trip is still measured now and then. */
   #beat(nowMs: number): void {
-    const isTalking = nowMs - this.#sentAtMs < 1.5 * TIMING.linkHeartbeatMs;
+    const restMs = this.#answersHeartbeats ? 1.2 * TIMING.linkHeartbeatMs : TIMING.linkHeartbeatMs / 2;
+    if (nowMs - this.#heartbeatAtMs < restMs) return;
+    const isTalking = nowMs - this.#spokenAtMs < TIMING.linkHeartbeatMs;
     if (isTalking && ++this.#heartbeatsSpared < HEARTBEATS_SPARED_MAX) return;
     this.#sendHeartbeat(nowMs);
   }
 
   #sendHeartbeat(nowMs: number): void {
+    this.#heartbeatAtMs = nowMs;
     this.#heartbeatsSpared = 0;
-    this.#send("request", WIRE.frame.encode({ heartbeat: this.#roundTrips.next(nowMs) }));
+    this.#lanes.request?.send(WIRE.frame.encode({ heartbeat: this.#roundTrips.next(nowMs) }));
   }
 
   /** The higher id answers in the turn of the loop it was woken for anyway, which spares it one of its own. */
+  get #answersHeartbeats(): boolean {
+    return this.#init.self > this.peer;
+  }
+
+  /** Not every heartbeat is answered, or two that both answer would never stop. */
   #heartbeatHeard(heartbeat: Heartbeat): void {
     const nowMs = performance.now();
     this.#roundTrips.heard(heartbeat, nowMs);
-    if (this.#init.self > this.peer) this.#sendHeartbeat(nowMs);
+    const isDue = nowMs - this.#heartbeatAtMs >= TIMING.linkHeartbeatMs / 2;
+    if (isDue && this.#answersHeartbeats) this.#sendHeartbeat(nowMs);
   }
 
   /** The accepting side gets its lanes here. */

@@ -18,18 +18,19 @@ export class RawPeer {
     this.node = node;
   }
 
-  static async start(fleetSecret: string, key?: Uint8Array): Promise<RawPeer> {
+  static async start(fleetSecret: string, key?: Uint8Array, topic = "raw"): Promise<RawPeer> {
     const nodeKey = key ?? (await createIdentity()).key;
     const node = await createFleetNode({
       privateKey: privateKeyOf(nodeKey),
       listen: ["/ip4/127.0.0.1/tcp/0"],
       prologue: fleetKey(fleetSecret, "noise-prologue"),
-      topic: "raw",
+      topic,
       isAdmitted: () => true,
       onStranger: () => {},
       onWrongFleet: () => {},
     });
     await node.start();
+    node.services.pubsub.subscribe(topic);
     return new RawPeer(nodeIdOf(nodeKey), node);
   }
 
