@@ -4,7 +4,7 @@ import { decodeImage, type PageImage } from "./image.ts";
 import type { OcrModels } from "./models.ts";
 import { type LeaningBox, Pyramid } from "./raster.ts";
 import { readingOrder } from "./reading-order.ts";
-import { readStrip } from "./recognition.ts";
+import { readLine } from "./recognition.ts";
 import { uprightBounds } from "./rectangle.ts";
 
 /** A line read with less certainty is dropped: a stain, a rule, a picture. */
@@ -50,7 +50,7 @@ export async function readPage(
     const texts: string[] = [];
     for (const index of row) {
       const box = boxes[index]!;
-      const { text, score } = await readStrip(models.recogniser, models.characters, pyramid, box);
+      const { text, score } = await readLine(models.recogniser, models.characters, pyramid, box);
       if (score < lineScoreMin || text.trim() === "") continue;
       lines.push({ text: text.trim(), score, box: boxInImage(box, page) });
       texts.push(text.trim());
