@@ -52,6 +52,8 @@ export class Beacon {
   #saidAtMs = Number.NEGATIVE_INFINITY;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #interfaces: Interface[] = [];
+  /** Bound, or known not to be: memberships cannot be had before. */
+  #isReady = false;
   #stopped = false;
 
   constructor(init: BeaconInit) {
@@ -62,30 +64,38 @@ export class Beacon {
   start(): void {
     const ear = createSocket({ type: "udp4", reuseAddr: true });
     this.#ear = ear;
-    ear.on("error", (error) => this.#complain("beaconDeaf", error));
+    ear.on("error", (error) => {
+      this.#complain("beaconDeaf", error);
+      if (this.#ear !== ear) return;
+      this.#ear = undefined;
+      ear.close();
+      // Others may still hear what this node says, and dial it.
+      this.#isReady = true;
+      this.#tick();
+    });
     ear.on("message", (message, from) => this.#hear(message, from.address));
-    ear.bind(this.#init.port, () => this.#tick());
+    ear.bind(this.#init.port, () => {
+      this.#isReady = true;
+      this.#tick();
+    });
   }
 
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#ear?.close();
+    this.#ear = undefined;
     for (const speaker of this.#speakers.values()) speaker.close();
     this.#speakers.clear();
   }
 
   /** Someone went missing: say where we are now, and go on in the quick rhythm. */
   hurry(): void {
-    if (this.#ear && !this.#stopped && this.#sinceSaidMs() >= ANSWER_MS) this.#tick();
-  }
-
-  #sinceSaidMs(): number {
-    return performance.now() - this.#saidAtMs;
+    if (performance.now() - this.#saidAtMs >= ANSWER_MS) this.#tick();
   }
 
   #tick(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || !this.#isReady) return;
     clearTimeout(this.#timer);
     this.#look();
     this.#say();
