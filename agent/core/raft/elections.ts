@@ -68,9 +68,20 @@ export function takeVoteRequest(state: RaftState, message: RaftMessage): void {
   }
   // The answer to a pre-vote names the term asked for: its sender is not in that term yet, and neither are we.
   send(state, type, message.from, { term: message.term });
-  if (isPreVote) return;
+  if (isPreVote) {
+    if (state.role === "preCandidate" && yieldsTo(state, message)) becomeFollower(state, state.term, undefined);
+    return;
+  }
   state.electionElapsed = 0;
   state.vote = message.from;
+}
+
+/**
+ * Survivors that miss their leader in the same instant would all win the pre-vote and then split the votes. The better
+ * log goes on, or between equal ones the larger id; the others have lost one attempt, not the next.
+ */
+function yieldsTo({ id, log }: RaftState, { from, index, logTerm }: RaftMessage): boolean {
+  return logTerm !== log.lastTerm || index !== log.last || from > id;
 }
 
 export function takeVoteResponse(state: RaftState, message: RaftMessage): void {

@@ -104,6 +104,17 @@ describe("pre-votes", () => {
     for (const n of [2, 3]) expect(hears(member, ask("preVoteRequest", n))).toMatchObject([{ reject: false, term: 5 }]);
   });
 
+  test("asked for by two in the same instant lead to one election, not to a split vote", () => {
+    const cluster = Cluster.of(3);
+    cluster.elect(1);
+    cluster.isolate(1);
+    for (const n of [2, 3]) cluster.raft(n).forgetLeader();
+    for (const n of [2, 3]) cluster.raft(n).campaign();
+    cluster.settle();
+    expect(cluster.raft(3).status()).toMatchObject({ role: "leader", term: 3 });
+    expect(cluster.raft(2).status()).toMatchObject({ role: "follower", leader: idOf(3) });
+  });
+
   test("of an old term are answered with the term they should know", () => {
     const member = memberOf(3, [], { term: 7 });
     expect(hears(member, ask("preVoteRequest", 2))).toMatchObject([{ type: "preVoteResponse", reject: true, term: 7 }]);
