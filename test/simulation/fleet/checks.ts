@@ -1,0 +1,61 @@
+import type { Ledger } from "../../../agent/core/ledger/index.ts";
+import { invariant } from "../../../shared/errors.ts";
+import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
+import type { SimNode } from "./sim-node.ts";
+
+/** What must hold after every step, whatever was unplugged. Keeps what it saw, so that nothing seen can change later. */
+export class Checks {
+  readonly #leaders = new Map<number, NodeId>();
+  readonly #recorded = new Map<string, string>();
+  readonly #acknowledged = new Map<JobId, number>();
+  readonly #nodes: readonly SimNode[];
+
+  constructor(nodes: readonly SimNode[]) {
+    this.#nodes = nodes;
+  }
+
+  /** A client was told that this job survives. */
+  acknowledge(jobId: JobId, atIndex: number): void {
+    this.#acknowledged.set(jobId, atIndex);
+  }
+
+  afterStep(): void {
+    for (const node of this.#nodes) {
+      if (!node.agent) continue;
+      node.agent.assertSound();
+      const { role, term } = node.agent.raftStatus();
+      if (role === "leader") this.#checkLeader(term, node.nodeId);
+      this.#checkLedger(node, node.agent.ledger);
+    }
+  }
+
+  #checkLeader(term: number, leader: NodeId): void {
+    const known = this.#leaders.get(term) ?? leader;
+    invariant(known === leader, `term ${term} has one leader`);
+    this.#leaders.set(term, leader);
+  }
+
+  #checkLedger(node: SimNode, ledger: Ledger): void {
+    for (const [jobId, atIndex] of this.#acknowledged)
+      invariant(
+        ledger.appliedIndex < atIndex || ledger.jobs.has(jobId),
+        `${node.name} knows the acknowledged ${jobId}`,
+      );
+    for (const job of ledger.jobs.values())
+      for (const result of job.results) {
+        if (!result) continue;
+        const key = `${job.jobId} ${result.item}`;
+        const told = `${result.output ?? result.error?.code} at ${result.recordedAtIndex} by ${result.node}`;
+        const known = this.#recorded.get(key) ?? told;
+        invariant(known === told, `${key} was recorded once: ${known}, not ${told} (${node.name})`);
+        this.#recorded.set(key, told);
+        if (result.output) this.#checkHeld(key, result.output, ledger.holdersOf(result.output));
+      }
+  }
+
+  /** Disks outlive agents: a holder that is down still holds. */
+  #checkHeld(key: string, output: BlobHash, holders: readonly NodeId[]): void {
+    const holds = this.#nodes.some((node) => holders.includes(node.nodeId) && node.blobs.held().has(output));
+    invariant(holds, `${key}: a recorded result is on some holder's disk`);
+  }
+}

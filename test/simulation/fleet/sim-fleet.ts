@@ -1,0 +1,202 @@
+import { invariant, SkeinError } from "../../../shared/errors.ts";
+import type { RosterNode } from "../../../shared/fleet.ts";
+import type { InviteId, JobId, NodeId } from "../../../shared/ids.ts";
+import type { JobInput } from "../../../shared/job.ts";
+import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
+import type { RaftEntry } from "../../../shared/raft.ts";
+import { encodeLedgerEntry } from "../../../shared/wire/ledger.ts";
+import { encodeConfState } from "../../../shared/wire/raft.ts";
+import { PretendNet } from "../../support/pretend-network.ts";
+import { seededRandomness, VirtualClock } from "../../support/virtual-clock.ts";
+import { Checks } from "./checks.ts";
+import { FLEET, SimNode, sha256 } from "./sim-node.ts";
+
+const LETTERS = "abcdefghijkmnopqrstuvwxyz";
+const nodeIdOf = (i: number): NodeId => `12D3KooW${LETTERS[i]!.repeat(44)}` as NodeId;
+const STEP_MS = 50;
+
+/** A whole fleet in one process under one seed: the real runtime and cores over pretend network, disk, clock and engine. */
+export class SimFleet {
+  readonly seed: number;
+  readonly clock = new VirtualClock();
+  readonly random: ReturnType<typeof seededRandomness>;
+  readonly net: PretendNet;
+  readonly nodes: SimNode[];
+  readonly checks: Checks;
+  readonly jobs: { jobId: JobId; inputs: JobInput[] }[] = [];
+  steps = 0;
+  #submits = 0;
+  #fatal: unknown;
+
+  constructor(seed: number, size: number) {
+    this.seed = seed;
+    this.random = seededRandomness(seed);
+    this.net = new PretendNet(this.clock, this.random);
+    const roster: RosterNode[] = Array.from({ length: size }, (_, i) => ({
+      nodeId: nodeIdOf(i),
+      name: `n${i}`,
+      addresses: [`/ip4/10.0.0.${i + 1}/tcp/7400`],
+      admittedAtIndex: 0,
+    }));
+    const onFatal = (error: unknown): void => {
+      this.#fatal ??= error;
+    };
+    this.nodes = roster.map(({ nodeId, name }) => {
+      const secondsPerItem = 0.05 + 0.4 * this.random.random();
+      const executors = 1 + Math.floor(2 * this.random.random());
+      const world = { net: this.net, clock: this.clock, randomness: this.random, onFatal };
+      return new SimNode({ nodeId, name, secondsPerItem, executors, roster }, world);
+    });
+    this.checks = new Checks(this.nodes);
+  }
+
+  /** Every box starts with the same agreed log: the fleet founded and everyone a voter. */
+  async start(): Promise<void> {
+    const entries = agreedLog(this.nodes);
+    for (const node of this.nodes) {
+      const journal = node.journal.open();
+      const written = journal.append({ hardState: { term: 1, vote: "", commit: entries.length }, entries });
+      await this.clock.runUntil(this.clock.monotonicMs() + 20);
+      await written;
+      await journal.close();
+      await node.start();
+    }
+  }
+
+  /** Lets time pass; everything that must always hold is checked after each step. */
+  async run(forMs: number): Promise<void> {
+    const untilMs = this.clock.monotonicMs() + forMs;
+    while (this.clock.monotonicMs() < untilMs) {
+      await this.clock.runUntil(Math.min(untilMs, this.clock.monotonicMs() + STEP_MS));
+      this.steps++;
+      if (this.#fatal) throw this.#fatal;
+      this.checks.afterStep();
+    }
+  }
+
+  /** Runs until it holds. @throws if it does not within `withinMs` of the fleet's time */
+  async until(what: string, holds: () => boolean, withinMs: number): Promise<number> {
+    const startMs = this.clock.monotonicMs();
+    while (!holds()) {
+      invariant(this.clock.monotonicMs() - startMs < withinMs, `${what} within ${withinMs} ms`);
+      await this.run(STEP_MS);
+    }
+    return this.clock.monotonicMs() - startMs;
+  }
+
+  get leader(): SimNode | undefined {
+    return this.nodes.find((node) => node.agent?.raftStatus().role === "leader");
+  }
+
+  /** A client puts blobs and submits on one node; a refusal is an answer too. */
+  async submit(node: SimNode, items: number): Promise<JobId | undefined> {
+    const { agent } = node;
+    if (!agent) return undefined;
+    const n = this.#submits++;
+    const inputs: JobInput[] = [];
+    for (let i = 0; i < items; i++) {
+      const bytes = new TextEncoder().encode(`job ${n} page ${i} of seed ${this.seed}`);
+      const blob = sha256(bytes);
+      await agent.putBlob(oneChunk(bytes), blob);
+      inputs.push({ name: `page-${i}`, blob, bytes: bytes.length });
+    }
+    const spec = { pipeline: "ocr", inputs, idempotencyKey: `key-${n}` };
+    const told = agent.submit(spec).then(
+      ({ jobId }) => {
+        this.jobs.push({ jobId, inputs });
+        this.checks.acknowledge(jobId, agent.ledger.jobs.get(jobId)!.submittedAtIndex);
+        return jobId;
+      },
+      (error: unknown) => {
+        const { code } = SkeinError.from(error);
+        invariant(EXPECTED_REFUSALS.includes(code), `a refused submit says why: ${code}`);
+        return undefined;
+      },
+    );
+    let answer: { jobId: JobId | undefined } | undefined;
+    void told.then((jobId) => {
+      answer = { jobId };
+    });
+    for (let waitedMs = 0; !answer && waitedMs < SUBMIT_MS; waitedMs += STEP_MS) await this.run(STEP_MS);
+    // An agent that died in between never answers; the job may still have been agreed.
+    return answer?.jobId;
+  }
+
+  /** Every wire is whole and every frozen box goes on. */
+  mend(): void {
+    this.net.heal();
+    for (const node of this.nodes) node.thaw();
+  }
+
+  /** Mends everything and starts every box. */
+  async heal(): Promise<void> {
+    this.mend();
+    this.net.setLoss(0);
+    this.net.setDelay(1, 3);
+    for (const node of this.nodes) {
+      node.journal.isStalled = false;
+      node.journal.isFull = false;
+      if (!node.isUp) await node.start();
+    }
+  }
+
+  /** Every acknowledged job has ended on every node, and all ledgers tell the same. */
+  hasConverged(): boolean {
+    if (this.nodes.some((node) => !node.agent)) return false;
+    const stories = this.nodes.map((node) => storyOf(node));
+    const areEnded = this.nodes.every((node) =>
+      [...node.agent!.ledger.jobs.values()].every((job) => job.state === "done"),
+    );
+    return areEnded && stories.every((story) => story === stories[0]);
+  }
+
+  story(): string {
+    const lines = this.nodes
+      .flatMap((node) => node.story)
+      .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+    return lines.slice(-200).join("\n");
+  }
+}
+
+const SUBMIT_MS = 8_000;
+const EXPECTED_REFUSALS = [
+  "NO_QUORUM",
+  "PROPOSAL_DROPPED",
+  "COPIES_SHORT",
+  "UNKNOWN_PIPELINE",
+  "NOT_READY",
+  "BLOB_MISSING",
+];
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+const storyOf = (node: SimNode): string =>
+  [...node.agent!.ledger.jobs.values()]
+    .map((job) => `${job.jobId}:${job.results.map((result) => `${result?.output}@${result?.recordedAtIndex}`).join()}`)
+    .join("\n");
+
+function agreedLog(nodes: readonly SimNode[]): RaftEntry[] {
+  const voters = nodes.map((node) => node.nodeId);
+  const conf = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const [founder, ...others] = nodes.map((node, i) => ({
+    nodeId: node.nodeId,
+    name: node.name,
+    addresses: [`/ip4/10.0.0.${i + 1}/tcp/7400`],
+  }));
+  const ledger: LedgerEntry[] = [
+    { kind: "fleetFounded", fleetId: FLEET.fleetId, name: FLEET.fleetName, founder: founder! },
+    ...others.flatMap((node): LedgerEntry[] => {
+      const inviteId = `inv-${node.name}` as InviteId;
+      return [
+        { kind: "inviteIssued", inviteId, secretHash: "h", expiresAtMs: 1 },
+        { kind: "nodeAdmitted", inviteId, ...node, admittedAtMs: 0 },
+      ];
+    }),
+  ];
+  const normal = ledger.map(
+    (entry, i): RaftEntry => ({ index: i + 2, term: 1, kind: "normal", data: encodeLedgerEntry(entry) }),
+  );
+  return [{ index: 1, term: 1, kind: "configuration", data: encodeConfState(conf) }, ...normal];
+}

@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import type { Clock, Journal, ProbeResult, Randomness, Telemetry } from "../../../agent/ports/index.ts";
+import { Agent } from "../../../agent/runtime/index.ts";
+import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
+import type { RosterNode } from "../../../shared/fleet.ts";
+import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
+import type { FirmwareProfile } from "../../../shared/profile.ts";
+import { PretendBlobs } from "../../support/pretend-blobs.ts";
+import { PretendEngine } from "../../support/pretend-engine.ts";
+import { PretendJournal } from "../../support/pretend-journal.ts";
+import type { PretendNet } from "../../support/pretend-network.ts";
+import { BoxClock } from "../../support/virtual-clock.ts";
+
+export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
+export const FLEET = { fleetId: "f1ee7" as FleetId, fleetName: "pretend", fleetSecret: "00" };
+
+const FACTS: HardwareFacts = {
+  profile: "generic-x64",
+  model: "pretend",
+  cpuModel: "pretend",
+  cores: 4,
+  arch: "x64",
+  memoryTotalBytes: 8e9,
+  memoryUsableBytes: 6e9,
+};
+const PROBED: ProbeResult = { facts: FACTS, profile: {} as FirmwareProfile, reason: "pretend", executors: 1 };
+
+/** One box of the pretend world: its disks outlive its agent. */
+export class SimNode {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly journal: PretendJournal;
+  readonly blobs = new PretendBlobs();
+  readonly story: string[] = [];
+  readonly executors: number;
+  secondsPerItem: number;
+  agent: Agent | undefined;
+  engine: PretendEngine | undefined;
+  readonly #net: PretendNet;
+  readonly #clock: Clock;
+  readonly #randomness: Randomness;
+  readonly #roster: RosterNode[];
+  readonly #onFatal: (error: unknown) => void;
+  #life: BoxClock | undefined;
+
+  constructor(
+    init: { nodeId: NodeId; name: string; secondsPerItem: number; executors: number; roster: RosterNode[] },
+    world: { net: PretendNet; clock: Clock; randomness: Randomness; onFatal: (error: unknown) => void },
+  ) {
+    this.nodeId = init.nodeId;
+    this.name = init.name;
+    this.secondsPerItem = init.secondsPerItem;
+    this.executors = init.executors;
+    this.#roster = init.roster;
+    this.#net = world.net;
+    this.#clock = world.clock;
+    this.#randomness = world.randomness;
+    this.#onFatal = world.onFatal;
+    this.journal = new PretendJournal(world.clock, () => 1 + 4 * world.randomness.random());
+  }
+
+  get isUp(): boolean {
+    return this.agent !== undefined;
+  }
+
+  async start(): Promise<void> {
+    const life = new BoxClock(this.#clock);
+    this.#life = life;
+    const journal: Journal = this.journal.open();
+    this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem: this.secondsPerItem });
+    const vitals: Vitals = { memoryFreeBytes: 4e9, diskFreeBytes: 1e11, cpuLoad: 0.5, throttled: false };
+    const agent = new Agent(
+      {
+        clock: life,
+        randomness: this.#randomness,
+        journal,
+        network: this.#net.join(this.nodeId),
+        blobs: this.blobs.open(),
+        engine: this.engine,
+        probe: { probe: async () => PROBED, vitals: async () => vitals },
+        telemetry: this.#telemetry(),
+        sha256,
+      },
+      {
+        name: this.name,
+        agentVersion: "0.1.0",
+        apiUrl: "",
+        identity: FLEET,
+        roster: this.#roster,
+        founder: false,
+        probed: PROBED,
+        contents: await journal.load(),
+        onStopRequested: () => {},
+        onFatal: (error) => {
+          if (this.#life === life) this.#onFatal(error);
+        },
+      },
+    );
+    this.agent = agent;
+    agent.start().catch((error: unknown) => {
+      if (this.#life === life) this.#onFatal(error);
+    });
+  }
+
+  /** SIGKILL. What was acknowledged by the journal stays; the rest may be lost, kept, or cut in the middle. */
+  crash(): void {
+    if (!this.#life) return;
+    this.#life.stop();
+    this.#life = undefined;
+    this.agent = undefined;
+    this.engine = undefined;
+    this.#net.kill(this.nodeId);
+    const outcomes = ["lost", "torn", "kept"] as const;
+    this.journal.crash(outcomes[Math.floor(3 * this.#randomness.random())]!);
+    this.blobs.crash();
+  }
+
+  /** SIGSTOP: no timer runs and nothing is heard until `thaw`. Packets wait on the wires meanwhile. */
+  freeze(): void {
+    this.#life?.freeze();
+  }
+
+  thaw(): void {
+    this.#life?.thaw();
+  }
+
+  #telemetry(): Telemetry {
+    return {
+      log: (_level, event, facts) => {
+        this.story.push(
+          `${Math.round(this.#clock.monotonicMs())} ${this.name} ${event} ${JSON.stringify(facts ?? {})}`,
+        );
+        if (this.story.length > 400) this.story.shift();
+      },
+    };
+  }
+}

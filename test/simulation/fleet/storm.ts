@@ -1,0 +1,67 @@
+import type { SimFleet } from "./sim-fleet.ts";
+import type { SimNode } from "./sim-node.ts";
+
+/** Between two faults. */
+const CALM_MS: [number, number] = [200, 3_000];
+
+/** One thing that goes wrong. Never takes a majority down for good: what is down comes back within the storm or the healing. */
+type Fault = (fleet: SimFleet, node: SimNode) => Promise<void> | void;
+
+const FAULTS: { name: string; weight: number; act: Fault }[] = [
+  { name: "crash", weight: 4, act: (_, node) => node.crash() },
+  { name: "restart", weight: 8, act: async (_, node) => (node.isUp ? undefined : node.start()) },
+  { name: "crash the leader", weight: 3, act: (fleet) => fleet.leader?.crash() },
+  { name: "cut off", weight: 2, act: (fleet, node) => cutOff(fleet, node) },
+  { name: "cut one way", weight: 1, act: (fleet, node) => cutOneWay(fleet, node) },
+  { name: "freeze", weight: 2, act: (fleet, node) => freeze(fleet, node) },
+  { name: "mend and thaw", weight: 8, act: (fleet) => fleet.mend() },
+  { name: "lose messages", weight: 1, act: (fleet) => fleet.net.setLoss(0.2 * fleet.random.random()) },
+  { name: "slow the network", weight: 1, act: (fleet) => fleet.net.setDelay(5, 5 + 100 * fleet.random.random()) },
+  { name: "stall a disk", weight: 1, act: (_, node) => stall(node, true) },
+  { name: "free a disk", weight: 4, act: (_, node) => stall(node, false) },
+  { name: "fill a disk", weight: 1, act: (_, node) => fill(node, true) },
+  { name: "empty a disk", weight: 4, act: (_, node) => fill(node, false) },
+  { name: "break an executor", weight: 2, act: (_, node) => node.engine?.crashNext() },
+  { name: "rot an input", weight: 1, act: (fleet, node) => rot(fleet, node) },
+];
+
+const cutOff: Fault = (fleet, node) => {
+  for (const other of fleet.nodes) if (other !== node) fleet.net.cut(node.nodeId, other.nodeId);
+};
+const cutOneWay: Fault = (fleet, node) => {
+  for (const other of fleet.nodes) if (other !== node) fleet.net.cutOneWay(node.nodeId, other.nodeId);
+};
+const freeze: Fault = (fleet, node) => {
+  cutOff(fleet, node);
+  node.freeze();
+};
+const stall = (node: SimNode, isStalled: boolean): void => {
+  node.journal.isStalled = isStalled;
+};
+const fill = (node: SimNode, isFull: boolean): void => {
+  node.journal.isFull = isFull;
+};
+
+/** Only an input, and only where another holder has a good copy: a disk that rots every copy at once is past any promise. */
+const rot: Fault = (fleet, node) => {
+  const inputs = fleet.jobs.flatMap((job) => job.inputs.map((input) => input.blob));
+  const mine = inputs.find((blob) => node.blobs.held().has(blob));
+  if (mine && fleet.nodes.some((other) => other !== node && other.blobs.held().has(mine))) node.blobs.rot(mine);
+};
+
+/** Each fault as often as it weighs. */
+const DARTBOARD = FAULTS.flatMap((fault) => Array.from({ length: fault.weight }, () => fault));
+
+/** Weeks of bad luck in a minute: faults and jobs by the fleet's own chance, then healing, after which everything must end. */
+export async function storm(fleet: SimFleet, faults: number, happened: string[]): Promise<void> {
+  const draw = (below: number): number => Math.floor(below * fleet.random.random());
+  for (let i = 0; i < faults; i++) {
+    await fleet.run(CALM_MS[0] + draw(CALM_MS[1] - CALM_MS[0]));
+    if (i % 2 === 0) await fleet.submit(fleet.nodes[draw(fleet.nodes.length)]!, 1 + draw(30));
+    const fault = DARTBOARD[draw(DARTBOARD.length)]!;
+    const node = fleet.nodes[draw(fleet.nodes.length)]!;
+    happened.push(`${Math.round(fleet.clock.monotonicMs())} ${fault.name} ${node.name}`);
+    await fault.act(fleet, node);
+  }
+  await fleet.heal();
+}

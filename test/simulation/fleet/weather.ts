@@ -1,0 +1,46 @@
+import { SimFleet } from "./sim-fleet.ts";
+import { storm } from "./storm.ts";
+
+export interface WeatherReport {
+  seeds: number;
+  jobsAcknowledged: number;
+  summary: string;
+  /** The story of the seed that broke a promise, and how to see it again. */
+  broken?: string;
+}
+
+/** After healing every job must have ended and every ledger tell the same, within this much of the fleet's time. */
+const CONVERGE_MS = 120_000;
+
+/** Storm after storm, each under its own seed from `first` on, for so long; one at least. */
+export async function weather(init: {
+  first: number;
+  forMs: number;
+  nodes: number;
+  faults: number;
+}): Promise<WeatherReport> {
+  const startMs = performance.now();
+  let [seeds, jobsAcknowledged, fleetMs] = [0, 0, 0];
+  do {
+    const fleet = new SimFleet(init.first + seeds, init.nodes);
+    const happened: string[] = [];
+    try {
+      await fleet.start();
+      await storm(fleet, init.faults, happened);
+      await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
+    } catch (error) {
+      const again = `npm run simulate -- --seed ${fleet.seed} --nodes ${init.nodes} --faults ${init.faults}`;
+      const cause = error instanceof Error ? error.stack : String(error);
+      const broken = `${fleet.story()}\n\n${happened.join("\n")}\n\nseed ${fleet.seed}: ${cause}\nsee it again: ${again}`;
+      return { seeds, jobsAcknowledged, summary: "", broken };
+    }
+    seeds++;
+    fleetMs += fleet.clock.monotonicMs();
+    jobsAcknowledged += fleet.jobs.length;
+  } while (performance.now() - startMs < init.forMs);
+  const realMs = performance.now() - startMs;
+  const summary =
+    `${seeds} storms over ${init.nodes} nodes, ${jobsAcknowledged} acknowledged jobs, ${Math.round(fleetMs / 60_000)} minutes of fleet time ` +
+    `in ${Math.round(realMs / 1_000)} s (${Math.round(fleetMs / realMs)} times real time): no promise broken`;
+  return { seeds, jobsAcknowledged, summary };
+}
