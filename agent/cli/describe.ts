@@ -24,7 +24,7 @@ const figure = (value: number | undefined, digits: number, unit: string): string
 export function describeNodes(nodes: readonly NodeView[]): string {
   const head = ["NODE", "ID", "PART", "PRESENCE", "PROFILE", "RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"];
   const rows = nodes.map((node) => {
-    const { report, link } = node;
+    const { report } = node;
     const rate = report?.rates.map((one) => `${one.pipeline} ${one.itemsPerSecond.toFixed(1)}/s`).join(", ");
     return [
       `${node.name}${node.isSelf ? " *" : ""}`,
@@ -36,10 +36,15 @@ export function describeNodes(nodes: readonly NodeView[]): string {
       report ? String(report.itemsQueued) : "-",
       figure(report?.vitals.temperatureC, 0, "C") + (report?.vitals.throttled ? "!" : ""),
       report ? bytes(report.vitals.memoryFreeBytes) : "-",
-      node.isSelf ? "-" : link?.state === "up" ? figure(link.rttMs, 1, "ms") : (link?.state ?? "-"),
+      linkOf(node),
     ];
   });
   return table(head, rows, ["RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"]);
+}
+
+function linkOf({ isSelf, link }: NodeView): string {
+  if (isSelf || !link) return "-";
+  return link.state === "up" && link.rttMs !== undefined ? figure(link.rttMs, 1, "ms") : link.state;
 }
 
 export function describeJobs(jobs: readonly JobView[]): string {

@@ -9,6 +9,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import { createIdentity, knock, nodeIdOf } from "../io/network/index.ts";
 import { checkConfig, type HomeConfig, keepIdentity, refuseIfFounded, writeHome } from "./home.ts";
 import { API_PORT, type CommonOptions, dataDirOf, NETWORK_PORT, tokenOf, wholeNumber } from "./options.ts";
+import { plain } from "./table.ts";
 import type { World } from "./world.ts";
 
 /** Options of `init` and `join`: how this box is set up. */
@@ -66,10 +67,12 @@ export async function join(token: string, options: SetupOptions, world: World): 
   const { fleetId, fleetName, fleetSecret, roster } = welcome;
   await writeHome(dataDir, { fleetId, fleetName, fleetSecret, founder: false, roster }, config);
   if (options.json) world.out(`${JSON.stringify({ dataDir, nodeId, name: config.name, fleetId, fleetName })}\n`);
-  else
+  else {
+    const others = roster.filter((node) => node.nodeId !== nodeId).map((node) => plain(node.name));
     world.out(
-      `This box is "${config.name}" in fleet "${fleetName}", with ${roster.map((node) => node.name).join(", ")}.\n\nNext: ${next("start", options)}\n`,
+      `This box is "${config.name}" in fleet "${plain(fleetName)}", with ${others.join(", ")}.\n\nNext: ${next("start", options)}\n`,
     );
+  }
   return 0;
 }
 

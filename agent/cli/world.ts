@@ -30,8 +30,12 @@ export function systemWorld(): World {
     fetch: globalThis.fetch,
     onInterrupt(listener) {
       for (const signal of ENDING) process.on(signal, listener);
+      // Started over an IPC channel by a program that is gone now (the demonstration, a test): as if its terminal had closed.
+      const hangUp = (): void => listener("SIGHUP");
+      process.on("disconnect", hangUp);
       return () => {
         for (const signal of ENDING) process.off(signal, listener);
+        process.off("disconnect", hangUp);
       };
     },
     exit: (code) => process.exit(code),
