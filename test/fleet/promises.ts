@@ -1,23 +1,27 @@
 /** What must hold after every mishap: the outputs of one box alone, all of them, once each, on two boxes, one story. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 import type { BlobHash, JobId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
 import { cutPages, type Page, readAlone } from "./pages.ts";
 import { blobFile } from "./real-agent.ts";
-import { type RaiseOptions, RealFleet, recordsOf } from "./real-fleet.ts";
+import { PATIENCE_MS, type RaiseOptions, RealFleet, recordsOf } from "./real-fleet.ts";
 
 /** What a file of tests shares: one fleet, and sets of pages with what one box alone makes of them. */
 export interface Stage {
   readonly fleet: RealFleet;
   pages(set: number): readonly Page[];
   /** Waits for the end of the job on every agent and holds the fleet to its promises. */
-  expectPromisesHeld(jobId: JobId, set: number): Promise<void>;
+  expectPromisesHeld(jobId: JobId, pages: readonly Page[]): Promise<void>;
 }
 
 /** Raises a fleet for the tests of this file; its agents' last words are printed when one of them fails. */
-export function setStage(names: readonly string[], sets: number, options: () => Promise<RaiseOptions>): Stage {
+export function setStage(
+  names: readonly string[],
+  sets: number,
+  options: () => Promise<RaiseOptions> = async () => ({}),
+): Stage {
   let fleet: RealFleet | undefined;
   let pages: Page[][] = [];
   let alone = new Map<BlobHash, Uint8Array>();
@@ -25,21 +29,23 @@ export function setStage(names: readonly string[], sets: number, options: () => 
     if (!fleet) throw new Error("the fleet was not raised");
     return fleet;
   };
+  // Several waits follow one another in a test, and each has a deadline of its own that says what it waited for.
+  vi.setConfig({ testTimeout: 4 * PATIENCE_MS });
   beforeAll(async () => {
     pages = await Promise.all(Array.from({ length: sets }, (_, set) => cutPages(set)));
     alone = await readAlone(pages.flat());
     fleet = await RealFleet.raise(names, await options());
-  });
+  }, 4 * PATIENCE_MS);
   afterEach(async ({ task }) => {
-    if (task.result?.state === "fail") console.error(await raised().logs());
+    if (task.result?.state === "fail") console.error(await fleet?.logs());
   });
-  afterAll(() => fleet?.end());
+  afterAll(() => RealFleet.endAll());
   return {
     get fleet() {
       return raised();
     },
     pages: (set) => pages[set]!,
-    expectPromisesHeld: (jobId, set) => expectPromisesHeld(raised(), jobId, pages[set]!, alone),
+    expectPromisesHeld: (jobId, read) => expectPromisesHeld(raised(), jobId, read, alone),
   };
 }
 

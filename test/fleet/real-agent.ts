@@ -8,7 +8,7 @@ import { type Client, createClient } from "../../shared/client.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { AgentEvent } from "../../shared/routes.ts";
 
-const SKEIN = new URL("../../agent/cli/skein.js", import.meta.url).pathname;
+export const SKEIN = new URL("../../agent/cli/skein.js", import.meta.url).pathname;
 const LOG_LINES_SHOWN = 60;
 /** Between two tries to hear an agent that does not answer yet. */
 const HEAR_AGAIN_MS = 50;

@@ -22,7 +22,7 @@ export interface RaiseOptions {
 }
 
 /** Generous: the machine may be busy with other things. Nothing is ever waited for longer than it takes. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 120_000;
 /** Below the range from which the kernel takes ports for outgoing connections, so that a restarted agent finds its port free. */
 const PORTS = { first: 20_000, count: 12_000 };
 const POLL_MS = 100;
@@ -37,6 +37,7 @@ export class RealFleet {
   readonly folder: string;
   readonly #options: RaiseOptions;
   readonly #listeners = new Set<() => void>();
+  #isOver = false;
 
   private constructor(folder: string, options: RaiseOptions) {
     this.folder = folder;
@@ -114,6 +115,7 @@ export class RealFleet {
 
   /** Starts its process; resolves when it answers. */
   async start(agent: RealAgent): Promise<void> {
+    if (this.#isOver) throw new Error("the test has ended");
     await agent.start();
     await this.until(`${agent.name} answers`, () => this.#alive(agent).events.length > 0);
   }
@@ -219,9 +221,13 @@ export class RealFleet {
 
   /** Resolves when all of them (default: all agents) have applied the end of the job in this life. */
   async jobEnded(jobId: JobId, agents: readonly RealAgent[] = this.agents): Promise<void> {
-    const hasEnded = (agent: RealAgent): boolean =>
-      this.#alive(agent).events.some(({ event, facts }) => event === "jobEnded" && facts.jobId === jobId);
-    await this.until(`${jobId} has ended`, () => agents.every(hasEnded), 2 * PATIENCE_MS);
+    const haveEnded = () => agents.every((agent) => this.hasEnded(jobId, this.#alive(agent)));
+    await this.until(`${jobId} has ended`, haveEnded);
+  }
+
+  /** Whether this agent has applied the end of the job in its present or last life. */
+  hasEnded(jobId: JobId, agent: RealAgent): boolean {
+    return agent.events.some(({ event, facts }) => event === "jobEnded" && facts.jobId === jobId);
   }
 
   /** The bytes of every output by item, fetched through one agent, each checked against the hash it was recorded under. */
@@ -244,6 +250,11 @@ export class RealFleet {
 
   // ---- the end
 
+  /** Also of fleets that were being raised when a hook ran out of time. */
+  static async endAll(): Promise<void> {
+    await Promise.all([...living].map((fleet) => fleet.end()));
+  }
+
   /** The last words of every agent, for a failed test's report. */
   async logs(): Promise<string> {
     const tails = await Promise.all(
@@ -253,6 +264,7 @@ export class RealFleet {
   }
 
   async end(): Promise<void> {
+    this.#isOver = true;
     await Promise.all(this.agents.map((agent) => agent.kill()));
     living.delete(this);
     await rm(this.folder, { recursive: true, force: true });
