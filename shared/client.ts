@@ -46,7 +46,7 @@ export interface ClientOptions {
   url: string;
   token?: string;
   fetch: typeof fetch;
-  /** Of every call; by default apiDeadlineMs, and apiSubmitMs for a submit and for a blob. */
+  /** Of small calls and of getting a blob; by default apiDeadlineMs. A submit, and putting a blob, always have apiSubmitMs. */
   deadlineMs?: number;
 }
 
@@ -63,7 +63,7 @@ export function createClient(options: ClientOptions): Client {
       const isBytes = body instanceof Uint8Array;
       const content = { body: isBytes ? new Uint8Array(body) : (body as unknown as ReadableStream), duplex: "half" };
       const headers = { "content-type": "application/octet-stream" };
-      const response = await send("PUT", RAW_ROUTES.blob(hash), { ...content, headers }, TIMING.apiSubmitMs);
+      const response = await send("PUT", RAW_ROUTES.blob(hash), { ...content, headers }, "submit");
       await answerOf(response);
       return { existed: response.status === 200 };
     },
@@ -74,7 +74,7 @@ export function createClient(options: ClientOptions): Client {
       return true;
     },
     async getBlob(hash) {
-      const response = await send("GET", RAW_ROUTES.blob(hash), {}, TIMING.apiSubmitMs);
+      const response = await send("GET", RAW_ROUTES.blob(hash));
       if (!response.ok) throw await errorOf(response);
       return new Uint8Array(await bodyOf(() => response.arrayBuffer(), url));
     },
@@ -82,17 +82,18 @@ export function createClient(options: ClientOptions): Client {
   };
 }
 
-type Send = (method: string, path: string, init?: RequestInit, deadlineMs?: number) => Promise<Response>;
+/** How long a call may take: as the client is set up, as long as a submit, or (an event stream, which watches its own silence) for ever. */
+type Pace = "usual" | "submit" | "endless";
+type Send = (method: string, path: string, init?: RequestInit, pace?: Pace) => Promise<Response>;
 
-/** A deadline of 0 is none: an event stream watches its own silence instead. */
 function sender(url: string, options: ClientOptions): Send {
   // A browser's fetch refuses to be called as a method of something else.
   const { fetch } = options;
-  return async (method, path, init = {}, deadlineMs = TIMING.apiDeadlineMs) => {
-    const waitMs = deadlineMs === 0 ? 0 : (options.deadlineMs ?? deadlineMs);
+  return async (method, path, init = {}, pace = "usual") => {
+    const waitMs = pace === "submit" ? TIMING.apiSubmitMs : (options.deadlineMs ?? TIMING.apiDeadlineMs);
     const headers = new Headers(init.headers);
     if (options.token !== undefined) headers.set("authorization", `Bearer ${options.token}`);
-    const signals = [init.signal, waitMs > 0 ? AbortSignal.timeout(waitMs) : undefined];
+    const signals = [init.signal, pace === "endless" ? undefined : AbortSignal.timeout(waitMs)];
     const signal = AbortSignal.any(signals.filter((one) => one instanceof AbortSignal));
     try {
       return await fetch(url + path, { ...init, method, headers, signal });
@@ -123,7 +124,7 @@ async function callRoute(send: Send, name: RouteName, args: unknown[]): Promise<
   const filled = path.replace(/:(\w+)/g, () => encodeURIComponent(String(left.shift())));
   const init: RequestInit =
     left.length === 0 ? {} : { body: JSON.stringify(left[0]), headers: { "content-type": "application/json" } };
-  const response = await send(method, filled, init, name === "jobSubmit" ? TIMING.apiSubmitMs : TIMING.apiDeadlineMs);
+  const response = await send(method, filled, init, name === "jobSubmit" ? "submit" : "usual");
   // An agent that is still starting says so with 503 and its whole health, which is an answer and no error.
   if (name === "health" && response.status === 503) {
     const health = await response.json().catch(() => undefined);
@@ -174,7 +175,7 @@ async function* readEvents(
   const watch = new AbortController();
   const signal = choice.signal ? AbortSignal.any([watch.signal, choice.signal]) : watch.signal;
   try {
-    const response = await send("GET", RAW_ROUTES.events, { headers, signal }, 0);
+    const response = await send("GET", RAW_ROUTES.events, { headers, signal }, "endless");
     if (!response.ok || !response.body) throw await errorOf(response);
     for await (const line of linesOf(response.body, TIMING.eventSilenceMs, LIMITS.frameBytesMax)) {
       if (line.startsWith("data:")) yield JSON.parse(line.slice("data:".length)) as AgentEvent;

@@ -4,7 +4,7 @@ import { hostname, networkInterfaces } from "node:os";
 import { checkText } from "../../shared/checks.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetId } from "../../shared/ids.ts";
-import { decodeInvite } from "../../shared/invite.ts";
+import { decodeInvite, type Invite } from "../../shared/invite.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { createIdentity, knock, nodeIdOf } from "../io/network/index.ts";
 import { checkConfig, type HomeConfig, keepIdentity, refuseIfFounded, writeHome } from "./home.ts";
@@ -41,10 +41,11 @@ export async function init(options: InitOptions, world: World): Promise<number> 
   const fleetSecret = randomBytes(32).toString("hex");
   await writeHome(dataDir, { fleetId, fleetName, fleetSecret, founder: true, roster: [] }, config);
   if (options.json) world.out(`${JSON.stringify({ dataDir, nodeId, name: config.name, fleetId, fleetName })}\n`);
-  else
-    world.out(
-      `Fleet "${fleetName}" is founded; this box is its first node, "${config.name}".\n\nNext: ${next("start", options)}        starts it\n      ${next("invite", options)}       on this box, for each further box\n`,
-    );
+  else {
+    world.out(`Fleet "${fleetName}" is founded; this box is its first node, "${config.name}".\n${tokenNote(config)}\n`);
+    world.out(`Next: ${next("start", options)}    starts it\n`);
+    world.out(`      ${next("invite", options)}   on this box, for each further box\n`);
+  }
   return 0;
 }
 
@@ -54,33 +55,47 @@ export async function join(token: string, options: SetupOptions, world: World): 
   await refuseIfFounded(dataDir);
   const config = configFrom(options, world);
   const invite = decodeInvite(token);
-  if (invite.expiresAtMs < Date.now()) {
-    const reason = `it expired at ${new Date(invite.expiresAtMs).toISOString()} by this box's clock`;
-    throw new SkeinError("INVITE_INVALID", { reason });
-  }
   const nodeKey = await keepIdentity(dataDir, async () => (await createIdentity()).key);
   const nodeId = nodeIdOf(nodeKey);
   const { inviteId, secret, addresses } = invite;
   const own = ownAddresses(config.network.hosts, config.network.port);
   const said = { inviteId, secret, nodeId, name: config.name, addresses: own };
-  const welcome = await knock({ addresses, nodeKey, knock: said });
-  const { fleetId, fleetName, fleetSecret, roster } = welcome;
+  const answer = knock({ addresses, nodeKey, knock: said });
+  const { fleetId, fleetName, fleetSecret, roster } = await answer.catch((error: unknown) => explain(error, invite));
   await writeHome(dataDir, { fleetId, fleetName, fleetSecret, founder: false, roster }, config);
   if (options.json) world.out(`${JSON.stringify({ dataDir, nodeId, name: config.name, fleetId, fleetName })}\n`);
   else {
     const others = roster.filter((node) => node.nodeId !== nodeId).map((node) => plain(node.name));
-    world.out(
-      `This box is "${config.name}" in fleet "${plain(fleetName)}", with ${others.join(", ")}.\n\nNext: ${next("start", options)}\n`,
-    );
+    world.out(`This box is "${config.name}" in fleet "${plain(fleetName)}", with ${others.join(", ")}.\n`);
+    world.out(`${tokenNote(config)}\nNext: ${next("start", options)}\n`);
   }
   return 0;
+}
+
+/**
+ * The member's clock decides whether an invitation is too old, since a box without a battery wakes up in another year. But
+ * a door that is shut because of it answers nobody, so then this box's clock is worth a word.
+ */
+function explain(error: unknown, { expiresAtMs }: Invite): never {
+  const known = SkeinError.from(error);
+  if (known.code !== "PEER_UNREACHABLE" || expiresAtMs > Date.now()) throw known;
+  const reason = `nobody opens, and by this box's clock it expired at ${new Date(expiresAtMs).toISOString()}`;
+  throw new SkeinError("INVITE_INVALID", { reason }, { cause: known });
 }
 
 const next = (command: string, options: CommonOptions): string =>
   `skein ${command}${options.data === undefined ? "" : ` --data ${options.data}`}`;
 
+const isBeyondLoopback = (host: string): boolean => !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host);
+
+/** Shown once; the folder keeps it. */
+const tokenNote = ({ api }: HomeConfig): string =>
+  isBeyondLoopback(api.host) ? `Its API answers other boxes that bring this token:\n\n  ${api.token}\n` : "";
+
 function configFrom(options: SetupOptions, world: World): HomeConfig {
-  const token = tokenOf(options, world);
+  // An API beyond loopback without a token would not start.
+  const isOpen = isBeyondLoopback(options.apiHost ?? "127.0.0.1");
+  const token = tokenOf(options, world) ?? (isOpen ? randomBytes(16).toString("hex") : undefined);
   const config: HomeConfig = {
     name: options.name ?? (hostname().split(".")[0] || "node"),
     network: {

@@ -83,7 +83,7 @@ const withSetup = (command: Command): Command =>
     .option("--host <address>", "listen for other boxes on this address only; may be given again (0.0.0.0)", several)
     .option("--no-beacon", "do not call out for the other boxes on the LAN; dial known addresses only")
     .option("--api-port <port>", "port of the API and the dashboard", "7401")
-    .option("--api-host <address>", "address of the API; beyond loopback it asks for --token", "127.0.0.1")
+    .option("--api-host <address>", "address of the API; beyond loopback it asks for a token", "127.0.0.1")
     .option("--executors <n>", "inference processes (what the firmware profile says)");
 
 function addSetup(command: AddCommand): void {

@@ -8,7 +8,7 @@ import { type CommonOptions, clientFor } from "./options.ts";
 import { Pages } from "./pages.ts";
 import { Progress } from "./progress.ts";
 import type { SteadyClient } from "./steady-client.ts";
-import { uploadAndSubmit } from "./submit.ts";
+import { uploadAndSubmit, whileAlive } from "./submit.ts";
 import { duration, plain, plural } from "./table.ts";
 import type { World } from "./world.ts";
 
@@ -71,7 +71,11 @@ interface Submitting {
 function submit(client: SteadyClient, { pipeline, inputs, options, progress }: Submitting) {
   const submission = { pipeline, inputs, idempotencyKey: options.key ?? `run-${randomUUID()}` };
   return client.call(
-    (one) => uploadAndSubmit(one, submission, (done) => progress.showUpload(done, inputs.length)),
+    (one) =>
+      whileAlive(
+        one,
+        uploadAndSubmit(one, submission, (done) => progress.showUpload(done, inputs.length)),
+      ),
     // The agent that took the files may die before it took the job; the next one then says that it lacks them.
     { patienceMs: FOLLOW_PATIENCE_MS, alsoPassing: ["BLOB_MISSING", "COPIES_SHORT"] },
   );

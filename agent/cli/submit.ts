@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "../../shared/client.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { inParallel } from "./in-parallel.ts";
@@ -9,6 +10,28 @@ export interface Submission {
   inputs: readonly LocalInput[];
   /** Always there, so that a submit whose answer was lost can be made again. */
   idempotencyKey: string;
+}
+
+/** Between two looks at whether the agent still answers. */
+const WATCH_MS = 2_000;
+
+/**
+ * Large files and many copies may take minutes, so a submit has a long deadline; a frozen agent must not use it up. So
+ * beside the work the agent is asked for a sign of life, and the work is given up when none comes.
+ */
+export async function whileAlive<T>(client: Client, work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const watch = async (): Promise<never> => {
+    for (;;) {
+      await sleep(WATCH_MS, undefined, { signal: over.signal });
+      await client.health();
+    }
+  };
+  try {
+    return await Promise.race([work, watch()]);
+  } finally {
+    over.abort();
+  }
 }
 
 /**

@@ -133,7 +133,6 @@ test.each([
   ["damaged", "skein1-!!!!", "damaged or incomplete"],
   ["of something else", "tskey-auth-abc", "damaged or incomplete"],
   ["cut off", invite({}).slice(0, -20), "damaged or incomplete"],
-  ["expired", invite({ expiresAtMs: 1_600_000_000_000 }), "it expired at 2020-09-13"],
 ])("a token %s is refused before anyone is called", async (_what, token, says) => {
   const data = home();
   const { code, err } = await skein(["join", token, "--data", data]);
@@ -151,6 +150,26 @@ test("a join that nobody answers keeps the box's key for the next try, and found
   expect(existsSync(join(data, "fleet.json"))).toBe(false);
   await skein(["join", invite({}), "--data", data]);
   expect(readFileSync(join(data, "identity.key"))).toEqual(key);
+});
+
+test("an old invitation that nobody answers is told by its age, which only this box's clock says", async () => {
+  const { code, err } = await skein(["join", invite({ expiresAtMs: 1_600_000_000_000 }), "--data", home()]);
+  expect(code).toBe(6);
+  expect(err).toContain("it expired at 2020-09-13");
+});
+
+test("an API beyond loopback gets a token, the one given or one made for it, told once", async () => {
+  const made = home();
+  const { out } = await skein(["init", "--api-host", "0.0.0.0", "--data", made]);
+  const { token } = (await readHome(made)).config.api;
+  expect(token).toMatch(/^[0-9a-f]{32}$/);
+  expect(out).toContain(token);
+  const given = home();
+  await skein(["init", "--api-host", "192.168.1.5", "--token", "mine", "--data", given]);
+  expect((await readHome(given)).config.api.token).toBe("mine");
+  const none = home();
+  await skein(["init", "--data", none]);
+  expect((await readHome(none)).config.api.token).toBeUndefined();
 });
 
 test("a box tells where it can be dialled: its named addresses, or all but loopback", () => {

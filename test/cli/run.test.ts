@@ -188,6 +188,33 @@ test("a run goes on with the next agent when the one it talks to dies, even befo
   await second.api.stop();
 });
 
+test("an agent that is frozen in the middle of a submit does not hold the run up", async () => {
+  const second = await startPretendApi();
+  workAtOnce(second.face);
+  const { promise: frozen, resolve } = Promise.withResolvers<void>();
+  pretend.face.submit = () => {
+    resolve();
+    return new Promise(() => {});
+  };
+  const first = pretend.api.url;
+  let isFrozen = false;
+  const never = new Promise<Response>(() => {});
+  const world = pretendWorld({
+    fetch: (url, init) => {
+      if (!isFrozen || !String(url).startsWith(first)) return fetch(url, init);
+      return Promise.race([never, untilAborted(init?.signal)]);
+    },
+  });
+  const running = skein(["run", "ocr", scans({ "a.png": "x" }), ...api(), "--api", second.api.url], world);
+  await frozen;
+  isFrozen = true;
+  expect((await running).out).toBe("x\n");
+  await second.api.stop();
+});
+
+const untilAborted = (signal: AbortSignal | null | undefined): Promise<never> =>
+  new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+
 test("between two leaders a submit is tried again, and is one job", async () => {
   workAtOnce(pretend.face);
   pretend.face.failures.submit = [new SkeinError("NO_LEADER"), new SkeinError("PROPOSAL_DROPPED", { reason: "x" })];
