@@ -60,7 +60,7 @@ async function tellStory(fleet: LocalFleet, world: World): Promise<Verdict> {
   const pages = await samplePages(ROUNDS);
   let screen: Screen | undefined;
   const say = (line: string): void => screen?.say(line);
-  const watch = new Watch(say);
+  const watch = new Watch(say, (nodeId) => fleet.agents.find((agent) => agent.nodeId === nodeId)?.name ?? nodeId);
   screen = new Screen({ world, watch: () => watch, agents: () => fleet.agents, pages: pages.length, startedAtMs });
   screen.start();
   try {

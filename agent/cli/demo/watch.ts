@@ -1,5 +1,6 @@
 import type { NodeId } from "../../../shared/ids.ts";
 import type { AgentEvent } from "../../../shared/routes.ts";
+import { plural } from "../table.ts";
 import type { LocalAgent } from "./local-fleet.ts";
 
 /** What the agents say happened, gathered from all their event streams. Times are this machine's wall clock. */
@@ -17,10 +18,12 @@ export class Watch {
   itemsTakenBack = 0;
   readonly #listeners = new Set<() => void>();
   readonly #tell: (line: string) => void;
-  #aborts = new Map<string, AbortController>();
+  readonly #nameOf: (nodeId: NodeId) => string;
+  readonly #aborts = new Map<string, AbortController>();
 
-  constructor(tell: (line: string) => void) {
+  constructor(tell: (line: string) => void, nameOf: (nodeId: NodeId) => string) {
     this.#tell = tell;
+    this.#nameOf = nameOf;
   }
 
   /** Listens to one agent until it dies or `end` is called; from its first kept event on, so a restart is heard whole. */
@@ -65,7 +68,7 @@ export class Watch {
     if (event === "shardTakenBack") {
       this.shardsTakenBack++;
       this.itemsTakenBack += facts.items as number;
-      this.#tell(`the leader takes ${facts.items} pages back: ${facts.because}`);
+      this.#tell(`the leader takes ${plural(facts.items as number, "page")} back: ${facts.because}`);
     }
     if (event === "jobPlanned") this.#tell(`plan: ${facts.summary}`);
   }
@@ -75,8 +78,9 @@ export class Watch {
     if (term <= this.term) return;
     this.term = term;
     this.leader = facts.leader as NodeId;
-    this.leaders.push({ term, atMs, name: String(facts.name) });
-    this.#tell(`${facts.name} leads (term ${term})`);
+    const name = this.#nameOf(this.leader);
+    this.leaders.push({ term, atMs, name });
+    this.#tell(`${name} leads (term ${term})`);
   }
 
   #takeRecord(agent: LocalAgent, item: number, node: NodeId, atMs: number): void {

@@ -1,0 +1,10 @@
+/** Small arithmetic for benches. Figures are medians of one run; the machine's noise is in the spread. */
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+export const spread = (values: readonly number[], unit: string): string =>
+  `${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))} ${unit}`;

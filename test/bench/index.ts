@@ -1,0 +1,20 @@
+/** `npm run bench`: every bench one after the other, each in a process of its own; `npm run bench -- idle failover` for some. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const BENCHES: Record<string, string> = {
+  agent: "the job on one agent against a bare loop over onnxruntime-node",
+  network: "hand-over of a shard's input, and a small request beside a bulk transfer",
+  failover: "leader killed to next recorded result",
+  idle: "an agent with nothing to do",
+};
+
+const wanted = process.argv.slice(2);
+for (const [name, says] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`\n== ${name}: ${says}`);
+  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(`${name}.ts`, import.meta.url))], {
+    stdio: "inherit",
+  });
+  if (status !== 0) process.exitCode = 1;
+}
