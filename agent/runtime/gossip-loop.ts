@@ -68,8 +68,13 @@ export class GossipLoop {
     this.#onChange(this.#fleet.step(event));
   }
 
+  /** With each link as it is at this moment: the fleet hears of a link only when its state changes, round trips always move. */
   nodes(): NodeView[] {
-    return this.#fleet.nodes(this.#world.clock.monotonicMs());
+    const links = new Map(this.#world.network.links().map((link) => [link.nodeId, link]));
+    return this.#fleet.nodes(this.#world.clock.monotonicMs()).map((node) => {
+      const link = links.get(node.nodeId);
+      return link ? { ...node, link } : node;
+    });
   }
 
   /** Something in this node's report changed that others should know before the next regular one. */
