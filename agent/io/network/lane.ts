@@ -2,29 +2,10 @@ import type { Stream } from "@libp2p/interface";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { errorFrom, FrameReader, framed, isOpen, partsOf, type StreamBytes } from "./framing.ts";
+import { renewWindowAtHalf } from "./window.ts";
 
 /** Frames that wait are sent in one piece up to this size: libp2p pays per send, not per byte. */
 const BATCH_BYTES = 128 * 1024;
-
-/** What a yamux stream keeps of its receive window; not part of libp2p's interface. */
-interface ReceiveWindow {
-  recvWindow?: number;
-  recvWindowCapacity?: number;
-  sendWindowUpdate?: () => void;
-}
-
-/**
- * js-libp2p renews the window after every frame it receives, which doubles the packets of small talk; Go's yamux waits
- * until half of it is used up, and so does a lane. Where a later version has no such insides, nothing is changed.
- */
-export function renewWindowAtHalf(stream: Stream): void {
-  const inside = stream as unknown as ReceiveWindow;
-  const renew = inside.sendWindowUpdate?.bind(stream);
-  if (!renew || inside.recvWindow === undefined || inside.recvWindowCapacity === undefined) return;
-  inside.sendWindowUpdate = () => {
-    if ((inside.recvWindowCapacity ?? 0) <= (inside.recvWindow ?? 0) / 2) renew();
-  };
-}
 
 export interface LaneListener {
   /** Any byte at all. */

@@ -5,7 +5,7 @@ import type { RequestAnswer, RequestOptions, Telemetry } from "../../ports/index
 import { type Answer, errorOf, type Failure, type Frame, failureOf, invalid, type Request, WIRE } from "./wire.ts";
 
 /** Room that refusals have beyond the lane's bound: a peer that does not even read those is hung up on. */
-const REFUSAL_HEADROOM_BYTES = 256 * 1024;
+const REFUSAL_HEADROOM_BYTES = 64 * 1024;
 const METHOD = /^[A-Za-z][A-Za-z0-9.-]{0,63}$/;
 
 export interface RequestsInit {

@@ -2,6 +2,7 @@ import type { Stream } from "@libp2p/interface";
 import { pEvent } from "p-event";
 import { LIMITS } from "../../../shared/limits.ts";
 import { errorFrom, FrameReader, partsOf, type StreamBytes } from "./framing.ts";
+import { renewWindowAtHalf } from "./window.ts";
 
 /**
  * Sends and waits until the stream has room again. `drain` means that some room was made, not that all is gone, so the
@@ -38,6 +39,7 @@ export class StreamReader {
   constructor(stream: Stream, onBytes: () => void) {
     this.#stream = stream;
     this.#onBytes = onBytes;
+    renewWindowAtHalf(stream);
     stream.addEventListener("message", (event) => this.#take(event.data));
     stream.addEventListener("end", () => this.#end());
     stream.addEventListener("close", (event) => this.#end(event.error));
