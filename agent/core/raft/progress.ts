@@ -91,9 +91,9 @@ export class Progress {
    * answer to an older message.
    */
   stepBack(rejected: LogIndex, hint: LogIndex): boolean {
-    if (this.state === "snapshot") return false;
+    // Refused below what it acknowledged: an echo, or a disk that forgot. Answering at once would never end.
+    if (this.state === "snapshot" || rejected <= this.match) return false;
     if (this.state === "replicate") {
-      if (rejected <= this.match) return false;
       this.next = this.match + 1;
     } else {
       // A probe has one message in flight, so any other rejected index is an echo.

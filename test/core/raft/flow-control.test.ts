@@ -101,6 +101,14 @@ describe("a peer in probing", () => {
     expect(state(member)).toEqual({ ...before, recentActive: true });
   });
 
+  test("that refuses what it had acknowledged, its disk having forgotten, is not asked in an endless round", () => {
+    const member = leader();
+    member.raft.reportUnreachable(idOf(2));
+    hears(member, messageOf("heartbeatResponse", 2, 1, { term: 2 }));
+    const refusal = messageOf("appendResponse", 2, 1, { term: 2, index: 2, reject: true, rejectHint: 1, logTerm: 1 });
+    expect(appendsTo(hears(member, refusal), 2)).toEqual([]);
+  });
+
   test("skips a whole term of disagreement per round trip, by the hints of both sides", () => {
     const conf = Cluster.of(3);
     const tail = 200;
@@ -186,6 +194,18 @@ describe("a peer that needs what was compacted away", () => {
     expect(state(member, 3)).toMatchObject({ state: "replicate", match: 5 });
     expect(appendsTo(sent, 3).map(indexes)).toEqual([[6, 7]]);
   });
+});
+
+test("a heartbeat names no commit index beyond what its receiver is known to hold", () => {
+  const member = leader();
+  propose(member, 2);
+  hears(member, messageOf("appendResponse", 2, 1, { term: 2, index: 4 }));
+  member.raft.tick();
+  const beats = member.settle().filter(({ type }) => type === "heartbeat");
+  expect(beats.map(({ to, commit }) => [numberOf(to), commit])).toEqual([
+    [2, 4],
+    [3, 2],
+  ]);
 });
 
 describe("a leader cut off from its quorum", () => {

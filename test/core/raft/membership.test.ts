@@ -83,6 +83,18 @@ describe("a joint configuration", () => {
     for (const n of [1, 3, 4, 5]) expect(cluster.raft(n).status().conf).toEqual(confOf({ voters: [1, 3, 4, 5] }));
   });
 
+  test("that leaves by itself does not do so before it is committed, whatever else is", () => {
+    const cluster = Cluster.of(3);
+    cluster.elect(1);
+    const { raft } = cluster.at(1);
+    raft.propose(bytes("before"));
+    raft.proposeConfChange({ steps: [addVoter(4), remove(3)], transition: "implicit" });
+    cluster.at(1).settle();
+    // Both halves have the entry before the change, and not yet the change.
+    for (const n of [2, 3, 4]) hears(cluster.at(1), messageOf("appendResponse", n, 1, { term: 2, index: 3 }));
+    expect(raft.status()).toMatchObject({ commit: 3, conf: { autoLeave: true, votersOutgoing: [1, 2, 3].map(idOf) } });
+  });
+
   test("that is explicit stays until it is told to leave, and takes no other change", () => {
     const cluster = Cluster.of(3);
     cluster.elect(1);

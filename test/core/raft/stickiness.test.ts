@@ -1,6 +1,18 @@
 /** PreVote, CheckQuorum and the stickiness between them: who may disturb whom, and who must not stay stuck. */
 import { describe, expect, test } from "vitest";
-import { Cluster, ELECTION_TICKS, hears, idOf, makeCandidate, makeLeader, memberOf, messageOf } from "./cluster.ts";
+import {
+  Cluster,
+  confOf,
+  diskWith,
+  ELECTION_TICKS,
+  hears,
+  idOf,
+  Member,
+  makeCandidate,
+  makeLeader,
+  memberOf,
+  messageOf,
+} from "./cluster.ts";
 
 const ask = (type: "voteRequest" | "preVoteRequest", from: number, fields = {}) =>
   messageOf(type, from, 1, { term: 5, index: 9, logTerm: 4, ...fields });
@@ -29,6 +41,15 @@ describe("a node that hears its leader", () => {
       expect(hears(member, ask(type, 3))).toMatchObject([{ reject: false, term: 5 }]);
     });
   }
+
+  test("answers once its leader is silent even if it may not campaign itself, for it may have become a voter unawares", () => {
+    const member = new Member(1, diskWith(confOf({ voters: [2, 3], learners: [1] })), {});
+    hears(member, messageOf("heartbeat", 2, 1, { term: 2 }));
+    for (let tick = 0; tick < 10 * ELECTION_TICKS; tick += 1) {
+      member.raft.tick();
+      if (tick >= ELECTION_TICKS) expect(hears(member, ask("preVoteRequest", 3))).toMatchObject([{ reject: false }]);
+    }
+  });
 
   test("still refuses a stale log after it forgot the leader", () => {
     const member = memberOf(3, [2], { term: 2 });
