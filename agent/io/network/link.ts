@@ -167,8 +167,8 @@ export class Link {
 
   close(reason: string): void {
     if (this.#state === "closed") return;
-    sever(this.#init.connection, reason);
     this.#closed(reason);
+    sever(this.#init.connection, reason);
   }
 
   async #openLanes(): Promise<void> {
