@@ -1,14 +1,12 @@
 /** A fleet of cores under one seed: its network, its disks, its clocks and everything that goes wrong with them. */
-import { type ConfChange, type ConfChangeStep, foundingEntries, isJoint } from "../../../agent/core/raft/index.ts";
+import { foundingEntries, isJoint } from "../../../agent/core/raft/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { RaftMessage } from "../../../shared/raft.ts";
 import { configuration, confOf, idOf, numberOf, randomFrom } from "../../core/raft/cluster.ts";
+import { Air, brief } from "./air.ts";
 import { Checker } from "./checker.ts";
 import { hashIn, numberBytes, SimulatedNode } from "./node.ts";
-import { drawSwarm, HAPPENINGS, type Happening, type Swarm } from "./swarm.ts";
-
-/** More than any run keeps in the air; beyond it the network drops at random. */
-const FLYING_MAX = 400;
+import { drawChange, drawSwarm, type Happening, oddsOf, type Swarm } from "./swarm.ts";
 
 export class Simulation {
   readonly seed: number;
@@ -21,9 +19,7 @@ export class Simulation {
   private readonly random: () => number;
   private readonly tell: ((line: string) => void) | undefined;
   private readonly odds: [Happening, number][];
-  private flying: RaftMessage[] = [];
-  /** Directed links that lose everything. */
-  private readonly cut: Set<string> = new Set();
+  private readonly air: Air;
   private counter = 0;
 
   constructor(seed: number, tell?: (line: string) => void) {
@@ -32,6 +28,7 @@ export class Simulation {
     this.random = randomFrom(seed);
     this.swarm = drawSwarm(this.random);
     this.odds = oddsOf(this.swarm);
+    this.air = new Air(this.random);
     this.checker = new Checker(this.nodes);
     for (let n = 1; n <= this.swarm.nodes; n += 1) this.addNode(n);
     tell?.(`seed ${seed} ${JSON.stringify(this.swarm)}`);
@@ -58,8 +55,8 @@ export class Simulation {
   /** Everything works again, and everyone is back. */
   heal(): void {
     this.tell?.("everything heals");
-    this.cut.clear();
-    this.flying = [];
+    this.air.mend();
+    this.air.clear();
     for (const node of this.list) {
       node.paused = false;
       node.stalledFor = 0;
@@ -76,7 +73,7 @@ export class Simulation {
       this.settle(node);
     }
     for (let round = 0; round < 2_000; round += 1) {
-      while (this.flying.length > 0) this.arrive(this.flying.shift()!);
+      while (!this.air.isEmpty) this.arrive(this.air.takeFirst());
       const busy = this.list.filter((node) => node.busy);
       if (busy.length === 0) return;
       for (const node of busy) this.work(node);
@@ -148,7 +145,8 @@ export class Simulation {
     if (what === "tick") raft.tick();
     else if (what === "propose") raft.propose(numberBytes(++this.counter));
     else if (what === "read") this.read(node);
-    else if (what === "change") raft.proposeConfChange(this.drawChange(isJoint(node.inner!.log.conf)));
+    else if (what === "change")
+      raft.proposeConfChange(drawChange(this.random, [...this.nodes.keys()], isJoint(node.inner!.log.conf)));
     else if (what === "transfer") raft.transferLeadership(other);
     else if (what === "compact") this.compact(node);
     else if (what === "crash") this.crash(node);
@@ -164,15 +162,6 @@ export class Simulation {
     const id = ++this.counter;
     this.checker.readAsked(id);
     node.raft!.readIndex(numberBytes(id));
-  }
-
-  private drawChange(joint: boolean): ConfChange {
-    if (joint && this.chance(0.8)) return { steps: [], transition: "auto" };
-    const steps: ConfChangeStep[] = Array.from({ length: this.pick([1, 1, 1, 2, 3]) }, () => ({
-      kind: this.pick(["addVoter", "addVoter", "addLearner", "remove"] as const),
-      node: this.pick(this.list).id,
-    }));
-    return { steps, transition: this.pick(["auto", "auto", "implicit", "explicit"] as const) };
   }
 
   private compact(node: SimulatedNode): void {
@@ -205,13 +194,9 @@ export class Simulation {
 
   private changeLinks(what: "partition" | "cutOneWay" | "heal", node: SimulatedNode): void {
     this.tell?.(`${what} at ${numberOf(node.id)}`);
-    if (what === "heal") this.cut.clear();
-    else if (what === "cutOneWay") this.cut.add(`${node.id}${this.pick(this.list).id}`);
-    else {
-      const side = new Set(this.list.filter(() => this.chance(0.5)));
-      for (const a of this.list)
-        for (const b of this.list) if (side.has(a) !== side.has(b)) this.cut.add(`${a.id}${b.id}`);
-    }
+    if (what === "heal") this.air.mend();
+    else if (what === "cutOneWay") this.air.cut(node.id, this.pick(this.list).id);
+    else this.air.partition([...this.nodes.keys()]);
   }
 
   private workSomewhere(): void {
@@ -268,29 +253,22 @@ export class Simulation {
   private send(node: SimulatedNode, messages: RaftMessage[]): void {
     for (const message of messages) {
       this.checker.beforeSend(node, message);
-      this.flying.push(message);
-      if (this.flying.length > FLYING_MAX) this.lose(this.takeFlying(Math.floor(this.random() * FLYING_MAX)));
+      this.fly(message);
     }
   }
 
-  private takeFlying(at: number): RaftMessage {
-    const message = this.flying[at]!;
-    if (at === 0) this.flying.shift();
-    else {
-      this.flying[at] = this.flying.at(-1)!;
-      this.flying.pop();
-    }
-    return message;
+  private fly(message: RaftMessage): void {
+    const dropped = this.air.put(message);
+    if (dropped) this.lose(dropped);
   }
 
   private deliver(): void {
-    if (this.flying.length === 0) return;
-    const inOrder = this.chance(this.swarm.orderChance);
-    const message = this.takeFlying(inOrder ? 0 : Math.floor(this.random() * this.flying.length));
-    if (this.nodes.get(message.to)?.paused) this.flying.push(message);
-    else if (this.cut.has(`${message.from}${message.to}`) || this.chance(this.swarm.lossChance)) this.lose(message);
+    if (this.air.isEmpty) return;
+    const message = this.chance(this.swarm.orderChance) ? this.air.takeFirst() : this.air.takeAny();
+    if (this.nodes.get(message.to)?.paused) this.fly(message);
+    else if (this.air.loses(message) || this.chance(this.swarm.lossChance)) this.lose(message);
     else {
-      if (this.chance(this.swarm.repeatChance)) this.flying.push(message);
+      if (this.chance(this.swarm.repeatChance)) this.fly(message);
       this.arrive(message);
     }
   }
@@ -318,22 +296,4 @@ export class Simulation {
     sender.raft?.reportSnapshot(message.to, arrived);
     this.settle(sender);
   }
-}
-
-/** Each happening with the sum of the weights up to it. */
-function oddsOf({ weights }: Swarm): [Happening, number][] {
-  let sum = 0;
-  return HAPPENINGS.map((name) => {
-    sum += weights[name];
-    return [name, sum];
-  });
-}
-
-function brief({ type, term, index, logTerm, entries, commit, reject, rejectHint, snapshot }: RaftMessage): string {
-  const list = entries
-    .map((entry) => `${entry.term}/${entry.index}${entry.kind === "configuration" ? "c" : ""}`)
-    .join(" ");
-  return `${type} term ${term} at ${logTerm}/${index} commit ${commit}${reject ? ` refused, hint ${rejectHint}` : ""}${
-    list ? ` [${list}]` : ""
-  }${snapshot ? ` snapshot ${snapshot.term}/${snapshot.index}` : ""}`;
 }

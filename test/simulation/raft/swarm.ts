@@ -1,5 +1,6 @@
 /** What one seed's world is like. Everything is drawn, so that every run lives under other weather. */
-import type { RaftLimits } from "../../../agent/core/raft/index.ts";
+import type { ConfChange, ConfChangeStep, RaftLimits } from "../../../agent/core/raft/index.ts";
+import type { NodeId } from "../../../shared/ids.ts";
 
 export interface Swarm {
   nodes: number;
@@ -91,4 +92,24 @@ export function drawSwarm(random: () => number): Swarm {
     clockSpeeds: Array.from({ length: nodes }, () => between(0.3, 1)),
     entriesKept: pick(0, 0, 3, 20),
   };
+}
+
+/** Each happening with the sum of the weights up to it. */
+export function oddsOf({ weights }: Swarm): [Happening, number][] {
+  let sum = 0;
+  return HAPPENINGS.map((name) => {
+    sum += weights[name];
+    return [name, sum];
+  });
+}
+
+/** Any change of membership, sound or not; a joint configuration is mostly asked to leave. */
+export function drawChange(random: () => number, nodes: NodeId[], joint: boolean): ConfChange {
+  const pick = <T>(...choices: T[]): T => choices[Math.floor(random() * choices.length)]!;
+  if (joint && random() < 0.8) return { steps: [], transition: "auto" };
+  const steps: ConfChangeStep[] = Array.from({ length: pick(1, 1, 1, 2, 3) }, () => ({
+    kind: pick("addVoter", "addVoter", "addLearner", "remove"),
+    node: pick(...nodes),
+  }));
+  return { steps, transition: pick("auto", "auto", "implicit", "explicit") };
 }

@@ -1,5 +1,5 @@
 /**
- * `node test/core/raft/mutants/run.ts [--seconds N] [--only N,N] [--jobs N] [--etcd DIR]`: plants each fault in a copy of
+ * `node test/core/raft/mutants/run.ts [--seconds N] [--only N,N] [--jobs N] [--layers A,B] [--etcd DIR]`: plants each fault in a copy of
  * the project and shows which layer catches it. Exits 1 if fewer than all but one are caught.
  */
 import { spawn } from "node:child_process";
@@ -29,41 +29,22 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "10" },
     only: { type: "string" },
     jobs: { type: "string", default: "1" },
+    layers: { type: "string", default: "unit,files,simulator,search" },
     etcd: { type: "string", default: join(ROOT, "../shared/conformance/etcd-raft") },
   },
 });
 
 const etcd = existsSync(values.etcd) ? ["--etcd", values.etcd] : [];
-const LAYERS: [name: string, command: string[]][] = [
+const vitest = ["node_modules/.bin/vitest", "run", "--config", "test/vitest.config.ts", "--bail", "1"];
+const simulate = ["node", "test/simulation/raft/run.ts", "--seed", "1", "--failures", "1"];
+const LAYERS: [name: string, command: string[]][] = (
   [
-    "unit",
-    [
-      "node_modules/.bin/vitest",
-      "run",
-      "--config",
-      "test/vitest.config.ts",
-      "test/core/raft",
-      "--exclude",
-      "**/conformance.test.ts",
-      "--bail",
-      "1",
-    ],
-  ],
-  ["files", ["node", "test/conformance/run.ts", ...etcd]],
-  [
-    "simulator",
-    [
-      "node",
-      "test/simulation/raft/run.ts",
-      "--minutes",
-      String(Number(values.seconds) / 60),
-      "--seed",
-      "1",
-      "--failures",
-      "1",
-    ],
-  ],
-];
+    ["unit", [...vitest, "test/core/raft", "--exclude", "**/conformance.test.ts"]],
+    ["files", ["node", "test/conformance/run.ts", ...etcd]],
+    ["simulator", [...simulate, "--minutes", String(Number(values.seconds) / 60)]],
+    ["search", [...vitest, "test/simulation/raft/search.test.ts"]],
+  ] as [string, string[]][]
+).filter(([name]) => values.layers.split(",").includes(name));
 
 /** True if the layer notices that something is wrong. A layer that hangs notices too. */
 function notices(folder: string, [command, ...args]: string[]): Promise<boolean> {
