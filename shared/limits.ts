@@ -55,8 +55,11 @@ export const LIMITS = {
   nodesMax: 64,
   /** Voters by default; further nodes are learners. */
   votersMax: 5,
-  /** Results handed to Raft in one entry. */
-  resultsPerEntryMax: 256,
+  /** Results handed to Raft in one entry. A failed one carries its error, so this times the two bounds below stays under entryBytesMax. */
+  resultsPerEntryMax: 128,
+  /** Of a recorded error's sentence and of its facts as JSON; longer ones are cut when they are written. */
+  errorMessageBytesMax: 1_024,
+  errorFactsBytesMax: 2_048,
   /** Copies of inputs and results, the first included. */
   copiesDefault: 2,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
@@ -144,6 +147,10 @@ export const TIMING = {
 
 const mustHold: [boolean, string][] = [
   [LIMITS.entryBytesMax < LIMITS.frameBytesMax, "an entry fits in a frame"],
+  [
+    LIMITS.resultsPerEntryMax * (512 + LIMITS.errorMessageBytesMax + LIMITS.errorFactsBytesMax) < LIMITS.entryBytesMax,
+    "an entry full of failures fits",
+  ],
   [LIMITS.journalFreeBytesMin < LIMITS.diskFreeBytesMin, "blobs leave room for the journal"],
   [LIMITS.entryBytesMax < LIMITS.journalCommitBytesMax, "an entry fits in a commit of the journal"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],

@@ -1,6 +1,6 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
-import { TIMING } from "../../shared/limits.ts";
+import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import type { LedgerOutcome } from "../core/ledger/index.ts";
 import type { Peers } from "./peers.ts";
@@ -50,13 +50,19 @@ export class Proposer {
 
   /**
    * @returns what the ledger made of it.
-   * @throws NO_QUORUM at once when too few voters are reachable, PROPOSAL_DROPPED when nothing was agreed in time, and
+   * @throws TOO_LARGE, NO_QUORUM at once when too few voters are reachable, PROPOSAL_DROPPED when nothing was agreed in time, and
    *   whatever the ledger refused it with.
    */
   async propose(entry: LedgerEntry): Promise<LedgerOutcome & { applied: true }> {
     const { clock } = this.#world;
     const endsAtMs = clock.monotonicMs() + TIMING.proposalDeadlineMs;
     const bytes = encodeLedgerEntry(entry);
+    if (bytes.length > LIMITS.entryBytesMax)
+      throw new SkeinError("TOO_LARGE", {
+        what: "The list of inputs",
+        actual: bytes.length,
+        limit: LIMITS.entryBytesMax,
+      });
     let lastFault = "no leader";
     while (clock.monotonicMs() < endsAtMs) {
       const missing = this.#noQuorum();

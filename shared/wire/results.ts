@@ -22,7 +22,17 @@ export function resultFields(result: ReportedResult): object {
   return {
     ...rest,
     ...(output ? { output: hashToBytes(output) } : {}),
-    ...(error ? { error: { code: error.code, message: error.message, factsJson: JSON.stringify(error.facts) } } : {}),
+    ...(error ? { error: errorFields(error) } : {}),
+  };
+}
+
+/** An error may quote a library's whole complaint; what is recorded of it is bounded, or no reader would take it. */
+function errorFields({ code, message, facts }: ErrorBody): object {
+  const factsJson = JSON.stringify(facts);
+  return {
+    code,
+    message: message.slice(0, LIMITS.errorMessageBytesMax),
+    factsJson: factsJson.length > LIMITS.errorFactsBytesMax ? "{}" : factsJson,
   };
 }
 
@@ -47,14 +57,14 @@ function checkErrorBody(fields: Fields): ErrorBody {
   if (!Object.hasOwn(ERRORS, code)) throw invalid(`error code ${code} is unknown`);
   return {
     code: code as ErrorCode,
-    message: checkText(fields.message, "error message", 4_096),
+    message: checkText(fields.message, "error message", LIMITS.errorMessageBytesMax),
     facts: checkFacts(fields.factsJson),
   };
 }
 
 function checkFacts(json: unknown): Record<string, unknown> {
   try {
-    const facts: unknown = JSON.parse(checkText(json, "error facts", 16_384));
+    const facts: unknown = JSON.parse(checkText(json, "error facts", LIMITS.errorFactsBytesMax));
     if (typeof facts === "object" && facts && !Array.isArray(facts)) return facts as Record<string, unknown>;
   } catch {
     // Falls through: not JSON is as invalid as JSON of another shape.

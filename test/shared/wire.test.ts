@@ -4,6 +4,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { InviteId } from "../../shared/ids.ts";
 import { decodeInvite, encodeInvite } from "../../shared/invite.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { PeerMethod, PeerRequests } from "../../shared/peer-requests.ts";
 import type { RaftMessage } from "../../shared/raft.ts";
 import { decodeCapacityReport } from "../../shared/wire/capacity.ts";
@@ -112,6 +113,14 @@ describe("what is written is read back the same", () => {
     const sample = REQUESTS[method];
     expect(plain(question.decode(question.encode(sample.question as never)))).toEqual(plain(sample.question));
     expect(plain(answer.decode(answer.encode(sample.answer as never)))).toEqual(plain(sample.answer));
+  });
+
+  test("an error that quotes pages of complaint is cut, and still read", () => {
+    const error = { ...failed.error, message: "x".repeat(9_000), facts: { reason: "y".repeat(9_000) } };
+    const read = decodeLedgerEntry(encodeLedgerEntry(recorded({ ...failed, error })));
+    const [told] = (read as LedgerEntry & { kind: "resultsRecorded" }).results;
+    expect(told?.error?.message).toHaveLength(LIMITS.errorMessageBytesMax);
+    expect(told?.error?.facts).toEqual({});
   });
 
   test("an invitation, whatever the fleet is called", () => {

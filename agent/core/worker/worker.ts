@@ -1,5 +1,6 @@
 import { type ErrorBody, invariant } from "../../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../../shared/ids.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import type { HeldShard, Lease, LeasedItem } from "../../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../../shared/wire/results.ts";
 
@@ -227,7 +228,7 @@ export class Worker {
     if (this.#inPhase("reporting").length > 0) return [];
     const due = this.#inPhase("unreported").filter((task) => task.retryAtMs <= nowMs);
     if (due.length === 0) return [];
-    const results = due.slice(0, REPORT_MAX).map((task) => {
+    const results = due.slice(0, LIMITS.resultsPerEntryMax).map((task) => {
       invariant(task.result, "what is reported has a result");
       task.phase = "reporting";
       return task.result;
@@ -235,8 +236,5 @@ export class Worker {
     return [{ kind: "reportResults", results }];
   }
 }
-
-/** Results in one report; well under what one frame and one entry hold. */
-const REPORT_MAX = 128;
 
 const taskKey = (jobId: JobId, item: number): string => `${jobId} ${item}`;
