@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 const ip = async (...args: string[]): Promise<string> => (await run("ip", args)).stdout;
 const PREFIX = "skein-t";
+const BRIDGE = "bridge0";
 
 export interface Box {
   namespace: string;
@@ -29,8 +30,8 @@ export class Lan {
     const probe = `${PREFIX}-${process.pid.toString(36)}-probe`;
     try {
       await ip("netns", "add", probe);
-      await ip("-n", probe, "link", "add", "br", "type", "bridge");
-      await ip("-n", probe, "link", "add", "a", "type", "veth", "peer", "name", "b");
+      await ip("-n", probe, "link", "add", "name", BRIDGE, "type", "bridge");
+      await ip("-n", probe, "link", "add", "end0", "type", "veth", "peer", "name", "end1");
       return undefined;
     } catch (error) {
       return `network namespaces cannot be made here: ${(error as Error).message.trim()}`;
@@ -45,8 +46,8 @@ export class Lan {
     await removeLeftovers();
     const lan = new Lan();
     await ip("netns", "add", lan.#switch);
-    await ip("-n", lan.#switch, "link", "add", "br", "type", "bridge");
-    await ip("-n", lan.#switch, "link", "set", "br", "up");
+    await ip("-n", lan.#switch, "link", "add", "name", BRIDGE, "type", "bridge");
+    await ip("-n", lan.#switch, "link", "set", BRIDGE, "up");
     return lan;
   }
 
@@ -66,7 +67,7 @@ export class Lan {
     await ip("netns", "add", namespace);
     await ip("-n", namespace, "link", "set", "lo", "up");
     await ip("-n", this.#switch, "link", "add", port, "type", "veth", "peer", "name", "lan", "netns", namespace);
-    await ip("-n", this.#switch, "link", "set", port, "master", "br", "up");
+    await ip("-n", this.#switch, "link", "set", port, "master", BRIDGE, "up");
     await ip("-n", namespace, "addr", "add", `${host}/24`, "brd", "+", "dev", "lan");
     await ip("-n", namespace, "link", "set", "lan", "up");
     await ip("link", "add", cable, "type", "veth", "peer", "name", "api", "netns", namespace);

@@ -86,7 +86,8 @@ export class RealAgent {
 
   /** A CLI command on this agent's box, on its data folder. */
   skein(...args: string[]): Promise<Said> {
-    return runSkein([...args, "--data", this.dataDir], this.prefix);
+    const token = this.#init.token === undefined ? [] : ["--token", this.#init.token];
+    return runSkein([...args, "--data", this.dataDir, ...token], this.prefix);
   }
 
   /** A new process; returns at once. Whoever needs more waits for what it says. */

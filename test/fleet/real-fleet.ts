@@ -90,7 +90,7 @@ export class RealFleet {
         for (const listener of [...this.#listeners]) listener();
       },
     });
-    const api = box ? ["--api-host", box.apiHost, "--token", token!] : [];
+    const api = box ? ["--api-host", box.apiHost] : [];
     const host = box ? ["--host", box.host] : ["--host", "127.0.0.1", "--no-beacon"];
     this.#setups.set(agent, ["--name", name, "--port", `${port}`, ...host, "--api-port", `${apiPort}`, ...api]);
     return agent;
