@@ -12,6 +12,8 @@ import { PATIENCE_MS, type RaiseOptions, RealFleet, recordsOf } from "./real-fle
 export interface Stage {
   readonly fleet: RealFleet;
   pages(set: number): readonly Page[];
+  /** What one box alone makes of a page of the sets. */
+  alone(page: Page): Uint8Array;
   /** Waits for the end of the job on every agent and holds the fleet to its promises. */
   expectPromisesHeld(jobId: JobId, pages: readonly Page[]): Promise<void>;
 }
@@ -45,6 +47,7 @@ export function setStage(
       return raised();
     },
     pages: (set) => pages[set]!,
+    alone: (page) => alone.get(page.blob)!,
     expectPromisesHeld: (jobId, read) => expectPromisesHeld(raised(), jobId, read, alone),
   };
 }
