@@ -380,12 +380,15 @@ export class Agent implements AgentFace {
       .map((node) => node.nodeId);
   }
 
+  /** Boxes that hold copies. One that was admitted and never came up is none: nothing waits for it. */
   #places(): CopyPlace[] {
-    return this.#nodes().map((node) => ({
-      nodeId: node.nodeId,
-      live: node.isSelf || node.presence === "fresh",
-      diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
-    }));
+    return this.#nodes()
+      .filter((node) => node.role === "voter" || node.presence === "fresh")
+      .map((node) => ({
+        nodeId: node.nodeId,
+        live: node.isSelf || node.presence === "fresh",
+        diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
+      }));
   }
 
   #noQuorum(): SkeinError | undefined {

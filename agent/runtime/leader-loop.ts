@@ -1,4 +1,4 @@
-import { type ErrorBody, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
+import { type ErrorBody, type ErrorCode, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -19,6 +19,8 @@ import { within } from "./waiting.ts";
 /** How long a new leader waits for the workers' word on what they hold before it leases that to others. */
 const HOLDING_MS = 400;
 const LEASE_DEADLINE_MS = 3_000;
+/** What a worker could not begin for want of something that may come back; tried again until it does. */
+const NOT_NOW: readonly ErrorCode[] = ["BLOB_MISSING", "BLOB_HASH_MISMATCH", "DISK_FULL", "EXECUTORS_BUSY"];
 const TICK_MS = 250;
 
 export interface LeaderInit {
@@ -174,8 +176,9 @@ export class LeaderLoop {
   #blame(result: ReportedResult, error: ErrorBody): void {
     const { jobId, item, node } = result;
     this.#faults.set(`${jobId} ${item}`, { result, error });
-    this.#init.events.emit("itemFailed", { jobId, item, node, code: error.code, reason: error.message }, "warn");
-    this.#step({ kind: "itemFailed", jobId, item, node });
+    const kind = NOT_NOW.includes(error.code) ? "itemDelayed" : "itemFailed";
+    this.#init.events.emit(kind, { jobId, item, node, code: error.code, reason: error.message }, "warn");
+    this.#step({ kind, jobId, item, node });
   }
 
   #step(event: DispatchEvent): void {

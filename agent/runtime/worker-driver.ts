@@ -17,6 +17,8 @@ const RATE_WEIGHT = 0.3;
 /** An executor is killed when a run takes this many times what it usually does, and never sooner than the floor. */
 const DEADLINE_FACTOR = 20;
 const DEADLINE_FLOOR_MS = 60_000;
+/** Results that wait for their copies are told of this often, not at each try. */
+const WAITING_TOLD_MS = 10_000;
 /** How often paused copies and reports are looked at. */
 const TICK_MS = 100;
 /** A report waits for a commit: longer than an election, shorter than a person would. */
@@ -28,7 +30,7 @@ export interface WorkerInit {
   events: Events;
   /** The leader now, if any is known. */
   leader: () => NodeId | undefined;
-  /** Where copies may go: every node of the roster, this one included. */
+  /** Where copies may go: every node that counts, this one included. */
   places: () => CopyPlace[];
   /** This node's figures changed enough to be told. */
   onRateChange: () => void;
@@ -42,6 +44,7 @@ export class WorkerDriver {
   readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
   #ticking: Cancel = () => {};
   #stopped = false;
+  #toldWaitingAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: Surroundings, init: WorkerInit) {
     this.#world = world;
@@ -153,26 +156,33 @@ export class WorkerDriver {
     }
   }
 
-  /** A result counts only once enough boxes hold it: as many as asked for, or all that are alive. */
+  /** A result counts only once enough boxes hold it. Until then it is kept and the copy tried again: never fewer, to go on. */
   async #copyOutput({ jobId, item, output, copies }: WorkerEffect & { kind: "copyOutput" }): Promise<void> {
     const self = this.#world.network.self;
     const places = this.#init.places();
-    const live = places.filter((place) => place.live || place.nodeId === self);
-    const wanted = copiesPossible(copies, live);
+    const wanted = copiesPossible(copies, places);
     const holders = [self];
     const bytes = (await this.#world.blobs.size(output)) ?? 0;
-    for (const target of copyTargets(output, live, holders, LIMITS.diskFreeBytesMin)) {
+    let reason = "no other box that is reachable has room";
+    for (const target of copyTargets(output, places, holders, LIMITS.diskFreeBytesMin)) {
       if (holders.length >= wanted) break;
       try {
         const held = await this.#init.blobAccess.copyTo(target, [{ hash: output, bytes }]);
         if (held.has(output)) holders.push(target);
       } catch (error) {
-        this.#world.telemetry.log("debug", "copyRefused", { to: target, reason: SkeinError.from(error).message });
+        reason = SkeinError.from(error).message;
       }
     }
-    this.#step(
-      holders.length >= wanted ? { kind: "outputCopied", jobId, item, holders } : { kind: "copyFailed", jobId, item },
-    );
+    if (holders.length >= wanted) return this.#step({ kind: "outputCopied", jobId, item, holders });
+    this.#tellWaiting(holders.length, wanted, reason);
+    this.#step({ kind: "copyFailed", jobId, item });
+  }
+
+  #tellWaiting(made: number, wanted: number, reason: string): void {
+    const nowMs = this.#world.clock.monotonicMs();
+    if (nowMs - this.#toldWaitingAtMs < WAITING_TOLD_MS) return;
+    this.#toldWaitingAtMs = nowMs;
+    this.#init.events.emit("copiesWaiting", { made, wanted, reason }, "warn");
   }
 
   async #report(results: ReportedResult[]): Promise<void> {

@@ -15,6 +15,8 @@ export type DispatchEvent =
   | { kind: "itemReported"; node: NodeId; jobId: JobId; durationMs: number }
   /** The worker's executor broke on this item; another node may do better. */
   | { kind: "itemFailed"; node: NodeId; jobId: JobId; item: number }
+  /** Not now: its input is on boxes that are down, or the disk is full. Says nothing against the item. */
+  | { kind: "itemDelayed"; node: NodeId; jobId: JobId; item: number }
   | { kind: "leaseRefused"; shardId: ShardId; because: string }
   | { kind: "ticked" };
 
@@ -32,8 +34,8 @@ export type DispatchEffect =
   /** The item failed on two different nodes (or on the only one there is): record its error. */
   | { kind: "giveUpItem"; jobId: JobId; item: number };
 
-/** A refusing node is left alone this long. */
-const REFUSAL_REST_MS = 1_000;
+/** A node that refused, and an item that could not be begun, are left alone this long. */
+const REST_MS = 1_000;
 /** A hedge must end before this part of what the first copy still needs. */
 const HEDGE_GAIN = 0.9;
 /** Weight of the newest measurement in a node's rate. */
@@ -72,6 +74,7 @@ export class Dispatch {
           pipeline: event.pipeline,
           waiting: new Set(event.items),
           failedOn: new Map(),
+          restingUntilMs: new Map(),
         });
         return [];
       case "jobClosed":
@@ -85,6 +88,8 @@ export class Dispatch {
         return [];
       case "itemFailed":
         return this.#failItem(event.jobId, event.item, event.node);
+      case "itemDelayed":
+        return this.#delayItem(event.jobId, event.item, event.node, nowMs);
       case "leaseRefused":
         return this.#refuse(event.shardId, nowMs);
       case "ticked":
@@ -147,10 +152,19 @@ export class Dispatch {
     return effects;
   }
 
+  #delayItem(jobId: JobId, item: number, node: NodeId, nowMs: number): DispatchEffect[] {
+    const job = this.table.jobs.get(jobId);
+    if (!job) return [];
+    const effects = this.#settle(jobId, item, "its input is not at hand", node);
+    job.waiting.add(item);
+    job.restingUntilMs.set(item, nowMs + REST_MS);
+    return effects;
+  }
+
   #refuse(shardId: ShardId, nowMs: number): DispatchEffect[] {
     const shard = this.table.shards.get(shardId);
     if (!shard) return [];
-    this.#restingUntilMs.set(shard.node, nowMs + REFUSAL_REST_MS);
+    this.#restingUntilMs.set(shard.node, nowMs + REST_MS);
     this.table.reclaim(shard);
     return [];
   }
@@ -215,7 +229,9 @@ export class Dispatch {
     for (const job of this.table.jobs.values()) {
       const rate = this.rateOf(node, job.pipeline);
       if (rate === undefined) continue;
-      const willing = [...job.waiting].filter((item) => !job.failedOn.get(item)?.has(node.nodeId));
+      const willing = [...job.waiting].filter(
+        (item) => !job.failedOn.get(item)?.has(node.nodeId) && (job.restingUntilMs.get(item) ?? 0) <= nowMs,
+      );
       if (willing.length === 0) continue;
       const total = this.#rateTotal(job.pipeline);
       const count = chunkItems({

@@ -99,6 +99,16 @@ test("an item that failed on one node goes to another, and is given up after the
   expect(effects).toContainEqual({ kind: "giveUpItem", jobId: job("x"), item: 0 });
 });
 
+test("an item whose input is not at hand waits a while and is leased again, as often as it takes", () => {
+  const dispatch = new Dispatch(1);
+  opened(dispatch, 1, [worker(A, 5)]);
+  for (let nowMs = 10; nowMs < 20_000; nowMs += 2_000) {
+    expect(dispatch.step({ kind: "itemDelayed", node: A, jobId: job("x"), item: 0 }, nowMs)).toEqual([]);
+    expect(leases(dispatch.step({ kind: "ticked" }, nowMs + 500))).toEqual([]);
+    expect(leases(dispatch.step({ kind: "ticked" }, nowMs + 1_500))).toHaveLength(1);
+  }
+});
+
 test("the only node there is gets one try", () => {
   const dispatch = new Dispatch(1);
   opened(dispatch, 1, [worker(A, 5)]);

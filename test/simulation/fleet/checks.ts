@@ -1,6 +1,7 @@
 import type { Ledger } from "../../../agent/core/ledger/index.ts";
 import { invariant } from "../../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
+import type { RecordedResult } from "../../../shared/job.ts";
 import type { SimNode } from "./sim-node.ts";
 
 /** What must hold after every step, whatever was unplugged. Keeps what it saw, so that nothing seen can change later. */
@@ -9,6 +10,9 @@ export class Checks {
   readonly #recorded = new Map<string, string>();
   readonly #acknowledged = new Map<JobId, number>();
   readonly #nodes: readonly SimNode[];
+  /** Faults of that kind so far. */
+  executorsBroken = 0;
+  #failures = 0;
 
   constructor(nodes: readonly SimNode[]) {
     this.#nodes = nodes;
@@ -48,9 +52,23 @@ export class Checks {
         const told = `${result.output ?? result.error?.code} at ${result.recordedAtIndex} by ${result.node}`;
         const known = this.#recorded.get(key) ?? told;
         invariant(known === told, `${key} was recorded once: ${known}, not ${told} (${node.name})`);
+        if (!this.#recorded.has(key)) this.#checkFirstRecord(key, result);
         this.#recorded.set(key, told);
         if (result.output) this.#checkHeld(key, result.output, ledger.holdersOf(result.output));
       }
+  }
+
+  /** When a result counts, every box that is said to hold it holds it; and no box's trouble is taken for the item's. */
+  #checkFirstRecord(key: string, { output, error, holders }: RecordedResult): void {
+    for (const holder of holders) {
+      const node = this.#nodes.find((one) => one.nodeId === holder);
+      invariant(output && node?.blobs.held().has(output), `${key}: ${node?.name} holds what it is recorded to hold`);
+    }
+    invariant(!output || holders.length >= 2, `${key}: a result counts once two boxes hold it`);
+    if (!error) return;
+    this.#failures++;
+    invariant(error.code === "EXECUTOR_DIED", `${key}: failed only because executors died, not ${error.code}`);
+    invariant(2 * this.#failures <= this.executorsBroken, `${key}: an item fails on two boxes before it is given up`);
   }
 
   /** Disks outlive agents: a holder that is down still holds. */

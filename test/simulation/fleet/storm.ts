@@ -21,7 +21,7 @@ const FAULTS: { name: string; weight: number; act: Fault }[] = [
   { name: "free a disk", weight: 4, act: (_, node) => stall(node, false) },
   { name: "fill a disk", weight: 1, act: (_, node) => fill(node, true) },
   { name: "empty a disk", weight: 4, act: (_, node) => fill(node, false) },
-  { name: "break an executor", weight: 2, act: (_, node) => node.engine?.crashNext() },
+  { name: "break an executor", weight: 2, act: (fleet, node) => breakExecutor(fleet, node) },
   { name: "rot an input", weight: 1, act: (fleet, node) => rot(fleet, node) },
 ];
 
@@ -40,6 +40,11 @@ const stall = (node: SimNode, isStalled: boolean): void => {
 };
 const fill = (node: SimNode, isFull: boolean): void => {
   node.journal.isFull = isFull;
+};
+
+const breakExecutor: Fault = (fleet, node) => {
+  fleet.checks.executorsBroken++;
+  node.engine?.crashNext();
 };
 
 /** Only an input, and only where another holder has a good copy: a disk that rots every copy at once is past any promise. */
