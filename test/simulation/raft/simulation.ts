@@ -1,5 +1,5 @@
 /** A fleet of cores under one seed: its network, its disks, its clocks and everything that goes wrong with them. */
-import { foundingEntries, isJoint } from "../../../agent/core/raft/index.ts";
+import { foundingEntries, isJoint, isVoter } from "../../../agent/core/raft/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { RaftMessage } from "../../../shared/raft.ts";
 import { configuration, confOf, idOf, numberOf, randomFrom } from "../../core/raft/cluster.ts";
@@ -87,6 +87,7 @@ export class Simulation {
     if (!leader) return "nobody leads";
     if (leader.applied < leader.inner!.log.last) return "the leader has entries that are not committed";
     const { conf } = leader.inner!.log;
+    if (!isVoter(conf, leader.id)) return "who leads is no voter";
     for (const id of [...conf.voters, ...conf.votersOutgoing, ...conf.learners]) {
       const member = this.nodes.get(id)!;
       if (member.inner!.leader !== leader.id) return `node ${numberOf(id)} does not follow the leader`;
