@@ -4,7 +4,7 @@ import type { BlobHash, NodeId } from "../../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import type { BlobSource, Telemetry } from "../../ports/index.ts";
 import { errorFrom, framed } from "./framing.ts";
-import { StreamReader, sendSteadily } from "./stream-io.ts";
+import { StreamReader, sendSteadily, sent } from "./stream-io.ts";
 import { Turns } from "./turns.ts";
 import { errorOf, failureOf, invalid, WIRE } from "./wire.ts";
 
@@ -115,9 +115,12 @@ export class Bulk {
       failure ? { bytes: 0, failure: failureOf(0, failure) } : { bytes: blob?.bytes ?? 0 },
     );
     await sendSteadily(stream, framed(header), LIMITS.bulkProgressMs);
+    // One chunk may wait in the stream while the source fetches the next, so that the link is not idle meanwhile.
+    const { bulkChunkBytes, bulkProgressMs } = LIMITS;
     for await (const chunk of blob?.chunks ?? [])
-      for (let at = 0; at < chunk.byteLength; at += LIMITS.bulkChunkBytes)
-        await sendSteadily(stream, chunk.subarray(at, at + LIMITS.bulkChunkBytes), LIMITS.bulkProgressMs);
+      for (let at = 0; at < chunk.byteLength; at += bulkChunkBytes)
+        await sendSteadily(stream, chunk.subarray(at, at + bulkChunkBytes), bulkProgressMs, bulkChunkBytes);
+    await sent(stream, bulkProgressMs);
   }
 
   #turnsOf(peer: NodeId): Turns {

@@ -2,7 +2,7 @@ import type { Stream } from "@libp2p/interface";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { errorFrom, FrameReader, framed, isOpen, partsOf, type StreamBytes } from "./framing.ts";
-import { renewWindowAtHalf } from "./window.ts";
+import { renewWindowAtHalf } from "./insides.ts";
 
 /** Frames that wait are sent in one piece up to this size: libp2p pays per send, not per byte. */
 const BATCH_BYTES = 128 * 1024;

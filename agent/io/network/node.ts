@@ -8,6 +8,7 @@ import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import { gossipService } from "./gossip.ts";
+import { writeTogether } from "./insides.ts";
 
 /**
  * Decides how long a small frame waits behind a bulk transfer on the same connection: at libp2p's own 16 MiB the frame
@@ -103,6 +104,7 @@ function fleetNoise({ prologue, onWrongFleet }: FleetNodeInit): NonNullable<Libp
       [Symbol.toStringTag]: "@skein/fleet-noise",
       [serviceCapabilities]: ["@libp2p/connection-encryption"],
       async secureOutbound(connection, options) {
+        writeTogether(connection);
         try {
           return await inner.secureOutbound(connection, options);
         } catch (error) {
@@ -114,6 +116,7 @@ function fleetNoise({ prologue, onWrongFleet }: FleetNodeInit): NonNullable<Libp
         // The one who dials finds the mismatch, and hangs up; all that is seen here is that it does so after our first
         // message, which it cannot open.
         let heard = false;
+        writeTogether(connection);
         const secured = inner.secureInbound(connection, options);
         const listen = () => {
           heard = true;

@@ -2,16 +2,21 @@ import type { Stream } from "@libp2p/interface";
 import { pEvent } from "p-event";
 import { LIMITS } from "../../../shared/limits.ts";
 import { errorFrom, FrameReader, partsOf, type StreamBytes } from "./framing.ts";
-import { renewWindowAtHalf } from "./window.ts";
+import { renewWindowAtHalf } from "./insides.ts";
 
 /**
- * Sends and waits until the stream has room again. `drain` means that some room was made, not that all is gone, so the
- * buffer itself is asked. (`stream.onDrain()` waits only once in a stream's life, so the event is awaited instead.)
+ * Sends, and waits until at most `leaveBytes` of it are left to go. `drain` means that some room was made, not that all is
+ * gone, so the buffer itself is asked. (`stream.onDrain()` waits only once in a stream's life, so the event is awaited.)
  * @throws if no room is made for `stallMs`, or the stream ends.
  */
-export async function sendSteadily(stream: Stream, bytes: Uint8Array, stallMs: number): Promise<void> {
+export async function sendSteadily(stream: Stream, bytes: Uint8Array, stallMs: number, leaveBytes = 0): Promise<void> {
   stream.send(bytes);
-  while (stream.writeBufferLength > 0) {
+  await sent(stream, stallMs, leaveBytes);
+}
+
+/** Waits until at most `leaveBytes` are left to go. @throws as `sendSteadily` */
+export async function sent(stream: Stream, stallMs: number, leaveBytes = 0): Promise<void> {
+  while (stream.writeBufferLength > leaveBytes) {
     try {
       await pEvent(stream, "drain", { rejectionEvents: ["close"], timeout: stallMs });
     } catch (error) {

@@ -15,6 +15,7 @@ import { type RealMember, RealWorld, until } from "../../support/network-world.t
 import { Cable } from "./cable.ts";
 import { RawPeer } from "./raw-peer.ts";
 
+type Insides = Record<string, unknown>;
 let world: RealWorld;
 const closers: (() => unknown)[] = [];
 beforeEach(() => {
@@ -264,13 +265,14 @@ test("an idle link lives on heartbeats alone, and answering them at once does no
   expect(isUp(member.network, raw.nodeId)).toBe(true);
 });
 
-test("yamux still has the insides that let a lane renew its window late", async () => {
+test("libp2p still has the insides that this room reaches for", async () => {
   const { older } = await withRaw("lower");
-  const stream = older.streams.find(({ protocol }) => protocol === PROTOCOLS.consensus) as unknown as Record<
-    string,
-    unknown
-  >;
+  const stream = older.streams.find(({ protocol }) => protocol === PROTOCOLS.consensus) as unknown as Insides;
   expect(typeof stream.sendWindowUpdate).toBe("function");
   expect(typeof stream.recvWindow).toBe("number");
   expect(typeof stream.recvWindowCapacity).toBe("number");
+  const { maConn } = older as unknown as { maConn: Insides };
+  expect(typeof (maConn.socket as Insides).cork).toBe("function");
+  // Its own property: the one that writes together, in place of the class's.
+  expect(Object.hasOwn(maConn, "sendData")).toBe(true);
 });
