@@ -1,0 +1,139 @@
+/**
+ * Feeds a node what a broken disk, link or peer might send. `node test/core/raft/fuzz.ts [--frames N] [--seed S]` does it
+ * for as long as one wants; a failure names its seed.
+ */
+import { parseArgs } from "node:util";
+import { SkeinError } from "../../../shared/errors.ts";
+import type { RaftEntry, RaftMessage } from "../../../shared/raft.ts";
+import { decodeRaftMessage, encodeRaftMessage } from "../../../shared/wire/raft.ts";
+import { bytes, Cluster, idOf, type Member, memberOf, messageOf, randomFrom } from "./cluster.ts";
+
+/** Changes one thing in a well-formed message, as a bad disk, a bad link or a bad peer might. */
+function mutate(message: RaftMessage, random: () => number): RaftMessage {
+  const pick = <T>(...items: T[]): T => items[Math.floor(random() * items.length)]!;
+  const number = (near: number): number =>
+    pick(0, 1, near + 1, Math.max(0, near - 1), near + 1_000, 2 ** 31, 2 ** 48, 2 ** 53, -1, Number.NaN, near + 0.5);
+  const { entries } = message;
+  const withEntry = (change: (entry: RaftEntry) => Partial<RaftEntry>): Partial<RaftMessage> => {
+    const chosen = Math.floor(random() * entries.length);
+    return { entries: entries.map((entry, at) => (at === chosen ? { ...entry, ...change(entry) } : entry)) };
+  };
+  const mutations: (() => Partial<RaftMessage>)[] = [
+    () => ({ index: number(message.index) }),
+    () => ({ logTerm: number(message.logTerm) }),
+    () => ({ commit: number(message.commit) }),
+    () => ({ rejectHint: number(message.rejectHint) }),
+    () => ({ reject: !message.reject }),
+    () => ({
+      type: pick(
+        "appendRequest",
+        "appendResponse",
+        "heartbeat",
+        "voteRequest",
+        "snapshot",
+        "timeoutNow",
+        "readIndex",
+        "readIndexResponse",
+      ),
+    }),
+    () => ({ from: idOf(Math.floor(random() * 9)) }),
+    () => ({ context: new Uint8Array(Math.floor(random() * 12)) }),
+    () => ({ entries: entries.slice(1) }),
+    () => ({ entries: [...entries, ...entries] }),
+    () => withEntry((entry) => ({ index: number(entry.index) })),
+    () => withEntry((entry) => ({ term: number(entry.term) })),
+    () => withEntry(() => ({ kind: pick("normal", "configuration") })),
+  ];
+  return { ...message, ...pick(...mutations)() };
+}
+
+/** After so many mutants a fleet, or a node, starts anew: what was done to it should not hide what comes next. */
+const MUTANTS_PER_LIFE = 40;
+
+/** Steps mutants of real messages into a living fleet. Returns how many. @throws Error with the seed */
+export function fuzzMessages(seed: number, mutants: number): number {
+  const random = randomFrom(seed);
+  let done = 0;
+  try {
+    while (done < mutants) done += fuzzFleet(random, Math.min(MUTANTS_PER_LIFE, mutants - done));
+  } catch (error) {
+    throw new Error(`seed ${seed}, after ${done} mutants`, { cause: error });
+  }
+  return done;
+}
+
+function fuzzFleet(random: () => number, mutants: number): number {
+  const cluster = Cluster.of(3);
+  cluster.elect(1);
+  const real: RaftMessage[] = [...cluster.delivered];
+  cluster.filter = (message) => real.push(message) > 0;
+  for (let at = 0; at < mutants; at += 1) {
+    const leader = cluster.raft(cluster.leader() ?? 1);
+    leader.propose(bytes(`${at}`));
+    if (at === 10) leader.proposeConfChange({ steps: [{ kind: "addLearner", node: idOf(4) }], transition: "auto" });
+    cluster.settle();
+    const terms = [1, 2, 3].map((n) => cluster.raft(n).status().term);
+    const mutant = mutate(real[Math.floor(random() * real.length)]!, random);
+    const target = cluster.at(1 + Math.floor(random() * 3));
+    target.raft.step({ ...mutant, to: idOf(target.n) });
+    target.raft.assertSound();
+    // Only a request that could be real may lead to an election, and that moves the term by one.
+    const { term } = target.raft.status();
+    if (term > Math.max(...terms, mutant.term) + 1) throw new Error(`node ${target.n} went to term ${term}`);
+    target.settle();
+  }
+  return mutants;
+}
+
+/** Flips bytes in real frames and hands them to the decoder, and what it lets through to a follower. @throws Error with the seed */
+export function fuzzFrames(seed: number, count: number): { decoded: number; refused: number } {
+  const random = randomFrom(seed);
+  const cluster = Cluster.of(3);
+  cluster.elect(1);
+  cluster.propose(1, "x");
+  const frames = cluster.delivered.map((message) => encodeRaftMessage(message));
+  let member = follower();
+  let decoded = 0;
+  for (let at = 0; at < count; at += 1) {
+    const frame = Uint8Array.from(frames[Math.floor(random() * frames.length)]!);
+    for (let flips = 1 + random() * 3; flips > 0; flips -= 1)
+      frame[Math.floor(random() * frame.length)] = Math.floor(random() * 256);
+    const message = decode(frame, seed);
+    if (!message) continue;
+    decoded += 1;
+    if (decoded % MUTANTS_PER_LIFE === 0) member = follower();
+    member.raft.step(message);
+    member.raft.assertSound();
+    member.settle();
+  }
+  return { decoded, refused: count - decoded };
+}
+
+function follower(): Member {
+  const member = memberOf(3, [1, 1], { term: 2 });
+  member.raft.step(messageOf("heartbeat", 2, 1, { term: 2 }));
+  return member;
+}
+
+function decode(frame: Uint8Array, seed: number): RaftMessage | undefined {
+  try {
+    return decodeRaftMessage(frame);
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === "FRAME_INVALID") return undefined;
+    throw new Error(`seed ${seed}: the decoder threw something else`, { cause: error });
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { frames: { type: "string", default: "1000000" }, seed: { type: "string" } },
+  });
+  const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+  const startedAtMs = performance.now();
+  const { decoded, refused } = fuzzFrames(seed, Number(values.frames));
+  const mutants = fuzzMessages(seed, Math.ceil(Number(values.frames) / 10));
+  const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+  console.log(
+    `seed ${seed}: ${refused} frames refused, ${decoded} decoded and stepped, ${mutants} mutants stepped, ${seconds} s`,
+  );
+}
