@@ -81,9 +81,10 @@ export class BlobAccess {
   /** Which nodes hold which of these blobs, asked of each of them now. An unreachable one holds nothing for the moment. */
   async whoHolds(blobs: readonly BlobHash[], nodes: readonly NodeId[]): Promise<Map<BlobHash, NodeId[]>> {
     const holders = new Map<BlobHash, NodeId[]>(blobs.map((hash) => [hash, []]));
+    const distinct = [...holders.keys()];
     const answers = await Promise.all(
       nodes.map(async (node) => {
-        const held = await this.#peers.ask(node, "have", { blobs: [...blobs] }).then(
+        const held = await this.#peers.ask(node, "have", { blobs: distinct }).then(
           (answer) => answer.held,
           () => [],
         );

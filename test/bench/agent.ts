@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { LocalFleet } from "../../agent/cli/demo/local-fleet.ts";
-import { type SamplePage, samplePages } from "../../agent/cli/demo/pages.ts";
+import { type DemoPage, demoPages } from "../../agent/cli/demo/pages.ts";
 import { uploadAndSubmit } from "../../agent/cli/submit.ts";
 import { median } from "./figures.ts";
 
@@ -18,7 +18,7 @@ const PASSES = 2;
 const executors = Number(process.argv[2] ?? availableParallelism());
 const rounds = Number(process.argv[3] ?? 3);
 
-async function agentRound(fleet: LocalFleet, pages: readonly SamplePage[], round: number): Promise<string[]> {
+async function agentRound(fleet: LocalFleet, pages: readonly DemoPage[], round: number): Promise<string[]> {
   const { client } = fleet.agents[0]!;
   const submission = { pipeline: "ocr", inputs: pages, idempotencyKey: `bench-${round}` };
   const abort = new AbortController();
@@ -50,7 +50,7 @@ const bare = Array.from({ length: executors }, (_, part) =>
 try {
   await Promise.all(bare.map((child) => once(child, "message")));
   await fleet.raise(["solo"], () => {});
-  const pages = await samplePages(PASSES);
+  const pages = await demoPages(PASSES);
   const speeds: { agent: number[]; bare: number[] } = { agent: [], bare: [] };
   for (let round = 0; round < rounds; round++) {
     const startMs = performance.now();

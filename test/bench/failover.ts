@@ -1,7 +1,7 @@
 /** From SIGKILL of the leader to the next result in the ledger, seen from a survivor; and to the next leader. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalFleet } from "../../agent/cli/demo/local-fleet.ts";
-import { samplePages } from "../../agent/cli/demo/pages.ts";
+import { demoPages } from "../../agent/cli/demo/pages.ts";
 import { uploadAndSubmit } from "../../agent/cli/submit.ts";
 import type { AgentEvent } from "../../shared/routes.ts";
 import { median, spread } from "./figures.ts";
@@ -15,7 +15,7 @@ const leaderMs: number[] = [];
 const resultMs: number[] = [];
 try {
   await fleet.raise(["attic", "bench", "cellar"], () => {});
-  const submission = { pipeline: "ocr", inputs: await samplePages(ROUNDS), idempotencyKey: "failover" };
+  const submission = { pipeline: "ocr", inputs: await demoPages(ROUNDS), idempotencyKey: "failover" };
   const { jobId } = await uploadAndSubmit(fleet.agents[0]!.client, submission, () => {});
   for (let kill = 0; kill < KILLS; kill++) {
     await sleep(4_000);

@@ -8,7 +8,7 @@ import { uploadAndSubmit } from "../submit.ts";
 import { duration, table } from "../table.ts";
 import type { World } from "../world.ts";
 import { type LocalAgent, LocalFleet } from "./local-fleet.ts";
-import { type SamplePage, samplePages } from "./pages.ts";
+import { type DemoPage, demoPages } from "./pages.ts";
 import { Screen } from "./screen.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import { Watch } from "./watch.ts";
@@ -57,7 +57,7 @@ export async function demo(options: DemoOptions, world: World): Promise<number> 
 
 async function tellStory(fleet: LocalFleet, world: World): Promise<Verdict> {
   const startedAtMs = performance.now();
-  const pages = await samplePages(ROUNDS);
+  const pages = await demoPages(ROUNDS);
   let screen: Screen | undefined;
   const say = (line: string): void => screen?.say(line);
   const watch = new Watch(say, (nodeId) => fleet.agents.find((agent) => agent.nodeId === nodeId)?.name ?? nodeId);
@@ -83,7 +83,7 @@ async function tellStory(fleet: LocalFleet, world: World): Promise<Verdict> {
   }
 }
 
-async function submit(fleet: LocalFleet, pages: readonly SamplePage[], say: (line: string) => void): Promise<JobId> {
+async function submit(fleet: LocalFleet, pages: readonly DemoPage[], say: (line: string) => void): Promise<JobId> {
   const agent = fleet.agents[1]!;
   const submission = { pipeline: "ocr", inputs: pages, idempotencyKey: `demo-${process.pid}` };
   const { jobId } = await uploadAndSubmit(agent.client, submission, () => {});

@@ -1,34 +1,23 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { readFile } from "node:fs/promises";
 import type { BlobHash } from "../../../shared/ids.ts";
+import { samplePages } from "../../io/inference/index.ts";
 import type { LocalInput } from "../inputs.ts";
-import { packageRoot } from "./local-fleet.ts";
 
-export interface SamplePage extends LocalInput {
+export interface DemoPage extends LocalInput {
   /** The exact text of the page. */
   truth: string;
 }
 
 /** The bundled pages, `rounds` times over: a dozen pages end too soon to pull a plug in the middle. */
-export async function samplePages(rounds: number): Promise<SamplePage[]> {
-  const folder = join(packageRoot(), "agent", "samples", "pages");
-  const images = (await readdir(folder)).filter((file) => !file.endsWith(".txt")).sort();
+export async function demoPages(rounds: number): Promise<DemoPage[]> {
   const pages = await Promise.all(
-    images.map(async (file) => {
-      const path = join(folder, file);
-      const bytes = await readFile(path);
-      const truth = await readFile(join(folder, `${file.slice(0, -extname(file).length)}.txt`), "utf8");
-      return {
-        file,
-        path,
-        bytes: bytes.length,
-        blob: createHash("sha256").update(bytes).digest("hex") as BlobHash,
-        truth,
-      };
+    (await samplePages()).map(async (page) => {
+      const content = await readFile(page.path);
+      const blob = createHash("sha256").update(content).digest("hex") as BlobHash;
+      return { ...page, bytes: content.length, blob };
     }),
   );
-  return Array.from({ length: rounds }, (_, round) =>
-    pages.map((page) => ({ ...page, name: `round-${round + 1}-${page.file}` })),
-  ).flat();
+  const again = (round: number): DemoPage[] => pages.map((page) => ({ ...page, name: `round-${round}-${page.name}` }));
+  return Array.from({ length: rounds }, (_, round) => again(round + 1)).flat();
 }

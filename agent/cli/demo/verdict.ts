@@ -4,7 +4,7 @@ import type { JobId } from "../../../shared/ids.ts";
 import type { Receipt } from "../../../shared/job.ts";
 import { readPageText, wordRecall } from "../../../shared/page-text.ts";
 import type { LocalAgent } from "./local-fleet.ts";
-import type { SamplePage } from "./pages.ts";
+import type { DemoPage } from "./pages.ts";
 import type { Watch } from "./watch.ts";
 
 /** What the demonstration measured, and whether every promise held. */
@@ -33,7 +33,7 @@ export interface Verdict {
 
 export interface Evidence {
   jobId: JobId;
-  pages: readonly SamplePage[];
+  pages: readonly DemoPage[];
   agents: readonly LocalAgent[];
   killed: LocalAgent;
   killedAtMs: number;
@@ -94,7 +94,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
 /** A result that cannot be fetched whole from any box is lost, whatever the ledger says. */
 async function readBack(
   receipt: Receipt,
-  pages: readonly SamplePage[],
+  pages: readonly DemoPage[],
   agents: readonly LocalAgent[],
 ): Promise<{ lost: number; recall: number }> {
   let lost = 0;
