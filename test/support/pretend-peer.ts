@@ -16,6 +16,7 @@ import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { PretendBulk } from "./pretend-bulk.ts";
 import type { PretendNet } from "./pretend-network.ts";
+import { PretendRequests } from "./pretend-requests.ts";
 
 /** `connection` names one connection, so that what belonged to an earlier one is not taken for the present one's. */
 export type Packet = { connection: string } & (
@@ -35,12 +36,6 @@ interface Link {
   rtts: number[];
 }
 
-interface Pending {
-  to: NodeId;
-  resolve(body: Uint8Array): void;
-  reject(error: unknown): void;
-}
-
 /** As in the real room: the lower id dials at once, the higher leaves it the first moves. */
 const HIGHER_ID_FIRST_MS = 400;
 const HIGHER_ID_NEXT_MS = 2_000;
@@ -54,9 +49,7 @@ export class PretendPeer implements PeerNetwork {
   readonly #dialling = new Map<NodeId, { connection: string; attempts: number; cancel: Cancel }>();
   readonly #lostAtMs = new Map<NodeId, number>();
   readonly #queued = new Map<NodeId, { atMs: number; bytes: number }>();
-  readonly #pending = new Map<number, Pending>();
-  readonly #answers = new Map<string, RequestAnswer>();
-  readonly #answering = new Map<NodeId, number>();
+  readonly #requests: PretendRequests;
   readonly #turns = new Map<NodeId, Turns>();
   readonly #seen = new Set<string>();
   readonly #linkListeners: LinkListener[] = [];
@@ -71,11 +64,19 @@ export class PretendPeer implements PeerNetwork {
   constructor(self: NodeId, net: PretendNet) {
     this.self = self;
     this.#net = net;
+    this.#requests = new PretendRequests({
+      self,
+      clock: net.clock,
+      connectionTo: (peer) => this.#links.get(peer)?.connection,
+      send: (to, packet) => net.send(self, to, packet),
+      isStarted: () => this.isStarted,
+      isDead: () => this.#state === "dead",
+    });
     // Blob traffic is requests in the simulator: one for the size, one for each chunk the reader pulls.
     this.#bulk = new PretendBulk({
       ask: (to, method, body, signal) =>
-        this.#ask(to, method, body, { deadlineMs: LIMITS.bulkProgressMs, ...(signal ? { signal } : {}) }),
-      answer: (method, answer) => this.#answers.set(method, answer),
+        this.#requests.ask(to, method, body, { deadlineMs: LIMITS.bulkProgressMs, ...(signal ? { signal } : {}) }),
+      answer: (method, answer) => this.#requests.answer(method, answer),
       turnsOf: (peer) => {
         const turns = this.#turns.get(peer) ?? new Turns(LIMITS.bulkPerPeerMax, LIMITS.bulkWaitingPerPeerMax, peer);
         this.#turns.set(peer, turns);
@@ -182,53 +183,11 @@ export class PretendPeer implements PeerNetwork {
   }
 
   async request(to: NodeId, method: string, body: Uint8Array, options?: RequestOptions): Promise<Uint8Array> {
-    return await this.#ask(to, method, body, options);
-  }
-
-  async #ask(to: NodeId, method: string, body: Uint8Array, options: RequestOptions = {}): Promise<Uint8Array> {
-    if (this.#state === "dead") return await new Promise(() => {});
-    options.signal?.throwIfAborted();
-    const link = this.#links.get(to);
-    if (!link) throw new SkeinError("PEER_UNREACHABLE", { peer: to, reason: "there is no link to it" });
-    if (body.byteLength > LIMITS.frameBytesMax)
-      throw new SkeinError("TOO_LARGE", { what: method, actual: body.byteLength, limit: LIMITS.frameBytesMax });
-    if ([...this.#pending.values()].filter((pending) => pending.to === to).length >= LIMITS.requestsPerPeerMax)
-      throw new SkeinError("PEER_BUSY", { peer: to, reason: "too many requests wait for their answers" });
-    const id = ++this.#counter;
-    const packet: Packet = { kind: "request", connection: link.connection, id, method, body: body.slice() };
-    if (!this.#net.send(this.self, to, packet))
-      throw new SkeinError("PEER_BUSY", { peer: to, reason: "the queue of the request lane is full" });
-    return await this.#wait(id, to, method, options);
-  }
-
-  #wait(id: number, to: NodeId, method: string, options: RequestOptions): Promise<Uint8Array> {
-    const deadlineMs = options.deadlineMs ?? TIMING.requestDeadlineMs;
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        cancel();
-        options.signal?.removeEventListener("abort", abort);
-        this.#pending.delete(id);
-      };
-      const fail = (error: unknown): void => {
-        settle();
-        reject(error);
-      };
-      const abort = (): void => fail(options.signal?.reason);
-      const cancel = this.#net.clock.after(deadlineMs, () => {
-        if (this.#state !== "dead")
-          fail(new SkeinError("DEADLINE_EXCEEDED", { what: `${method} at ${to}`, deadlineMs }));
-      });
-      options.signal?.addEventListener("abort", abort, { once: true });
-      const succeed = (body: Uint8Array): void => {
-        settle();
-        resolve(body);
-      };
-      this.#pending.set(id, { to, resolve: succeed, reject: fail });
-    });
+    return await this.#requests.ask(to, method, body, options);
   }
 
   onRequest(method: string, answer: RequestAnswer): void {
-    this.#answers.set(method, answer);
+    this.#requests.answer(method, answer);
   }
 
   async fetchBlob(from: NodeId, hash: BlobHash, options?: { offset?: number; signal?: AbortSignal }) {
@@ -295,9 +254,8 @@ export class PretendPeer implements PeerNetwork {
     if (packet.kind === "heartbeat") this.#net.send(this.self, from, { ...packet, kind: "echo", connection });
     else if (packet.kind === "echo") link.rtts = [...link.rtts.slice(-7), nowMs - packet.sentAtMs];
     else if (packet.kind === "consensus") this.#guard(from, () => this.#consensusHeard(from, packet.body));
-    else if (packet.kind === "request") void this.#answer(from, connection, packet);
-    else if (packet.kind === "answer") this.#pending.get(packet.id)?.resolve(packet.body);
-    else if (packet.kind === "failure") this.#pending.get(packet.id)?.reject(SkeinError.from(packet.error));
+    else if (packet.kind === "request") void this.#requests.asked(from, packet);
+    else if (packet.kind === "answer" || packet.kind === "failure") this.#requests.answered(packet);
     else if (packet.kind === "gossip") this.#gossipHeard(from, packet);
   }
 
@@ -313,27 +271,6 @@ export class PretendPeer implements PeerNetwork {
 
   #consensusHeard(from: NodeId, body: Uint8Array): void {
     for (const listener of this.#consensusListeners) listener(from, body);
-  }
-
-  async #answer(from: NodeId, connection: string, { id, method, body }: Packet & { kind: "request" }): Promise<void> {
-    const active = this.#answering.get(from) ?? 0;
-    let reply: Packet;
-    this.#answering.set(from, active + 1);
-    try {
-      if (active >= LIMITS.requestsPerPeerMax)
-        throw new SkeinError("PEER_BUSY", { peer: this.self, reason: `it answers ${active} requests of this node` });
-      const answer = this.#answers.get(method);
-      if (!answer) throw new SkeinError("BAD_REQUEST", { reason: `this node does not answer ${method}` });
-      const result = await answer(from, body);
-      if (result.byteLength > LIMITS.frameBytesMax)
-        throw new SkeinError("TOO_LARGE", { what: method, actual: result.byteLength, limit: LIMITS.frameBytesMax });
-      reply = { kind: "answer", connection, id, body: result.slice() };
-    } catch (error) {
-      const { code, facts } = SkeinError.from(error);
-      reply = { kind: "failure", connection, id, error: { code, facts } };
-    }
-    this.#answering.set(from, (this.#answering.get(from) ?? 1) - 1);
-    if (this.isStarted) this.#net.send(this.self, from, reply);
   }
 
   #gossipHeard(carrier: NodeId, { id, author, body }: Packet & { kind: "gossip" }): void {
@@ -420,8 +357,7 @@ export class PretendPeer implements PeerNetwork {
     this.#links.delete(peer);
     this.#lostAtMs.set(peer, link.heardAtMs);
     this.#net.send(this.self, peer, { kind: "closed", connection: link.connection });
-    for (const pending of [...this.#pending.values()])
-      if (pending.to === peer) pending.reject(new SkeinError("PEER_UNREACHABLE", { peer, reason }));
+    this.#requests.linkClosed(peer, reason);
     this.#tell(peer);
     if (this.isStarted && this.#roster.has(peer)) this.#seek(peer);
   }

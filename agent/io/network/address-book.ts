@@ -33,7 +33,7 @@ export class AddressBook {
   readonly #lastGood = new Map<NodeId, string>();
   readonly #beacon = new Map<NodeId, string[]>();
   readonly #said = new Map<NodeId, string[]>();
-  #roster = new Map<NodeId, string[]>();
+  #roster: ReadonlyMap<NodeId, string[]> = new Map();
 
   constructor(file: string | undefined, telemetry: Telemetry) {
     this.#file = file;
@@ -53,7 +53,7 @@ export class AddressBook {
     return [...new Set(all)].slice(0, LIMITS.addressesPerNodeMax);
   }
 
-  admit(roster: Map<NodeId, string[]>): void {
+  admit(roster: ReadonlyMap<NodeId, string[]>): void {
     this.#roster = roster;
   }
 

@@ -16,15 +16,16 @@ import type {
 } from "../../ports/index.ts";
 import { AddressBook, dialable, dialables } from "./address-book.ts";
 import { BEACON_PORT, Beacon } from "./beacon.ts";
-import { BLOB_PROTOCOL, Bulk } from "./bulk.ts";
+import { Bulk } from "./bulk.ts";
 import { Dialler } from "./dialler.ts";
 import { Door } from "./door.ts";
 import { Gossip, topicOf } from "./gossip.ts";
 import { fleetKey, nodeIdOf, privateKeyOf } from "./identity.ts";
-import { PROTOCOLS } from "./link.ts";
 import { Links } from "./links.ts";
 import { createFleetNode, type FleetNode, listenAddresses, startListening } from "./node.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { Roster } from "./roster.ts";
+import { takeStreams } from "./streams.ts";
 import type { Hello } from "./wire.ts";
 
 export interface PeerNetworkInit {
@@ -57,7 +58,7 @@ class LibP2PNetwork implements PeerNetwork {
   readonly self: NodeId;
   readonly #init: PeerNetworkInit;
   readonly #telemetry: Telemetry;
-  readonly #roster = new Set<NodeId>();
+  readonly #roster: Roster;
   readonly #answers = new Map<string, RequestAnswer>();
   readonly #linkListeners: LinkListener[] = [];
   readonly #consensusListeners: ((from: NodeId, message: Uint8Array) => void)[] = [];
@@ -74,19 +75,19 @@ class LibP2PNetwork implements PeerNetwork {
   #gossip: Gossip | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ticks = 0;
-  #lostAtMs = new Map<NodeId, number>();
 
   constructor(init: PeerNetworkInit, telemetry: Telemetry) {
     this.#init = init;
     this.#telemetry = telemetry;
     this.self = nodeIdOf(init.nodeKey);
+    this.#roster = new Roster(this.self);
     this.#book = new AddressBook(init.lastKnownAddressesFile, telemetry);
     this.#links = new Links({
       self: this.self,
       answers: this.#answers,
       telemetry,
       hello: () => ({ name: init.nodeName, addresses: this.addresses().slice(0, LIMITS.addressesPerNodeMax) }),
-      isAdmitted: (peer): peer is NodeId => this.#isAdmitted(peer),
+      isAdmitted: (peer): peer is NodeId => this.#roster.has(peer),
       onLink: (view) => this.#linkChanged(view),
       onConsensus: (from, message) => {
         for (const listener of this.#consensusListeners) listener(from, message);
@@ -136,7 +137,7 @@ class LibP2PNetwork implements PeerNetwork {
       listen: listenAddresses(listenHosts, listenPort),
       prologue: fleetKey(fleetSecret, "noise-prologue"),
       topic,
-      isAdmitted: (peer) => this.#isAdmitted(peer),
+      isAdmitted: (peer) => this.#roster.has(peer),
       onStranger: (peer, address) => this.#stranger("NOT_ON_ROSTER", peer, { peer, address }),
       onWrongFleet: (address) => this.#stranger("WRONG_FLEET", address.split("/tcp/")[0]!, { peer: address }),
     });
@@ -144,7 +145,7 @@ class LibP2PNetwork implements PeerNetwork {
     this.#gossip = new Gossip({
       pubsub: node.services.pubsub,
       topic,
-      isAdmitted: (peer): peer is NodeId => this.#isAdmitted(peer),
+      isAdmitted: (peer): peer is NodeId => this.#roster.has(peer),
       onHeard: (from, message) => {
         for (const listener of this.#gossipListeners) listener(from, message);
       },
@@ -152,34 +153,13 @@ class LibP2PNetwork implements PeerNetwork {
         node.services.identify.identify(connection, { signal: AbortSignal.timeout(TIMING.linkOpenMs) }),
       telemetry: this.#telemetry,
     });
-    await this.#takeStreams(node);
+    await takeStreams(node, this.#links, this.#bulk, (peer): peer is NodeId => this.#roster.has(peer));
     await startListening(node, listenPort);
     this.#gossip.start();
     this.#ticker = setInterval(() => this.#tick(), TIMING.linkHeartbeatMs);
     this.#beacon?.start();
-    for (const peer of this.#roster) this.#dialler.seek(peer);
+    for (const peer of this.#roster.peers()) this.#dialler.seek(peer);
     this.#telemetry.log("info", "networkStarted", { nodeId: this.self, addresses: this.addresses() });
-  }
-
-  async #takeStreams(node: FleetNode): Promise<void> {
-    node.addEventListener("connection:open", ({ detail }) => this.#links.connectionOpened(detail));
-    for (const name of ["consensus", "request"] as const)
-      await node.handle(
-        PROTOCOLS[name],
-        (stream, connection) => this.#links.laneOpened(name, stream, connection),
-        // Two, so that a second one is ours to refuse and not libp2p's to reset unseen.
-        { maxInboundStreams: 2, maxOutboundStreams: 2 },
-      );
-    await node.handle(
-      BLOB_PROTOCOL,
-      async (stream, connection) => {
-        const peer = connection.remotePeer.toString();
-        if (this.#isAdmitted(peer)) await this.#bulk.serve(stream, connection, peer);
-        else stream.abort(new Error("not on the roster"));
-      },
-      // Twice our own bound, so that it is our refusal that a peer hears.
-      { maxInboundStreams: 2 * LIMITS.bulkPerPeerMax, maxOutboundStreams: 2 * LIMITS.bulkPerPeerMax },
-    );
   }
 
   async stop(): Promise<void> {
@@ -199,33 +179,18 @@ class LibP2PNetwork implements PeerNetwork {
   }
 
   admit(roster: readonly RosterNode[]): void {
-    const others = roster.filter(({ nodeId }) => nodeId !== this.self).slice(0, LIMITS.nodesMax);
-    const before = [...this.#roster];
-    this.#roster.clear();
-    for (const { nodeId } of others) this.#roster.add(nodeId);
-    this.#book.admit(new Map(others.map(({ nodeId, addresses }) => [nodeId, dialables(addresses)])));
-    for (const peer of before)
-      if (!this.#roster.has(peer)) {
-        this.#dialler.found(peer);
-        this.#links.hangUp(peer, "it was taken off the roster");
-        this.#lostAtMs.delete(peer);
-      }
-    for (const peer of this.#roster) {
-      if (!this.#lostAtMs.has(peer)) this.#lostAtMs.set(peer, performance.now());
-      if (this.#node && !this.#links.get(peer)) this.#dialler.seek(peer);
+    const removed = this.#roster.replace(roster);
+    this.#book.admit(this.#roster.addresses());
+    for (const peer of removed) {
+      this.#dialler.found(peer);
+      this.#links.hangUp(peer, "it was taken off the roster");
     }
+    for (const peer of this.#roster.peers()) if (this.#node && !this.#links.get(peer)) this.#dialler.seek(peer);
     if (this.#dialler.isSearching) this.#beacon?.hurry();
   }
 
   links(): LinkView[] {
-    return [...this.#roster].map(
-      (nodeId): LinkView =>
-        this.#links.get(nodeId)?.view() ?? {
-          nodeId,
-          state: "down",
-          silentMs: Math.round(performance.now() - (this.#lostAtMs.get(nodeId) ?? performance.now())),
-        },
-    );
+    return this.#roster.peers().map((peer) => this.#links.get(peer)?.view() ?? this.#roster.downView(peer));
   }
 
   onLink(listener: LinkListener): void {
@@ -268,10 +233,6 @@ class LibP2PNetwork implements PeerNetwork {
     return await this.#door.open(answer, openForMs);
   }
 
-  #isAdmitted(peer: string): peer is NodeId {
-    return this.#roster.has(peer as NodeId);
-  }
-
   #linkTo(peer: NodeId) {
     const link = this.#links.get(peer);
     if (link) return link;
@@ -294,7 +255,7 @@ class LibP2PNetwork implements PeerNetwork {
   }
 
   #lost(peer: NodeId): void {
-    this.#lostAtMs.set(peer, performance.now());
+    this.#roster.lost(peer);
     if (!this.#node || !this.#roster.has(peer)) return;
     this.#dialler.seek(peer);
     this.#beacon?.hurry();
