@@ -125,7 +125,7 @@ export const TIMING = {
   requestDeadlineMs: 5_000,
   /** How long a client's proposal may wait to be committed before NO_QUORUM is the answer. */
   proposalDeadlineMs: 5_000,
-  /** An executor that is not ready by then is killed: loading and warming takes 1 s on a PC and under 10 s on an SD card. */
+  /** An executor that is not ready by then is killed: loading and warming takes 1 to 2 s on a PC, and many times that on a busy box with a slow card. */
   executorStartMs: 60_000,
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
   executorRestartMs: 250,

@@ -1,8 +1,11 @@
 /** What agent/ports/inference.ts promises, held against the real engine and the simulator's. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { InferenceEngine, InferenceTask } from "../../agent/ports/index.ts";
 import type { SkeinError } from "../../shared/errors.ts";
 import { readPageText } from "../../shared/page-text.ts";
+
+// Executors run below everything else on the machine: beside other suites they get little of it.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 export interface EngineWorld {
   /** With two executors, started. */

@@ -28,9 +28,8 @@ interface Waiting {
 interface Seat {
   executor?: ExecutorProcess;
   state: "starting" | "idle" | "busy" | "empty";
-  /** Starts that failed since one succeeded, and the last one's error. */
+  /** Starts that failed since one succeeded. */
   failedStarts: number;
-  startError?: SkeinError;
   restart?: NodeJS.Timeout;
 }
 
@@ -82,7 +81,7 @@ class Engine implements InferenceEngine {
   /** Starts an executor in an empty seat; resolves when it is ready. Its end empties the seat and sets off the next. */
   private async fill(seat: Seat): Promise<void> {
     const startedMs = performance.now();
-    const executor = new ExecutorProcess();
+    const executor = this.spawn(seat);
     seat.executor = executor;
     seat.state = "starting";
     void executor.ended.then((reason) => this.emptied(seat, executor, reason));
@@ -98,28 +97,38 @@ class Engine implements InferenceEngine {
     this.handOut();
   }
 
+  private spawn(seat: Seat): ExecutorProcess {
+    try {
+      return new ExecutorProcess();
+    } catch (error) {
+      // Not even a process came of it (no memory for one), so no end of one will set off the next try.
+      this.startFailed(seat, SkeinError.from(error));
+      if (!this.stopped) this.refill(seat);
+      throw error;
+    }
+  }
+
   private emptied(seat: Seat, executor: ExecutorProcess, reason: string): void {
     const wasStarting = seat.state === "starting";
     delete seat.executor;
     seat.state = "empty";
     if (this.stopped) return;
     this.telemetry.log("warn", "executorEnded", { pid: executor.pid, reason });
-    if (wasStarting) this.startFailed(seat, reason);
+    if (wasStarting) this.startFailed(seat, executor.startError ?? new SkeinError("EXECUTOR_DIED", { reason }));
+    this.refill(seat);
+  }
+
+  /** At once after an executor that had worked; later and later while starts fail. */
+  private refill(seat: Seat): void {
     const delayMs = seat.failedStarts === 0 ? 0 : TIMING.executorRestartMs * 2 ** (seat.failedStarts - 1);
-    seat.restart = setTimeout(
-      () => {
-        this.fill(seat).catch((error: unknown) => {
-          seat.startError = SkeinError.from(error);
-        });
-      },
-      Math.min(delayMs, TIMING.executorRestartMaxMs),
-    );
+    // A failure is told and answered where the executor's end is heard, or where it could not be spawned.
+    const fillAgain = (): Promise<void> => this.fill(seat).catch(() => {});
+    seat.restart = setTimeout(fillAgain, Math.min(delayMs, TIMING.executorRestartMaxMs));
   }
 
   /** Items wait for an executor that starts, but not for ever for one that cannot. */
-  private startFailed(seat: Seat, reason: string): void {
+  private startFailed(seat: Seat, error: SkeinError): void {
     seat.failedStarts++;
-    const error = seat.startError ?? new SkeinError("EXECUTOR_DIED", { reason });
     this.telemetry.log("error", "executorStartFailed", { ...error.toJSON(), failedStarts: seat.failedStarts });
     if (this.seats.every(({ failedStarts }) => failedStarts > 0)) this.refuseWaiting(error);
   }

@@ -35,6 +35,8 @@ export class ExecutorProcess {
   readonly ready: Promise<PipelineInfo[]>;
   /** Resolves, with the reason in words, when the process is gone. */
   readonly ended: Promise<string>;
+  /** Why it never was ready. Set before `ended` resolves. */
+  startError: SkeinError | undefined;
   /** False from the moment it is killed or gone, which is before `ended` resolves. */
   usable = true;
   /** After the last run. */
@@ -48,7 +50,13 @@ export class ExecutorProcess {
 
   constructor() {
     this.ready = new Promise((resolve, reject) => {
-      this.settleReady = { resolve, reject };
+      this.settleReady = {
+        resolve,
+        reject: (error) => {
+          this.startError ??= error;
+          reject(error);
+        },
+      };
     });
     this.ended = new Promise((resolve) => {
       this.settleEnded = resolve;
@@ -77,7 +85,10 @@ export class ExecutorProcess {
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.lastWords = (this.lastWords + text).slice(-lastWordsChars);
     });
-    this.child.once("error", (error) => this.end(error.message));
+    this.child.on("error", (error) => {
+      if (this.child.pid === undefined) this.end(error.message);
+      else if (this.usable) this.kill(error.message);
+    });
     this.child.once("exit", (code, signal) => this.end(signal ? `signal ${signal}` : `exit code ${code}`));
   }
 
