@@ -99,6 +99,18 @@ describe("while a Ready is being written", () => {
     expect(raft.status().commit).toBe(3);
   });
 
+  test("what its leader appends meanwhile does not count with it", () => {
+    const member = memberOf(3);
+    makeLeader(member, 3);
+    const { raft } = member;
+    raft.propose(bytes("in this write"));
+    raft.ready();
+    raft.propose(bytes("in the next"));
+    raft.advance();
+    raft.step(messageOf("appendResponse", 2, 1, { term: 2, index: 4 }));
+    expect(raft.status()).toMatchObject({ commit: 3, lastIndex: 4 });
+  });
+
   test("entries may be replaced: only what is the same afterwards is on disk, and the rest is written again", () => {
     const member = memberOf(3, [], { term: 2 });
     const { raft } = member;
