@@ -72,8 +72,12 @@ export class BlobAccess {
         deadlineMs: COPY_BASE_MS + bytes / COPY_BYTES_PER_MS,
       });
       for (const hash of answer.held) held.add(hash);
-      if (answer.reason)
+      if (answer.reason) {
+        // The peer stops at the first it cannot take. If that is because ours is damaged, nobody but us can find that out.
+        const refused = batch.find((blob) => !held.has(blob.hash));
+        if (refused) await this.read(refused.hash, []);
         throw new SkeinError("COPIES_SHORT", { made: held.size, wanted: blobs.length, reason: answer.reason });
+      }
     }
     return held;
   }
@@ -100,7 +104,7 @@ export class BlobAccess {
     const inline: Uint8Array[] = [];
     for (const { hash, bytes } of batch) {
       const fits = bytes <= INLINE_BYTES_MAX && bytes <= room;
-      inline.push(fits ? await this.#world.blobs.read(hash) : new Uint8Array());
+      inline.push(fits ? await this.read(hash, []) : new Uint8Array());
       if (fits) room -= bytes;
     }
     return inline;

@@ -22,6 +22,8 @@ const LEASE_DEADLINE_MS = 3_000;
 /** What a worker could not begin for want of something that may come back; tried again until it does. */
 const NOT_NOW: readonly ErrorCode[] = ["BLOB_MISSING", "BLOB_HASH_MISMATCH", "DISK_FULL", "EXECUTORS_BUSY"];
 const TICK_MS = 250;
+/** Before a failure that could not be recorded is offered again. */
+const GIVE_UP_RETRY_MS = 1_000;
 
 export interface LeaderInit {
   term: number;
@@ -243,8 +245,10 @@ export class LeaderLoop {
       await this.#recorder.record([{ ...fault.result, error: fault.error }]);
     } catch (error) {
       this.#world.telemetry.log("warn", "failureUnrecorded", { jobId, item, reason: SkeinError.from(error).message });
-      // Still this node's to settle, if it still leads.
-      this.#step({ kind: "itemFailed", jobId, item, node: fault.result.node });
+      // Still this node's to settle, if it still leads; without a quorum the next try would fail at once, so it waits.
+      this.#world.clock.after(GIVE_UP_RETRY_MS, () =>
+        this.#step({ kind: "itemFailed", jobId, item, node: fault.result.node }),
+      );
     }
   }
 }
