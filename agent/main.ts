@@ -13,7 +13,7 @@ import { openJournal } from "./io/journal/index.ts";
 import { createPeerNetwork } from "./io/network/index.ts";
 import { createProbe } from "./io/probe/index.ts";
 import { createTelemetry } from "./io/telemetry/index.ts";
-import type { Journal, JournalContents, LogLevel } from "./ports/index.ts";
+import type { Journal, JournalContents, LogLevel, ProbeResult } from "./ports/index.ts";
 import { Agent, type AgentFace, foundingContents, type Surroundings } from "./runtime/index.ts";
 
 export interface AgentConfig {
@@ -62,7 +62,10 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
       { telemetry },
     ),
     blobs: await openBlobs(join(dataDir, "blobs"), { telemetry }),
-    engine: createInferenceEngine({ executors: probed.executors }, { telemetry }),
+    engine: createInferenceEngine(
+      { executors: probed.executors, memoryBytesPerExecutorMax: executorMemoryBytes(probed) },
+      { telemetry },
+    ),
     probe,
     telemetry,
     sha256: (bytes) => createHash("sha256").update(bytes).digest("hex") as BlobHash,
@@ -96,6 +99,11 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
   agent.start().catch((error: unknown) => stop(error));
   return { face: agent, apiUrl: api.url, stop: () => stop(), stopped: ending.promise };
 }
+
+/** Twice what reading a large page takes; less on a box that has less to share. */
+const EXECUTOR_BYTES_MAX = 1.5 * 1024 ** 3;
+const executorMemoryBytes = ({ facts, executors }: ProbeResult): number =>
+  Math.min(EXECUTOR_BYTES_MAX, Math.floor(facts.memoryUsableBytes / executors));
 
 /** A founder's journal begins with the entry that makes it the first voter. */
 async function loadJournal(

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const BENCHES: Record<string, string> = {
   agent: "the job on one agent against a bare loop over onnxruntime-node",
+  inference: "the engine alone against that loop, and where a page's time goes",
   network: "hand-over of a shard's input, and a small request beside a bulk transfer",
   failover: "leader killed to next recorded result",
   idle: "an agent with nothing to do",
