@@ -96,6 +96,8 @@ export const TIMING = {
   heartbeatTicks: 2,
   /** Ticks without a leader before a pre-vote; each node draws from [T, 2T). Ten heartbeats lost in a row are a dead leader, not a busy one. */
   electionTicks: 10,
+  /** A leader whose journal write takes longer hands leadership on: its heartbeats need no disk, so nobody else would notice. A slow SD card takes a second now and then. */
+  diskStallMs: 2_000,
   /** Between two liveness heartbeats on a link. */
   linkHeartbeatMs: 250,
   /** Silence after which a link is suspect: no new leases over it. Three heartbeats. */

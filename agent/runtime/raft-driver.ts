@@ -141,16 +141,27 @@ export class RaftDriver {
   async #persist({ hardState, entries, snapshot }: Ready): Promise<void> {
     const batch = { entries, ...(hardState ? { hardState } : {}), ...(snapshot ? { snapshot } : {}) };
     while (!this.#stopped) {
+      const stalled = this.#world.clock.after(TIMING.diskStallMs, () =>
+        this.#yieldLead("journalStalled", { stallMs: TIMING.diskStallMs }),
+      );
       try {
         return await this.#world.journal.append(batch);
       } catch (error) {
         if (SkeinError.from(error).code !== "DISK_FULL") throw error;
-        this.#world.telemetry.log("error", "journalDiskFull", { reason: SkeinError.from(error).message });
-        if (this.#raft.status().role === "leader") this.#raft.stepDown();
-        this.#tellStatus();
+        this.#yieldLead("journalDiskFull", { reason: SkeinError.from(error).message });
         await delay(this.#world.clock, DISK_RETRY_MS);
+      } finally {
+        stalled();
       }
     }
+  }
+
+  /** A leader that cannot write must not lead: it promises nothing new, and its heartbeats would keep others from taking over. */
+  #yieldLead(event: string, facts: Record<string, unknown>): void {
+    this.#world.telemetry.log("error", event, facts);
+    if (this.#raft.status().role === "leader") this.#raft.stepDown();
+    this.#send(this.#raft.takeMessages());
+    this.#tellStatus();
   }
 
   #send(messages: readonly RaftMessage[]): void {
