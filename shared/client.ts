@@ -155,7 +155,7 @@ const isErrorBody = (body: unknown): body is ErrorBody =>
   typeof body === "object" &&
   body !== null &&
   typeof (body as ErrorBody).code === "string" &&
-  (body as ErrorBody).code in ERRORS;
+  Object.hasOwn(ERRORS, (body as ErrorBody).code);
 
 /** Whatever answers without our kind of error body is a proxy, another program, or an agent on its way out. */
 async function errorOf(response: Response): Promise<SkeinError> {
