@@ -154,7 +154,8 @@ export class RealAgent {
 
   async logTail(): Promise<string> {
     const lines = (await readFile(this.logPath, "utf8").catch(() => "")).trimEnd().split("\n");
-    return lines.slice(-LOG_LINES_SHOWN).join("\n");
+    const told = lines.filter((line) => !line.includes('"level":"debug"'));
+    return told.slice(-LOG_LINES_SHOWN).join("\n");
   }
 
   async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {

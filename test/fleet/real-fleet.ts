@@ -29,7 +29,7 @@ const POLL_MS = 100;
 
 const living = new Set<RealFleet>();
 process.once("exit", () => {
-  for (const fleet of living) for (const agent of fleet.agents) agent.killNow();
+  for (const fleet of living) fleet.killNow();
 });
 
 export class RealFleet {
@@ -37,6 +37,10 @@ export class RealFleet {
   readonly folder: string;
   readonly #options: RaiseOptions;
   readonly #listeners = new Set<() => void>();
+  /** Options of `init` and `join` for each box. */
+  readonly #setups = new Map<RealAgent, string[]>();
+  /** Agents that are no members, but whose processes are this fleet's to end. */
+  readonly #prepared: RealAgent[] = [];
   #isOver = false;
 
   private constructor(folder: string, options: RaiseOptions) {
@@ -51,6 +55,7 @@ export class RealFleet {
     try {
       const founder = await fleet.add(names[0]!);
       await Promise.all(names.slice(1).map(async (name) => fleet.add(name, founder)));
+      fleet.agents.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
       await fleet.whole();
       return fleet;
     } catch (error) {
@@ -64,9 +69,7 @@ export class RealFleet {
   async add(name: string, inviter?: RealAgent): Promise<RealAgent> {
     const agent = await this.prepare(name);
     const command = inviter ? ["join", (await inviter.client.invite({})).token] : ["init", "--fleet", "test"];
-    const said = await agent.skein(...command, "--json", ...(await this.#setup(agent)));
-    if (said.exitCode !== 0) throw new Error(`skein ${command[0]} for ${name}: ${said.out}${said.err}`);
-    agent.nodeId = (JSON.parse(said.out) as { nodeId: NodeId }).nodeId;
+    await this.setUp(agent, ...command);
     this.agents.push(agent);
     await this.start(agent);
     if (!inviter) await this.until("the founder leads", () => this.leaderIn(agent) === agent);
@@ -92,13 +95,17 @@ export class RealFleet {
     });
     const api = box ? ["--api-host", box.apiHost] : [];
     const host = box ? ["--host", box.host] : ["--host", "127.0.0.1", "--no-beacon"];
+    this.#prepared.push(agent);
     this.#setups.set(agent, ["--name", name, "--port", `${port}`, ...host, "--api-port", `${apiPort}`, ...api]);
     return agent;
   }
-  readonly #setups = new Map<RealAgent, string[]>();
 
-  async #setup(agent: RealAgent): Promise<string[]> {
-    return [...this.#setups.get(agent)!, "--executors", `${this.#options.executors ?? 1}`];
+  /** Runs `init` or `join TOKEN` on a prepared box. */
+  async setUp(agent: RealAgent, ...command: string[]): Promise<void> {
+    const executors = ["--executors", `${this.#options.executors ?? 1}`];
+    const said = await agent.skein(...command, "--json", ...this.#setups.get(agent)!, ...executors);
+    if (said.exitCode !== 0) throw new Error(`skein ${command[0]} for ${agent.name}: ${said.out}${said.err}`);
+    agent.nodeId = (JSON.parse(said.out) as { nodeId: NodeId }).nodeId;
   }
 
   agent(nodeId: NodeId): RealAgent {
@@ -118,6 +125,13 @@ export class RealFleet {
     if (this.#isOver) throw new Error("the test has ended");
     await agent.start();
     await this.until(`${agent.name} answers`, () => this.#alive(agent).events.length > 0);
+  }
+
+  /** SIGKILL, and a new life; resolves when the others have a leader without it and it answers again. */
+  async restart(agent: RealAgent): Promise<void> {
+    await agent.kill();
+    await this.leader(this.others(agent));
+    await this.start(agent);
   }
 
   #alive(agent: RealAgent): RealAgent {
@@ -158,7 +172,7 @@ export class RealFleet {
   }
 
   /** Resolves when it holds; looked at after every event of any agent. */
-  until(what: string, holds: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
+  until(what: string | (() => string), holds: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         this.#listeners.delete(look);
@@ -173,7 +187,10 @@ export class RealFleet {
         }
       };
       const timer = setTimeout(
-        () => settle(() => reject(new Error(`waited ${patienceMs} ms in vain: ${what}`))),
+        () =>
+          settle(() =>
+            reject(new Error(`waited ${patienceMs} ms in vain: ${typeof what === "string" ? what : what()}`)),
+          ),
         patienceMs,
       );
       this.#listeners.add(look);
@@ -195,6 +212,12 @@ export class RealFleet {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     throw new Error(`waited ${patienceMs} ms in vain: ${what}${last ? ` (${(last as Error).message})` : ""}`);
+  }
+
+  /** A box that was taken out: ended, and no longer one of the agents of which things are expected. */
+  async forget(agent: RealAgent): Promise<void> {
+    await agent.kill();
+    this.agents.splice(this.agents.indexOf(agent), 1);
   }
 
   // ---- work
@@ -221,8 +244,12 @@ export class RealFleet {
 
   /** Resolves when all of them (default: all agents) have applied the end of the job in this life. */
   async jobEnded(jobId: JobId, agents: readonly RealAgent[] = this.agents): Promise<void> {
-    const haveEnded = () => agents.every((agent) => this.hasEnded(jobId, this.#alive(agent)));
-    await this.until(`${jobId} has ended`, haveEnded);
+    const waiting = () => agents.filter((agent) => !this.hasEnded(jobId, this.#alive(agent)));
+    const names = () => waiting().map((agent) => agent.name);
+    await this.until(
+      () => `${jobId} has ended on ${names().join(", ")}`,
+      () => waiting().length === 0,
+    );
   }
 
   /** Whether this agent has applied the end of the job in its present or last life. */
@@ -250,6 +277,11 @@ export class RealFleet {
 
   // ---- the end
 
+  /** For the test process's own end, when nothing can be awaited any more. */
+  killNow(): void {
+    for (const agent of this.#prepared) agent.killNow();
+  }
+
   /** Also of fleets that were being raised when a hook ran out of time. */
   static async endAll(): Promise<void> {
     await Promise.all([...living].map((fleet) => fleet.end()));
@@ -265,7 +297,7 @@ export class RealFleet {
 
   async end(): Promise<void> {
     this.#isOver = true;
-    await Promise.all(this.agents.map((agent) => agent.kill()));
+    await Promise.all(this.#prepared.map((agent) => agent.kill()));
     living.delete(this);
     await rm(this.folder, { recursive: true, force: true });
   }
