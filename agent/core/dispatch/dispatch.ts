@@ -31,11 +31,13 @@ export type DispatchEffect =
       isHedge: boolean;
     }
   | { kind: "takeBackShard"; shardId: ShardId; jobId: JobId; node: NodeId; items: number; because: string }
-  /** The item failed on two different nodes (or on the only one there is): record its error. */
+  /** The item failed on two different nodes, or on one and no other came in time: record its error. */
   | { kind: "giveUpItem"; jobId: JobId; item: number };
 
 /** A node that refused, and an item that could not be begun, are left alone this long. */
 const REST_MS = 1_000;
+/** How long an item that failed on one node waits for another that can run it. */
+const LONELY_MS = 30_000;
 /** A hedge must end before this part of what the first copy still needs. */
 const HEDGE_GAIN = 0.9;
 /** Weight of the newest measurement in a node's rate. */
@@ -74,6 +76,7 @@ export class Dispatch {
           pipeline: event.pipeline,
           waiting: new Set(event.items),
           failedOn: new Map(),
+          failedAtMs: new Map(),
           restingUntilMs: new Map(),
         });
         return [];
@@ -87,13 +90,13 @@ export class Dispatch {
         this.#observe(event);
         return [];
       case "itemFailed":
-        return this.#failItem(event.jobId, event.item, event.node);
+        return this.#failItem(event.jobId, event.item, event.node, nowMs);
       case "itemDelayed":
         return this.#delayItem(event.jobId, event.item, event.node, nowMs);
       case "leaseRefused":
         return this.#refuse(event.shardId, nowMs);
       case "ticked":
-        return [];
+        return this.#giveUpLonely(nowMs);
     }
   }
 
@@ -139,16 +142,28 @@ export class Dispatch {
     return losers.map((shard) => ({ kind: "takeBackShard", ...named(shard), items: 0, because }));
   }
 
-  #failItem(jobId: JobId, item: number, node: NodeId): DispatchEffect[] {
+  #failItem(jobId: JobId, item: number, node: NodeId, nowMs: number): DispatchEffect[] {
     const job = this.table.jobs.get(jobId);
     if (!job) return [];
     const failedOn = job.failedOn.get(item) ?? new Set();
     failedOn.add(node);
     job.failedOn.set(item, failedOn);
+    if (!job.failedAtMs.has(item)) job.failedAtMs.set(item, nowMs);
     const effects = this.#settle(jobId, item, "it failed", node);
-    const others = [...this.table.nodes.values()].filter((n) => !failedOn.has(n.nodeId) && n.rates.has(job.pipeline));
-    if (failedOn.size >= 2 || others.length === 0) effects.push({ kind: "giveUpItem", jobId, item });
+    if (failedOn.size >= 2) effects.push({ kind: "giveUpItem", jobId, item });
     else job.waiting.add(item);
+    return effects;
+  }
+
+  /** An item that failed on one node waits for another, which may only be restarting, but not for ever. */
+  #giveUpLonely(nowMs: number): DispatchEffect[] {
+    const effects: DispatchEffect[] = [];
+    for (const job of this.table.jobs.values())
+      for (const [item, failedAtMs] of job.failedAtMs) {
+        if (!job.waiting.has(item) || nowMs - failedAtMs < LONELY_MS) continue;
+        job.waiting.delete(item);
+        effects.push({ kind: "giveUpItem", jobId: job.jobId, item });
+      }
     return effects;
   }
 

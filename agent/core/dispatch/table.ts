@@ -34,6 +34,8 @@ export interface DispatchJob {
   readonly waiting: Set<number>;
   /** Nodes an item failed on. */
   readonly failedOn: Map<number, Set<NodeId>>;
+  /** When an item failed on its first node. */
+  readonly failedAtMs: Map<number, number>;
   /** Items that could not be begun and are left alone until then. */
   readonly restingUntilMs: Map<number, number>;
 }

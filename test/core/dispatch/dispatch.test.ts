@@ -109,11 +109,12 @@ test("an item whose input is not at hand waits a while and is leased again, as o
   }
 });
 
-test("the only node there is gets one try", () => {
+test("an item that failed on the only node there is waits for another to come up, but not for ever", () => {
   const dispatch = new Dispatch(1);
   opened(dispatch, 1, [worker(A, 5)]);
-  const effects = dispatch.step({ kind: "itemFailed", node: A, jobId: job("x"), item: 0 }, 10);
-  expect(effects).toEqual([{ kind: "giveUpItem", jobId: job("x"), item: 0 }]);
+  expect(dispatch.step({ kind: "itemFailed", node: A, jobId: job("x"), item: 0 }, 10)).toEqual([]);
+  expect(dispatch.step({ kind: "ticked" }, 20_000)).toEqual([]);
+  expect(dispatch.step({ kind: "ticked" }, 40_000)).toEqual([{ kind: "giveUpItem", jobId: job("x"), item: 0 }]);
 });
 
 test("a refusing node is left alone for a while, then asked again", () => {
