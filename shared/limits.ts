@@ -91,11 +91,11 @@ export const LIMITS = {
 
 export const TIMING = {
   /** One Raft tick. */
-  tickMs: 50,
+  tickMs: 100,
   /** Ticks between a leader's heartbeats. */
   heartbeatTicks: 2,
-  /** Ticks without a leader before a pre-vote; each node draws from [T, 2T). Ten heartbeats lost in a row are a dead leader, not a busy one. */
-  electionTicks: 10,
+  /** Ticks without a leader before a pre-vote; each node draws from [T, 2T). Three heartbeats lost in a row are a silent leader; one whose connection breaks is noticed at once. */
+  electionTicks: 7,
   /** A leader whose journal write takes longer hands leadership on: its heartbeats need no disk, so nobody else would notice. A slow SD card takes a second now and then. */
   diskStallMs: 2_000,
   /** Between two liveness heartbeats on a link. */
