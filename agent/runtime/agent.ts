@@ -345,6 +345,7 @@ export class Agent implements AgentFace {
     const leader = status.leader ? { leader: status.leader, name: this.#nameOf(status.leader) } : {};
     this.#events.emit("leaderChanged", { term: status.term, role: status.role, ...leader });
     this.#gossip.step({ kind: "leaderChanged", leader: status.leader });
+    if (status.leader) this.#worker.leaderKnown();
   }
 
   /**

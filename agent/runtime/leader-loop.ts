@@ -47,6 +47,7 @@ export class LeaderLoop {
   /** Why an item failed last on a node, until it is given up or done. */
   readonly #faults = new Map<string, { result: ReportedResult; error: ErrorBody }>();
   #taking = false;
+  readonly #begun = Promise.withResolvers<void>();
   #ended = false;
   #ticking: Cancel = () => {};
 
@@ -69,12 +70,14 @@ export class LeaderLoop {
     for (const { node, held } of answers)
       for (const shard of held) this.#step({ kind: "shardHeld", node: node.nodeId, ...shard });
     this.#taking = true;
+    this.#begun.resolve();
     this.fleetChanged();
     this.#ticking = this.#world.clock.every(TICK_MS, () => this.#step({ kind: "ticked" }));
   }
 
   end(): void {
     this.#ended = true;
+    this.#begun.resolve();
     this.#ticking();
   }
 
@@ -100,7 +103,8 @@ export class LeaderLoop {
    * Answered once all that was worth recording is recorded.
    */
   async takeReport(from: NodeId, results: ReportedResult[]): Promise<Answer<"report">> {
-    if (!this.#taking) throw new SkeinError("NO_LEADER");
+    await this.#begun.promise;
+    if (this.#ended) throw new SkeinError("NO_LEADER");
     const worthRecording: ReportedResult[] = [];
     for (const result of results) {
       if (result.node !== from) throw new SkeinError("FRAME_INVALID", { peer: from, reason: "it reports for another" });

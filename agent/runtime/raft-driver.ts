@@ -49,8 +49,11 @@ export class RaftDriver {
     network.onLink((link) => {
       if (link.state !== "down") return;
       this.#raft.reportUnreachable(link.nodeId);
-      // Nobody waits for a leader whose connection is gone: the next tick may ask for pre-votes.
-      if (this.#raft.status().leader === link.nodeId) this.#raft.forgetLeader();
+      // Nobody waits for a leader whose connection is gone: the next tick may ask for pre-votes, so it comes now.
+      if (this.#raft.status().leader === link.nodeId) {
+        this.#raft.forgetLeader();
+        this.#raft.tick();
+      }
       this.after();
     });
     this.#ticking = clock.every(TIMING.tickMs, () => {

@@ -69,6 +69,11 @@ export class WorkerDriver {
     this.#ticking();
   }
 
+  /** Called when a leader is known anew. */
+  leaderKnown(): void {
+    if (this.#worker.itemsQueued > 0) this.#step({ kind: "leaderKnown" });
+  }
+
   held(): HeldShard[] {
     return this.#worker.held();
   }

@@ -15,6 +15,8 @@ export type WorkerEvent =
   | { kind: "copyFailed"; jobId: JobId; item: number }
   /** The leader answered: these are in the ledger, or no longer wanted. */
   | { kind: "resultsRecorded"; results: ReportedResult[] }
+  /** There is a leader, perhaps a new one: what waits to be reported need not wait. */
+  | { kind: "leaderKnown" }
   /** The report did not get through; try again, perhaps to another leader. */
   | { kind: "reportFailed"; results: ReportedResult[] }
   | { kind: "ticked" };
@@ -45,8 +47,10 @@ interface Task {
 
 /** Inputs fetched at once: enough to hide a round trip, few enough not to starve the one that is needed next. */
 const FETCHES_MAX = 4;
-/** Pause before a copy or a report is tried again. */
-const RETRY_MS = 200;
+/** Pause before a copy is tried again: another box has to come back first. */
+const COPY_RETRY_MS = 500;
+/** Pause before a report is made again: a leader has to be elected first, which takes about that long. */
+const REPORT_RETRY_MS = 100;
 
 /**
  * What this node does next about its leases: fetch the input, run, copy the output, report. Pure. Each task walks
@@ -115,7 +119,7 @@ export class Worker {
         break;
       case "copyFailed":
         this.#move(event, "copying", "copyPaused");
-        this.#pause(event, nowMs);
+        this.#pause(event, nowMs + COPY_RETRY_MS);
         break;
       case "resultsRecorded":
         for (const result of event.results) this.#tasks.delete(taskKey(result.jobId, result.item));
@@ -123,8 +127,11 @@ export class Worker {
       case "reportFailed":
         for (const result of event.results) {
           this.#move(result, "reporting", "unreported");
-          this.#pause(result, nowMs);
+          this.#pause(result, nowMs + REPORT_RETRY_MS);
         }
+        break;
+      case "leaderKnown":
+        for (const task of this.#inPhase("unreported")) task.retryAtMs = nowMs;
         break;
       case "ticked":
         break;
@@ -141,9 +148,9 @@ export class Worker {
     if (task?.phase === from) task.phase = to;
   }
 
-  #pause(place: Place, nowMs: number): void {
+  #pause(place: Place, untilMs: number): void {
     const task = this.#find(place);
-    if (task) task.retryAtMs = nowMs + RETRY_MS;
+    if (task) task.retryAtMs = untilMs;
   }
 
   /** What has not begun is dropped; a run that has begun cannot be stopped and its result may still be the first. */

@@ -68,8 +68,8 @@ test("a copy that failed is tried again after a pause, and nothing is reported b
   step({ kind: "inputReady", ...at(0) });
   step(finished(0));
   expect(step({ kind: "copyFailed", ...at(0) })).toEqual([]);
-  expect(step({ kind: "ticked" }, 100)).toEqual([]);
-  expect(kinds(step({ kind: "ticked" }, 300))).toEqual(["copyOutput"]);
+  expect(step({ kind: "ticked" }, 300)).toEqual([]);
+  expect(kinds(step({ kind: "ticked" }, 600))).toEqual(["copyOutput"]);
 });
 
 test("a report that failed is made again, to whoever leads then", () => {
@@ -82,6 +82,8 @@ test("a report that failed is made again, to whoever leads then", () => {
   expect(results).toMatchObject([{ error: { code: "IMAGE_UNREADABLE" }, holders: [] }]);
   expect(step({ kind: "reportFailed", results })).toEqual([]);
   expect(step({ kind: "ticked" }, 300)).toEqual([{ kind: "reportResults", results }]);
+  expect(step({ kind: "reportFailed", results }, 300)).toEqual([]);
+  expect(step({ kind: "leaderKnown" }, 310)).toEqual([{ kind: "reportResults", results }]);
 });
 
 test("one report is on its way at a time, and what finished meanwhile goes in the next", () => {
