@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
-/** Suites in the order a reader would want them to fail in: the map first, real processes last, one at a time. */
-const project = (name: string, include: string[], more: Record<string, unknown> = {}) => ({
-  test: { name, include: include.map((glob) => `test/${glob}`), ...more },
+/** Suites one after the other, in the order a reader would want them to fail in: the map first, real processes last. */
+const project = (groupOrder: number, name: string, include: string[], more: Record<string, unknown> = {}) => ({
+  test: { name, include: include.map((glob) => `test/${glob}`), sequence: { groupOrder }, ...more },
 });
 
 /** Real processes and namespaces share two cores and a few well-known names, so these run one file after another. */
@@ -13,18 +13,19 @@ export default defineConfig({
   test: {
     pool: "forks",
     projects: [
-      project("map", ["*.test.ts"]),
+      project(0, "map", ["*.test.ts"]),
       project(
+        1,
         "unit",
         ["shared/**/*.test.ts", "core/**/*.test.ts", "io/**/*.test.ts", "api/**/*.test.ts", "cli/**/*.test.ts"],
         {
           testTimeout: 30_000,
         },
       ),
-      project("contracts", ["contracts/**/*.test.ts"], { testTimeout: 30_000 }),
-      project("simulation", ["simulation/**/*.test.ts"], { testTimeout: 120_000 }),
-      project("fleet", ["fleet/**/*.test.ts"], alone),
-      project("browser", ["browser/**/*.test.ts"], alone),
+      project(2, "contracts", ["contracts/**/*.test.ts"], { testTimeout: 30_000 }),
+      project(3, "simulation", ["simulation/**/*.test.ts"], { testTimeout: 120_000 }),
+      project(4, "fleet", ["fleet/**/*.test.ts"], { ...alone, globalSetup: ["test/fleet/alone.setup.ts"] }),
+      project(5, "browser", ["browser/**/*.test.ts"], alone),
     ],
   },
 });
