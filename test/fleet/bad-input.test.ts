@@ -10,7 +10,7 @@ import type { Page } from "./pages.ts";
 import { setStage } from "./promises.ts";
 import type { RealAgent } from "./real-agent.ts";
 
-const stage = setStage(["attic", "bench", "cellar"], 1);
+const stage = setStage(["attic", "bench", "cellar"]);
 const box = (): RealAgent => stage.fleet.agents[0]!;
 
 async function folderWith(name: string, files: readonly Pick<Page, "name" | "bytes">[]): Promise<string> {

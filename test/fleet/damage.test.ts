@@ -19,7 +19,7 @@ let disk: string | undefined;
 const whyNoDisk = process.getuid?.() === 0 ? undefined : "a disk of its own (tmpfs) needs root";
 if (whyNoDisk) console.warn(`Skipped, the full disk: ${whyNoDisk}.`);
 
-const stage = setStage(["attic", "bench", "cellar"], 2, async () => {
+const stage = setStage(["attic", "bench", "cellar"], async () => {
   if (whyNoDisk) return {};
   disk = await mkdtemp(join(tmpdir(), "skein-fleet-disk-"));
   await run("mount", ["-t", "tmpfs", "-o", `size=${DISK_MIB}m`, "skein-test", disk]);

@@ -4,7 +4,7 @@ import type { JobId } from "../../shared/ids.ts";
 import { setStage } from "./promises.ts";
 import type { RealAgent } from "./real-agent.ts";
 
-const stage = setStage(["attic", "bench", "cellar"], 3);
+const stage = setStage(["attic", "bench", "cellar"]);
 
 /** Kills the leader, sees the survivors through the job without it, starts it again and waits until it has caught up. */
 async function killLeaderAndRecover(leader: RealAgent, jobId: JobId): Promise<void> {

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { setStage } from "./promises.ts";
 import { runSkein } from "./real-agent.ts";
 
-const stage = setStage(["attic", "bench", "cellar"], 2);
+const stage = setStage(["attic", "bench", "cellar"]);
 
 test("a fourth box joins in the middle of a job, becomes a voter and gets its share of the next", async () => {
   const { fleet } = stage;

@@ -18,7 +18,7 @@ const WATCHED_MS = 6 * TIMING.electionTicks * TIMING.tickMs;
 
 describe.skipIf(whyNot)("on a LAN", () => {
   let lan: Lan;
-  const stage = setStage(["attic", "bench", "cellar"], 3, async () => {
+  const stage = setStage(["attic", "bench", "cellar"], async () => {
     lan = await Lan.create();
     return { lan };
   });

@@ -1,10 +1,10 @@
 /** What must hold after every mishap: the outputs of one box alone, all of them, once each, on two boxes, one story. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, inject, vi } from "vitest";
 import type { BlobHash, JobId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
-import { cutPages, type Page, readAlone } from "./pages.ts";
+import { cutPages, PAGE_SETS, type Page } from "./pages.ts";
 import { blobFile } from "./real-agent.ts";
 import { PATIENCE_MS, type RaiseOptions, RealFleet, recordsOf } from "./real-fleet.ts";
 
@@ -19,14 +19,12 @@ export interface Stage {
 }
 
 /** Raises a fleet for the tests of this file; its agents' last words are printed when one of them fails. */
-export function setStage(
-  names: readonly string[],
-  sets: number,
-  options: () => Promise<RaiseOptions> = async () => ({}),
-): Stage {
+export function setStage(names: readonly string[], options: () => Promise<RaiseOptions> = async () => ({})): Stage {
   let fleet: RealFleet | undefined;
   let pages: Page[][] = [];
-  let alone = new Map<BlobHash, Uint8Array>();
+  const alone = new Map(
+    Object.entries(inject("alone")).map(([page, output]) => [page as BlobHash, Buffer.from(output, "base64")]),
+  );
   const raised = (): RealFleet => {
     if (!fleet) throw new Error("the fleet was not raised");
     return fleet;
@@ -34,8 +32,7 @@ export function setStage(
   // Several waits follow one another in a test, and each has a deadline of its own that says what it waited for.
   vi.setConfig({ testTimeout: 4 * PATIENCE_MS });
   beforeAll(async () => {
-    pages = await Promise.all(Array.from({ length: sets }, (_, set) => cutPages(set)));
-    alone = await readAlone(pages.flat());
+    pages = await Promise.all(Array.from({ length: PAGE_SETS }, (_, set) => cutPages(set)));
     fleet = await RealFleet.raise(names, await options());
   }, 4 * PATIENCE_MS);
   afterEach(async ({ task }) => {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { setStage } from "./promises.ts";
 
-const stage = setStage(["attic", "bench", "cellar"], 2);
+const stage = setStage(["attic", "bench", "cellar"]);
 
 test("a job goes on from the disks after all three boxes were killed at once", async () => {
   const { fleet } = stage;

@@ -11,7 +11,7 @@ import { RawPeer } from "../io/network/raw-peer.ts";
 import { setStage } from "./promises.ts";
 import type { RealAgent } from "./real-agent.ts";
 
-const stage = setStage(["attic", "bench", "cellar"], 4);
+const stage = setStage(["attic", "bench", "cellar"]);
 beforeEach(() => stage.fleet.whole());
 
 interface FleetFile {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
 import { setStage } from "./promises.ts";
 
-const stage = setStage(["attic", "bench", "cellar"], 5);
+const stage = setStage(["attic", "bench", "cellar"]);
 const FROZEN_MS = 10_000;
 
 beforeEach(() => stage.fleet.whole());
