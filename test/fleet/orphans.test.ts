@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { readRunFile } from "../../agent/cli/run-file.ts";
+import { processMark, readRunFile } from "../../agent/cli/run-file.ts";
 import { cleanEnvironment, runSkein, SKEIN } from "./real-agent.ts";
 
 const PARENT = `
@@ -28,10 +28,11 @@ test(
       env: cleanEnvironment(),
     });
     await until(async () => (await readRunFile(data))?.apiUrl !== undefined);
-    const exited = once(parent, "exit");
+    const { pid } = (await readRunFile(data))!;
+  const exited = once(parent, "exit");
     parent.kill("SIGKILL");
     await exited;
-    await until(async () => (await readRunFile(data)) === undefined);
+    await until(async () => processMark(pid) === undefined);
     // An agent that stops in order removes its own file; one that died leaves it behind.
     expect(existsSync(join(data, "agent.run.json"))).toBe(false);
   },
