@@ -29,7 +29,7 @@ test(
     });
     await until(async () => (await readRunFile(data))?.apiUrl !== undefined);
     const { pid } = (await readRunFile(data))!;
-  const exited = once(parent, "exit");
+    const exited = once(parent, "exit");
     parent.kill("SIGKILL");
     await exited;
     await until(async () => processMark(pid) === undefined);
