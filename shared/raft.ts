@@ -37,19 +37,23 @@ export interface RaftSnapshot {
   data: Uint8Array;
 }
 
-export type RaftMessageType =
-  | "appendRequest"
-  | "appendResponse"
-  | "heartbeat"
-  | "heartbeatResponse"
-  | "voteRequest"
-  | "voteResponse"
-  | "preVoteRequest"
-  | "preVoteResponse"
-  | "snapshot"
-  | "timeoutNow"
-  | "readIndex"
-  | "readIndexResponse";
+/** A type's number on the wire is its place here: append only. */
+export const RAFT_MESSAGE_TYPES = [
+  "appendRequest",
+  "appendResponse",
+  "heartbeat",
+  "heartbeatResponse",
+  "voteRequest",
+  "voteResponse",
+  "preVoteRequest",
+  "preVoteResponse",
+  "snapshot",
+  "timeoutNow",
+  "readIndex",
+  "readIndexResponse",
+] as const;
+
+export type RaftMessageType = (typeof RAFT_MESSAGE_TYPES)[number];
 
 /** One shape for all, as in etcd-io/raft; a field that a type does not use is at its zero value. */
 export interface RaftMessage {

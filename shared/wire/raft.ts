@@ -1,5 +1,12 @@
 import { LIMITS } from "../limits.ts";
-import type { ConfState, HardState, RaftEntry, RaftMessage, RaftMessageType, RaftSnapshot } from "../raft.ts";
+import {
+  type ConfState,
+  type HardState,
+  RAFT_MESSAGE_TYPES,
+  type RaftEntry,
+  type RaftMessage,
+  type RaftSnapshot,
+} from "../raft.ts";
 import {
   checkCount,
   checkList,
@@ -11,21 +18,6 @@ import {
   invalid,
 } from "./codec.ts";
 
-/** A type's number on the wire is its place here: append only. */
-const TYPES: RaftMessageType[] = [
-  "appendRequest",
-  "appendResponse",
-  "heartbeat",
-  "heartbeatResponse",
-  "voteRequest",
-  "voteResponse",
-  "preVoteRequest",
-  "preVoteResponse",
-  "snapshot",
-  "timeoutNow",
-  "readIndex",
-  "readIndexResponse",
-];
 const VERSION = 1;
 /** More entries than a frame could hold at the smallest size. */
 const ENTRIES_MAX = LIMITS.frameBytesMax / 4;
@@ -60,7 +52,7 @@ export function encodeRaftMessage(value: RaftMessage): Uint8Array {
   return message.encode({
     ...value,
     version: VERSION,
-    type: TYPES.indexOf(value.type),
+    type: RAFT_MESSAGE_TYPES.indexOf(value.type),
     entries: value.entries.map(entryFields),
   });
 }
@@ -69,7 +61,7 @@ export function encodeRaftMessage(value: RaftMessage): Uint8Array {
 export function decodeRaftMessage(bytes: Uint8Array): RaftMessage {
   const fields = message.decode(bytes);
   checkVersion(fields, VERSION, "raft message");
-  const type = TYPES[fields.type as number];
+  const type = RAFT_MESSAGE_TYPES[fields.type as number];
   if (!type) throw invalid(`raft message type ${fields.type} is unknown`);
   return {
     type,

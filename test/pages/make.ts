@@ -28,12 +28,24 @@ interface Page {
 }
 
 const png = (image: Sharp): Sharp => image.png({ palette: true, colours: 16, effort: 10, dither: 0 });
-const jpeg = (quality: number) => (image: Sharp): Sharp => image.jpeg({ quality, mozjpeg: true });
-const webp = (quality: number) => (image: Sharp): Sharp => image.webp({ quality, effort: 6 });
+const jpeg =
+  (quality: number) =>
+  (image: Sharp): Sharp =>
+    image.jpeg({ quality, mozjpeg: true });
+const webp =
+  (quality: number) =>
+  (image: Sharp): Sharp =>
+    image.webp({ quality, effort: 6 });
 
 const pages: Page[] = [
   { name: "invoice", sheet: sheets.invoice(), format: "png", save: png },
-  { name: "delivery-note", sheet: sheets.deliveryNote(), format: "jpg", save: jpeg(55), wear: { grain: 10, blur: 0.5 } },
+  {
+    name: "delivery-note",
+    sheet: sheets.deliveryNote(),
+    format: "jpg",
+    save: jpeg(55),
+    wear: { grain: 10, blur: 0.5 },
+  },
   { name: "lab-report", sheet: sheets.labReport(), format: "png", save: png },
   { name: "menu", sheet: sheets.menu(), format: "webp", save: webp(60), wear: { vignette: 0.25 } },
   { name: "notice", sheet: sheets.notice(), format: "png", save: png },

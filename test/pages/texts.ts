@@ -17,7 +17,12 @@ export function invoice(): Sheet {
     weight: 700,
   });
   sheet.lines(80, 330, 32, ["Sold to: Bellweather Boatyard", "Quay Road 7, Port Ansel"], plain);
-  const columns: Column[] = [{ x: 80 }, { x: 600, anchor: "end" }, { x: 750, anchor: "end" }, { x: 910, anchor: "end" }];
+  const columns: Column[] = [
+    { x: 80 },
+    { x: 600, anchor: "end" },
+    { x: 750, anchor: "end" },
+    { x: 910, anchor: "end" },
+  ];
   sheet.rule(80, 420, 920);
   sheet.row(452, cellsOf(columns, ["Article", "Pieces", "Price", "Amount"]), { ...plain, weight: 700 });
   sheet.rule(80, 468, 920);
@@ -122,9 +127,31 @@ export function menu(): Sheet {
   sheet.rule(250, 215, 650, ink);
   const columns: Column[] = [{ x: 110 }, { x: 790, anchor: "end" }];
   const courses: [string, string[][]][] = [
-    ["Starters", [["Leek and potato soup", "5.50"], ["Smoked trout with rye bread", "8.00"], ["Beetroot salad, goat cheese", "7.25"]]],
-    ["Mains", [["Braised lamb, white beans", "18.50"], ["Mushroom pie with thyme", "14.00"], ["Grilled mackerel, fennel", "16.75"], ["Barley risotto, roast squash", "13.50"]]],
-    ["Sweets", [["Plum crumble and custard", "6.50"], ["Honey cake", "5.75"], ["Three farmhouse cheeses", "8.50"]]],
+    [
+      "Starters",
+      [
+        ["Leek and potato soup", "5.50"],
+        ["Smoked trout with rye bread", "8.00"],
+        ["Beetroot salad, goat cheese", "7.25"],
+      ],
+    ],
+    [
+      "Mains",
+      [
+        ["Braised lamb, white beans", "18.50"],
+        ["Mushroom pie with thyme", "14.00"],
+        ["Grilled mackerel, fennel", "16.75"],
+        ["Barley risotto, roast squash", "13.50"],
+      ],
+    ],
+    [
+      "Sweets",
+      [
+        ["Plum crumble and custard", "6.50"],
+        ["Honey cake", "5.75"],
+        ["Three farmhouse cheeses", "8.50"],
+      ],
+    ],
   ];
   let y = 290;
   for (const [course, dishes] of courses) {
@@ -200,8 +227,7 @@ export function newsletter(): Sheet {
     [80, left],
     [580, right],
   ] as const)
-    for (const [index, text] of lines.entries())
-      if (text) sheet.line(x, 250 + index * 50, text, { font, size: 30 });
+    for (const [index, text] of lines.entries()) if (text) sheet.line(x, 250 + index * 50, text, { font, size: 30 });
   return sheet;
 }
 
@@ -275,8 +301,7 @@ export function timetable(): Sheet {
     ["Lakeside Pier", "06:45", "08:19", "09:45", "14:00", "18:42"],
   ];
   for (const [index, stop] of stops.entries()) {
-    if (index % 2 === 0)
-      sheet.shape(`<rect x="40" y="${158 + index * 66}" width="1080" height="66" fill="#e8f3ed"/>`);
+    if (index % 2 === 0) sheet.shape(`<rect x="40" y="${158 + index * 66}" width="1080" height="66" fill="#e8f3ed"/>`);
     sheet.row(202 + index * 66, cellsOf(columns, stop), { font, size: 32, ink: "#14261d" });
   }
   const tail = ["No service on public holidays.", "Bicycles are carried when there is room."];
@@ -347,10 +372,16 @@ export function label(): Sheet {
   sheet.shape('<rect x="60" y="60" width="880" height="580" fill="#ffffff" stroke="#222222" stroke-width="4"/>');
   sheet.line(100, 140, "FRAGILE: KEEP UPRIGHT", { font, size: 58, weight: 700, ink: "#a01515" });
   sheet.rule(60, 170, 940, "#222222", 3);
-  sheet.lines(100, 235, 52, ["From: Kiln Street Pottery, Unit 9", "To: Museum of Lamps", "Old Customs House, Varnholt"], {
-    font,
-    size: 42,
-  });
+  sheet.lines(
+    100,
+    235,
+    52,
+    ["From: Kiln Street Pottery, Unit 9", "To: Museum of Lamps", "Old Customs House, Varnholt"],
+    {
+      font,
+      size: 42,
+    },
+  );
   sheet.rule(60, 380, 940, "#222222", 3);
   sheet.row(445, cellsOf([{ x: 100 }, { x: 560 }], ["Parcel 2 of 3", "Weight 11.4 kg"]), { font, size: 42 });
   sheet.line(100, 530, "VRN 0047 1186 20", { font, size: 60, weight: 700 });

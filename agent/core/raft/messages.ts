@@ -1,5 +1,11 @@
 import type { NodeId } from "../../../shared/ids.ts";
-import type { ConfState, RaftEntry, RaftMessage, RaftMessageType } from "../../../shared/raft.ts";
+import {
+  type ConfState,
+  RAFT_MESSAGE_TYPES,
+  type RaftEntry,
+  type RaftMessage,
+  type RaftMessageType,
+} from "../../../shared/raft.ts";
 import { decodeConfState } from "../../../shared/wire/raft.ts";
 import { confFault } from "./confchange.ts";
 import type { RaftState } from "./state.ts";
@@ -16,20 +22,7 @@ export const isTransfer = (message: RaftMessage): boolean =>
 /** Terms and indexes beyond it are not reached in any fleet's life; believing one would use up the numbers. */
 const NUMBER_MAX = 2 ** 48;
 
-const TYPES: ReadonlySet<string> = new Set<RaftMessageType>([
-  "appendRequest",
-  "appendResponse",
-  "heartbeat",
-  "heartbeatResponse",
-  "voteRequest",
-  "voteResponse",
-  "preVoteRequest",
-  "preVoteResponse",
-  "snapshot",
-  "timeoutNow",
-  "readIndex",
-  "readIndexResponse",
-]);
+const TYPES: ReadonlySet<string> = new Set(RAFT_MESSAGE_TYPES);
 
 /** Types that say "this is on disk": a vote cast for oneself or another, entries taken. */
 const PROMISES: ReadonlySet<RaftMessageType> = new Set(["appendResponse", "voteRequest", "voteResponse"]);
