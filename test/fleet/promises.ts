@@ -6,7 +6,8 @@ import type { BlobHash, JobId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
 import { cutPages, PAGE_SETS, type Page } from "./pages.ts";
 import { blobFile } from "./real-agent.ts";
-import { PATIENCE_MS, type RaiseOptions, RealFleet, recordsOf } from "./real-fleet.ts";
+import { type RaiseOptions, RealFleet, recordsOf } from "./real-fleet.ts";
+import { PATIENCE_MS } from "./waiting.ts";
 
 /** What a file of tests shares: one fleet, and sets of pages with what one box alone makes of them. */
 export interface Stage {

@@ -1,8 +1,6 @@
 /** Agents as real processes on this machine, set up and started with the real CLI, and the means to harm them. */
 import { createHash, randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JobId, NodeId } from "../../shared/ids.ts";
@@ -10,7 +8,9 @@ import type { Receipt } from "../../shared/job.ts";
 import type { AgentEvent } from "../../shared/routes.ts";
 import type { Lan } from "./lan.ts";
 import type { Page } from "./pages.ts";
+import { freePorts } from "./ports.ts";
 import { RealAgent } from "./real-agent.ts";
+import { Happenings, poll } from "./waiting.ts";
 
 export interface RaiseOptions {
   /** Of each agent; default 1. */
@@ -21,12 +21,6 @@ export interface RaiseOptions {
   dataDirs?: Record<string, string>;
 }
 
-/** Generous: the machine may be busy with other things. Nothing is ever waited for longer than it takes. */
-export const PATIENCE_MS = 120_000;
-/** Below the range from which the kernel takes ports for outgoing connections, so that a restarted agent finds its port free. */
-const PORTS = { first: 20_000, count: 12_000 };
-const POLL_MS = 100;
-
 const living = new Set<RealFleet>();
 process.once("exit", () => {
   for (const fleet of living) fleet.killNow();
@@ -36,7 +30,7 @@ export class RealFleet {
   readonly agents: RealAgent[] = [];
   readonly folder: string;
   readonly #options: RaiseOptions;
-  readonly #listeners = new Set<() => void>();
+  readonly #happenings = new Happenings();
   /** Options of `init` and `join` for each box. */
   readonly #setups = new Map<RealAgent, string[]>();
   /** Agents that are no members, but whose processes are this fleet's to end. */
@@ -89,9 +83,7 @@ export class RealFleet {
       apiUrl: `http://${box?.apiHost ?? "127.0.0.1"}:${apiPort}`,
       prefix: box?.prefix ?? [],
       ...(token === undefined ? {} : { token }),
-      onEvent: () => {
-        for (const listener of [...this.#listeners]) listener();
-      },
+      onEvent: () => this.#happenings.happened(),
     });
     const api = box ? ["--api-host", box.apiHost] : [];
     const host = box ? ["--host", box.host] : ["--host", "127.0.0.1", "--no-beacon"];
@@ -172,46 +164,13 @@ export class RealFleet {
   }
 
   /** Resolves when it holds; looked at after every event of any agent. */
-  until(what: string | (() => string), holds: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (act: () => void): void => {
-        this.#listeners.delete(look);
-        clearTimeout(timer);
-        act();
-      };
-      const look = (): void => {
-        try {
-          if (holds()) settle(resolve);
-        } catch (error) {
-          settle(() => reject(error));
-        }
-      };
-      const timer = setTimeout(
-        () =>
-          settle(() =>
-            reject(new Error(`waited ${patienceMs} ms in vain: ${typeof what === "string" ? what : what()}`)),
-          ),
-        patienceMs,
-      );
-      this.#listeners.add(look);
-      look();
-    });
+  until(what: string | (() => string), holds: () => boolean): Promise<void> {
+    return this.#happenings.until(what, holds);
   }
 
-  /** Asks until it holds, for what no event tells. Errors are asked again; the last one is told when patience ends. */
-  async poll(what: string, holds: () => Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
-    const endsAtMs = performance.now() + patienceMs;
-    let last: unknown;
-    while (performance.now() < endsAtMs) {
-      try {
-        if (await holds()) return;
-        last = undefined;
-      } catch (error) {
-        last = error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    throw new Error(`waited ${patienceMs} ms in vain: ${what}${last ? ` (${(last as Error).message})` : ""}`);
+  /** Asks until it holds, for what no event tells. */
+  poll(what: string, holds: () => Promise<boolean>): Promise<void> {
+    return poll(what, holds);
   }
 
   /** A box that was taken out: ended, and no longer one of the agents of which things are expected. */
@@ -305,19 +264,3 @@ export class RealFleet {
 
 export const recordsOf = (events: readonly AgentEvent[], jobId: JobId): AgentEvent[] =>
   events.filter(({ event, facts }) => event === "resultRecorded" && facts.jobId === jobId);
-
-/** Ports of loopback that nobody listens on now. */
-async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
-    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
-    const server = createServer().listen(port, "127.0.0.1");
-    const isFree = await Promise.race([
-      once(server, "listening").then(() => true),
-      once(server, "error").then(() => false),
-    ]).catch(() => false);
-    if (isFree) await once(server.close(), "close");
-    if (isFree && !ports.includes(port)) ports.push(port);
-  }
-  return ports;
-}
