@@ -20,7 +20,7 @@ export interface DemoOptions {
 }
 
 const NAMES = ["attic", "bench", "cellar"] as const;
-const ROUNDS = 3;
+const ROUNDS = 2;
 /** The leader dies when this part of the pages is recorded. */
 const KILL_AT = 0.4;
 /** The killed box stays dark this long, so that the others are seen to go on without it. */
