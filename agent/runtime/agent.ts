@@ -17,7 +17,7 @@ import { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
 import { GossipLoop } from "./gossip-loop.ts";
 import { LeaderLoop } from "./leader-loop.ts";
-import { type FleetIdentity, INVITE_MS_DEFAULT, Membership } from "./membership.ts";
+import { type FleetIdentity, Membership } from "./membership.ts";
 import { Peers } from "./peers.ts";
 import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
@@ -153,7 +153,7 @@ export class Agent implements AgentFace {
     return this.#membership.remove(nodeIdOrName);
   }
 
-  invite(validForMs = INVITE_MS_DEFAULT): Promise<InviteAnswer> {
+  invite(validForMs: number = TIMING.inviteMs): Promise<InviteAnswer> {
     return this.#membership.invite(validForMs);
   }
 

@@ -14,19 +14,24 @@ const TICK_MS = 2_000;
 const ORDERS_MAX = 16;
 const COPY_DEADLINE_MS = 60_000;
 
+export interface CopiesInit {
+  ledger: Ledger;
+  peers: Peers;
+  proposer: Proposer;
+  events: Events;
+  places: () => CopyPlace[];
+}
+
 /** While this node leads: makes up for copies that were lost with a node, and records where they are now. */
 export class CopiesLoop {
   readonly #world: Surroundings;
-  readonly #init: { ledger: Ledger; peers: Peers; proposer: Proposer; events: Events; places: () => CopyPlace[] };
+  readonly #init: CopiesInit;
   #ticking: Cancel = () => {};
   #repairing = false;
   /** What was looked at last; an unchanged world is not scanned again. */
   #seen = "";
 
-  constructor(
-    world: Surroundings,
-    init: { ledger: Ledger; peers: Peers; proposer: Proposer; events: Events; places: () => CopyPlace[] },
-  ) {
+  constructor(world: Surroundings, init: CopiesInit) {
     this.#world = world;
     this.#init = init;
   }

@@ -2,7 +2,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { NodeRole, RosterNode } from "../../shared/fleet.ts";
 import type { FleetId, InviteId, NodeId } from "../../shared/ids.ts";
 import { encodeInvite } from "../../shared/invite.ts";
-import { LIMITS, TIMING } from "../../shared/limits.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { InviteAnswer } from "../../shared/routes.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import type { ConfChangeStep, ProgressStatus } from "../core/raft/index.ts";
@@ -144,8 +144,6 @@ const CAUGHT_UP_ENTRIES = 16;
 /** It answers, and holds nearly all of the log: a box that was admitted and never started must not take a vote away. */
 const isCaughtUp = (progress: ProgressStatus | undefined, lastIndex: number): boolean =>
   progress?.recentActive === true && progress.match > 0 && progress.match >= lastIndex - CAUGHT_UP_ENTRIES;
-
-export const INVITE_MS_DEFAULT = TIMING.inviteMs;
 
 const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((text) => b.includes(text));

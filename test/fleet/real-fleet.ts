@@ -3,12 +3,12 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePorts } from "../../agent/cli/demo/ports.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
 import type { AgentEvent } from "../../shared/routes.ts";
 import type { Lan } from "./lan.ts";
 import type { Page } from "./pages.ts";
-import { freePorts } from "./ports.ts";
 import { RealAgent } from "./real-agent.ts";
 import { Happenings, poll } from "./waiting.ts";
 

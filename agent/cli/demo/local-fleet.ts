@@ -2,7 +2,6 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +10,7 @@ import { promisify } from "node:util";
 import { type Client, createClient } from "../../../shared/client.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
+import { freePorts } from "./ports.ts";
 
 /** One agent of the demonstration: a process of its own with a data folder of its own. */
 export interface LocalAgent {
@@ -159,13 +159,4 @@ function isPassing(error: unknown): false {
   const { code } = SkeinError.from(error);
   if (code === "AGENT_UNREACHABLE" || code === "NO_LEADER" || code === "DEADLINE_EXCEEDED") return false;
   throw error;
-}
-
-/** Ports nobody listens on now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }
