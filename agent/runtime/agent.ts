@@ -107,7 +107,6 @@ export class Agent implements AgentFace {
     this.#driver.start();
     this.#membership.start();
     this.#worker.start();
-    this.#copies.begin();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
     await this.#world.engine.start();
     await this.#worker.calibrate();
@@ -319,6 +318,7 @@ export class Agent implements AgentFace {
   #beginToLead(term: number): void {
     const { ledger, proposer, peers, events } = this.#parts();
     this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes: () => this.#nodes() });
+    this.#copies.begin();
     this.#events.emit("leadershipBegun", { term });
     if (ledger.fleetId === undefined && this.#init.founder) void this.#found();
     this.#leading.begin().catch((error: unknown) => this.#init.onFatal(error));
@@ -340,6 +340,7 @@ export class Agent implements AgentFace {
     if (status.role !== "leader" && this.#leading) {
       this.#leading.end();
       this.#leading = undefined;
+      this.#copies.end();
       this.#events.emit("leadershipEnded", { term: status.term });
     }
     const leader = status.leader ? { leader: status.leader, name: this.#nameOf(status.leader) } : {};
