@@ -12,13 +12,19 @@ export interface ConfState {
   /** Demoted voters that become learners when the joint change is left. */
   learnersNext: NodeId[];
   autoLeave: boolean;
+  /** Voters that keep digests instead of data: at most one. They vote and count, and never lead. */
+  witnesses: NodeId[];
 }
 
-/** `configuration` entries carry an encoded ConfState in `data`, taken up when appended (thesis 4.1), not when applied. */
+/**
+ * `configuration` entries carry an encoded ConfState in `data`, taken up when appended (thesis 4.1), not when applied.
+ * A `digest` stands in a witness' log for a normal entry whose data others keep; it says so itself, because a witness
+ * receives entries before it has read that it is one.
+ */
 export interface RaftEntry {
   index: LogIndex;
   term: Term;
-  kind: "normal" | "configuration";
+  kind: "normal" | "configuration" | "digest";
   data: Uint8Array;
 }
 
@@ -34,6 +40,7 @@ export interface RaftSnapshot {
   index: LogIndex;
   term: Term;
   conf: ConfState;
+  /** Empty for a witness. */
   data: Uint8Array;
 }
 

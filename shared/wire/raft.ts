@@ -79,13 +79,17 @@ export function decodeRaftMessage(bytes: Uint8Array): RaftMessage {
   };
 }
 
-const entryFields = (value: RaftEntry): object => ({ ...value, configuration: value.kind === "configuration" });
+const entryFields = (value: RaftEntry): object => ({
+  ...value,
+  configuration: value.kind === "configuration",
+  digest: value.kind === "digest",
+});
 
 function checkEntry(fields: Fields): RaftEntry {
   return {
     index: checkCount(fields.index, "entry index"),
     term: checkCount(fields.term, "entry term"),
-    kind: fields.configuration ? "configuration" : "normal",
+    kind: fields.configuration ? "configuration" : fields.digest ? "digest" : "normal",
     data: fields.data as Uint8Array,
   };
 }
@@ -97,6 +101,7 @@ function checkConf(fields: Fields): ConfState {
     learners: checkNodeIds(fields.learners, "learners"),
     learnersNext: checkNodeIds(fields.learnersNext, "learnersNext"),
     autoLeave: fields.autoLeave as boolean,
+    witnesses: checkNodeIds(fields.witnesses, "witnesses"),
   };
 }
 

@@ -13,12 +13,14 @@ message ConfState {
   repeated string learners = 3;
   repeated string learnersNext = 4;
   bool autoLeave = 5;
+  repeated string witnesses = 6;
 }
 message RaftEntry {
   uint64 index = 1;
   uint64 term = 2;
   bool configuration = 3;
   bytes data = 4;
+  bool digest = 5;
 }
 message HardState {
   uint32 version = 1;

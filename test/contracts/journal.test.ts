@@ -59,7 +59,7 @@ const entries = (from: number, to: number, term: number): RaftEntry[] =>
 const snapshot = (index: number, term: number): RaftSnapshot => ({
   index,
   term,
-  conf: { voters: [VOTE], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
+  conf: { voters: [VOTE], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, witnesses: [] },
   data: new TextEncoder().encode(`everything up to ${index}`),
 });
 

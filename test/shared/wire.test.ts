@@ -45,7 +45,10 @@ const MESSAGE: RaftMessage = {
   term: 7,
   logTerm: 6,
   index: 41,
-  entries: [{ index: 42, term: 7, kind: "normal", data: new Uint8Array([1, 2, 3]) }],
+  entries: [
+    { index: 42, term: 7, kind: "normal", data: new Uint8Array([1, 2, 3]) },
+    { index: 43, term: 7, kind: "digest", data: new Uint8Array([4]) },
+  ],
   commit: 40,
   reject: false,
   rejectHint: 0,
@@ -53,7 +56,7 @@ const MESSAGE: RaftMessage = {
   snapshot: {
     index: 5,
     term: 2,
-    conf: { voters: [A], votersOutgoing: [B], learners: [], learnersNext: [], autoLeave: true },
+    conf: { voters: [A], votersOutgoing: [B], learners: [], learnersNext: [], autoLeave: true, witnesses: [B] },
     data: new Uint8Array([4]),
   },
 };

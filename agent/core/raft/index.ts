@@ -10,8 +10,10 @@ export {
   type ConfOutcome,
   changeConf,
   EMPTY_CONF,
+  isFullVoter,
   isJoint,
   isVoter,
+  isWitness,
   membersOf,
   votersOf,
 } from "./confchange.ts";

@@ -21,12 +21,14 @@ export const confOf = (parts: {
   learners?: number[];
   learnersNext?: number[];
   autoLeave?: boolean;
+  witnesses?: number[];
 }): ConfState => ({
   voters: parts.voters.map(idOf),
   votersOutgoing: (parts.outgoing ?? []).map(idOf),
   learners: (parts.learners ?? []).map(idOf),
   learnersNext: (parts.learnersNext ?? []).map(idOf),
   autoLeave: parts.autoLeave ?? false,
+  witnesses: (parts.witnesses ?? []).map(idOf),
 });
 
 export const normal = (index: number, term: Term, data = ""): RaftEntry => ({
@@ -87,6 +89,7 @@ export function writeTo(
 
 export const addVoter = (n: number): ConfChangeStep => ({ kind: "addVoter", node: idOf(n) });
 export const addLearner = (n: number): ConfChangeStep => ({ kind: "addLearner", node: idOf(n) });
+export const addWitness = (n: number): ConfChangeStep => ({ kind: "addWitness", node: idOf(n) });
 export const remove = (n: number): ConfChangeStep => ({ kind: "remove", node: idOf(n) });
 
 export function messageOf(

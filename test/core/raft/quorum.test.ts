@@ -8,11 +8,13 @@ import {
   committedIndex,
   EMPTY_CONF,
   isJoint,
+  isVoter,
+  isWitness,
   membersOf,
   voteResult,
   votersOf,
 } from "../../../agent/core/raft/index.ts";
-import { idOf } from "./cluster.ts";
+import { addLearner, addVoter, addWitness, idOf, remove } from "./cluster.ts";
 
 const ids = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d", "e", "f", "g"));
 const halves = fc.record({ voters: ids, votersOutgoing: ids });
@@ -59,7 +61,7 @@ test("a vote is won when each half is won, lost when one half cannot be won any 
 });
 
 const step: fc.Arbitrary<ConfChangeStep> = fc.record({
-  kind: fc.constantFrom("addVoter" as const, "addLearner" as const, "remove" as const),
+  kind: fc.constantFrom("addVoter" as const, "addLearner" as const, "addWitness" as const, "remove" as const),
   node: fc.integer({ min: 1, max: 6 }).map(idOf),
 });
 const change = fc.record({
@@ -86,6 +88,8 @@ describe("membership on a random walk", () => {
       fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
         walk(changes, (from, to) => {
           expect(confFault(to)).toBeUndefined();
+          // Whoever was a member as one thing is never the other: its log has the data, or it has not.
+          for (const id of membersOf(from)) if (isVoter(to, id)) expect(isWitness(to, id)).toBe(isWitness(from, id));
           const all = votersOf({ ...from, votersOutgoing: [...new Set([...votersOf(from), ...votersOf(to)])] });
           // Two disjoint groups of which one decides before and the other after: there must be none.
           for (let mask = 0; mask < 1 << all.length; mask += 1) {
@@ -108,5 +112,41 @@ describe("membership on a random walk", () => {
         });
       }),
     );
+  });
+});
+
+describe("a witness", () => {
+  const fleet = { ...EMPTY_CONF, voters: [idOf(1), idOf(2)] };
+  const changed = (conf: typeof EMPTY_CONF, ...steps: ConfChangeStep[]): unknown =>
+    changeConf(conf, { steps, transition: "auto" });
+  const guarded = { ...EMPTY_CONF, voters: [idOf(1), idOf(2), idOf(3)], witnesses: [idOf(3)] };
+
+  test("is a new voter, and gone when it is removed", () => {
+    expect(changed(fleet, addWitness(3))).toEqual({ conf: guarded });
+    expect(changed(guarded, remove(3))).toEqual({ conf: fleet });
+  });
+
+  test("stays in the old half until the joint configuration is left", () => {
+    const joint = changeConf(guarded, { steps: [remove(3), addVoter(4)], transition: "explicit" });
+    expect(joint).toMatchObject({ conf: { voters: [1, 2, 4].map(idOf), witnesses: [idOf(3)] } });
+    if ("invalid" in joint) throw new Error(joint.invalid);
+    expect(changed(joint.conf)).toMatchObject({ conf: { voters: [1, 2, 4].map(idOf), witnesses: [] } });
+  });
+
+  test.each([
+    ["made of a voter", fleet, [addWitness(2)], "a member can't become a witness"],
+    [
+      "made of a voter that goes in the same change",
+      fleet,
+      [remove(2), addWitness(2)],
+      "a member can't become a witness",
+    ],
+    ["promoted", guarded, [addVoter(3)], "a witness can only be removed"],
+    ["demoted", guarded, [addLearner(3)], "a witness can only be removed"],
+    ["promoted in the change that removes it", guarded, [remove(3), addVoter(3)], "a witness can only be removed"],
+    ["given a second", guarded, [addWitness(4)], "more than one witness"],
+    ["left alone", { ...guarded, voters: [idOf(1), idOf(3)] }, [remove(1)], "nobody but a witness votes"],
+  ] as [string, typeof EMPTY_CONF, ConfChangeStep[], string][])("is never %s", (_, conf, steps, invalid) => {
+    expect(changed(conf, ...steps)).toEqual({ invalid });
   });
 });

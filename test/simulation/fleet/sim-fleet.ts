@@ -179,7 +179,7 @@ const storyOf = (node: SimNode): string =>
 
 function agreedLog(nodes: readonly SimNode[]): RaftEntry[] {
   const voters = nodes.map((node) => node.nodeId);
-  const conf = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const conf = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, witnesses: [] };
   const [founder, ...others] = nodes.map((node, i) => ({
     nodeId: node.nodeId,
     name: node.name,
