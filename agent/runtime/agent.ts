@@ -5,6 +5,7 @@ import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
 import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
@@ -68,6 +69,7 @@ export class Agent implements AgentFace {
       electionTicks: TIMING.electionTicks,
       heartbeatTicks: TIMING.heartbeatTicks,
       random: () => world.randomness.random(),
+      digest: (data) => hashToBytes(world.sha256(data)),
       initial: init.contents,
     });
     this.#driver = new RaftDriver(raft, world, {

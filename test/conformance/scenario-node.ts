@@ -2,7 +2,7 @@
 import { Raft } from "../../agent/core/raft/index.ts";
 import type { RaftState } from "../../agent/core/raft/state.ts";
 import type { ConfState, HardState, RaftEntry, RaftMessage, RaftSnapshot } from "../../shared/raft.ts";
-import { idOf, messageOf, numberOf, text } from "../core/raft/cluster.ts";
+import { digestOf, idOf, messageOf, numberOf, text } from "../core/raft/cluster.ts";
 
 export interface NodeOptions {
   snapshot?: { index: number; conf: ConfState; content: string };
@@ -47,6 +47,7 @@ export class ScenarioNode {
       electionTicks: ELECTION_TICKS,
       heartbeatTicks: 1,
       random: () => 0,
+      digest: digestOf,
       initial: { hardState: this.hardState, entries: [], ...(snapshot && { snapshot }) },
       entriesPerMessageBytesMax: UNLIMITED,
       inflightMessagesMax: options.inflightMessagesMax ?? UNLIMITED,

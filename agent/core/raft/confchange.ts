@@ -40,6 +40,10 @@ export const isWitness = (conf: ConfState, node: NodeId): boolean => conf.witnes
 /** A voter that holds the data, so that it may lead. */
 export const isFullVoter = (conf: ConfState, node: NodeId): boolean => isVoter(conf, node) && !isWitness(conf, node);
 
+/** Voter or learner: keeps the data. */
+export const isFullMember = (conf: ConfState, node: NodeId): boolean =>
+  !isWitness(conf, node) && (isVoter(conf, node) || conf.learners.includes(node));
+
 /** Voters of both halves, each once. */
 export function votersOf(conf: ConfState): NodeId[] {
   return isJoint(conf) ? [...new Set([...conf.voters, ...conf.votersOutgoing])] : conf.voters;

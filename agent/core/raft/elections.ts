@@ -1,7 +1,7 @@
 /** Elections: PreVote (thesis 9.6), votes, and the stickiness that keeps a live leader in office (thesis 4.2.3). */
 import type { NodeId } from "../../../shared/ids.ts";
 import type { RaftMessage } from "../../../shared/raft.ts";
-import { isVoter, votersOf } from "./confchange.ts";
+import { isFullVoter, isVoter, votersOf } from "./confchange.ts";
 import { becomeLeader } from "./leading.ts";
 import { isTransfer, send, transferContext } from "./messages.ts";
 import { voteResult } from "./quorum.ts";
@@ -107,13 +107,13 @@ function countVotes(state: RaftState): void {
 }
 
 /**
- * May stand for election: a voter of the newest configuration, or of the one before while the newest is not known to be
+ * May stand for election: a voter with the data, of the newest configuration, or of the one before while the newest is not known to be
  * committed, because its log may be the only one that can lead on (thesis 4.2.2). Not while a snapshot is being saved.
  */
 export function mayCampaign({ log, id }: RaftState): boolean {
   if (log.snapshotUnsaved) return false;
-  if (isVoter(log.conf, id)) return true;
-  return log.confPending && log.confs.previous !== undefined && isVoter(log.confs.previous, id);
+  if (isFullVoter(log.conf, id)) return true;
+  return log.confPending && log.confs.previous !== undefined && isFullVoter(log.confs.previous, id);
 }
 
 /** The leader's link died: vote for others at once, and campaign soon, but not all in the same tick. */

@@ -1,5 +1,6 @@
 /** What a follower does with its leader's messages. */
 import type { RaftMessage } from "../../../shared/raft.ts";
+import { isFullMember } from "./confchange.ts";
 import { send } from "./messages.ts";
 import type { RaftState } from "./state.ts";
 
@@ -14,6 +15,8 @@ export function heardLeader(state: RaftState, message: RaftMessage): void {
 
 function takeAppend(state: RaftState, message: RaftMessage): void {
   const { log } = state;
+  // Whoever leads took this node for a witness, and it is none: without the data it could never go on.
+  if (message.entries.some(({ kind }) => kind === "digest") && isFullMember(log.conf, state.id)) return;
   if (message.index < log.committed) {
     // Late or repeated. What is committed here is the leader's too, so say that, and never touch it.
     send(state, "appendResponse", message.from, { index: log.committed });

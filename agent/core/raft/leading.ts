@@ -27,6 +27,8 @@ export function becomeLeader(state: RaftState): void {
   for (const [id, peer] of state.peers) {
     peer.recentActive = id === state.id;
     peer.wasActive = supporters.has(id);
+    // One that did not vote has until the second heartbeat to be heard.
+    if (!peer.wasActive) peer.lateTicks = Math.max(0, state.electionTicks - state.heartbeatTicks);
   }
   const self = state.peers.get(state.id)!;
   self.match = state.log.stable;
@@ -39,6 +41,7 @@ export function becomeLeader(state: RaftState): void {
 export function tickLeader(state: RaftState): void {
   state.heartbeatElapsed += 1;
   state.electionElapsed += 1;
+  for (const peer of state.peers.values()) peer.lateTicks += 1;
   if (state.electionElapsed >= state.electionTicks) {
     state.electionElapsed = 0;
     if (!quorumHeard(state, "this")) {
@@ -66,6 +69,7 @@ export function stepLeader(state: RaftState, message: RaftMessage): void {
     else heardAcknowledge(state, message, peer);
   } else if (message.type === "heartbeatResponse") {
     peer.recentActive = true;
+    if (peer.match >= state.peers.get(state.id)!.match) peer.lateTicks = 0;
     heardHeartbeatAnswer(state, message, peer);
   } else if (message.type === "readIndex") {
     takeRead(state, message.from, message.context);
@@ -82,6 +86,7 @@ function heardReject(state: RaftState, message: RaftMessage, peer: Progress): vo
 
 function heardAcknowledge(state: RaftState, message: RaftMessage, peer: Progress): void {
   const news = peer.acknowledge(message.index);
+  if (news) peer.lateTicks = 0;
   // An answer that is no news still brings a probed peer back: reported unreachable while it had everything.
   if (!news && !(peer.state === "probe" && peer.match === message.index)) return;
   if (peer.state === "probe") peer.becomeReplicate();

@@ -1,7 +1,7 @@
 /** What a leader is asked to change in the fleet: its members, and who leads. */
 import type { NodeId } from "../../../shared/ids.ts";
 import type { LogIndex, Term } from "../../../shared/raft.ts";
-import { type ConfChange, changeConf, isVoter } from "./confchange.ts";
+import { type ConfChange, changeConf, isFullVoter } from "./confchange.ts";
 import { send } from "./messages.ts";
 import { appendConf, hasCommittedInTerm, sendAppend } from "./replication.ts";
 import type { RaftState } from "./state.ts";
@@ -22,7 +22,7 @@ export function proposeConfChange(state: RaftState, change: ConfChange): ConfCha
 
 /** Begins to hand over (thesis 3.10). Nothing is proposed meanwhile; after one election timeout it is given up. */
 export function transferLeadership(state: RaftState, to: NodeId): boolean {
-  if (state.role !== "leader" || to === state.id || !isVoter(state.log.conf, to)) return false;
+  if (state.role !== "leader" || to === state.id || !isFullVoter(state.log.conf, to)) return false;
   if (state.transferee === to) return true;
   const peer = state.peers.get(to)!;
   state.transferee = to;

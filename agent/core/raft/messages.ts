@@ -22,6 +22,9 @@ export const isTransfer = (message: RaftMessage): boolean =>
 /** Terms and indexes beyond it are not reached in any fleet's life; believing one would use up the numbers. */
 const NUMBER_MAX = 2 ** 48;
 
+/** A long hash. More would be data. */
+const DIGEST_BYTES_MAX = 64;
+
 const TYPES: ReadonlySet<string> = new Set(RAFT_MESSAGE_TYPES);
 
 /** Types that say "this is on disk": a vote cast for oneself or another, entries taken. */
@@ -75,6 +78,8 @@ function entriesFault(message: RaftMessage): string | undefined {
     if (entry.index !== index) return "has a gap in its entries";
     if (!isCount(entry.term) || entry.term < term || entry.term === 0) return "has entries out of order";
     term = entry.term;
+    if (entry.kind === "digest" && (entry.data.length === 0 || entry.data.length > DIGEST_BYTES_MAX))
+      return "has a digest that is none";
     if (entry.kind === "configuration" && !readConf(entry)) return "has a configuration that cannot be";
   }
   return term > message.term ? "has an entry of a later term" : undefined;

@@ -1,6 +1,6 @@
 /** Whom a leader replicates to. */
 import type { LogIndex } from "../../../shared/raft.ts";
-import { isVoter, membersOf } from "./confchange.ts";
+import { isVoter, isWitness, membersOf } from "./confchange.ts";
 import { Inflights } from "./inflights.ts";
 import { Progress } from "./progress.ts";
 import { voteResult } from "./quorum.ts";
@@ -19,11 +19,15 @@ export function alignPeers(state: RaftState, newcomersNext: LogIndex = state.log
   for (const id of wanted) {
     if (state.peers.has(id)) continue;
     const { inflightMessagesMax, inflightBytesMax } = state.limits;
-    const progress = new Progress(newcomersNext, new Inflights(inflightMessagesMax, inflightBytesMax));
+    const inflights = new Inflights(inflightMessagesMax, inflightBytesMax);
+    // Not in the active configuration: on its way out, and still what it was.
+    const isOne = isWitness(membersOf(confs.active).includes(id) ? confs.active : (confs.previous ?? confs.active), id);
+    const progress = new Progress(newcomersNext, inflights, isOne);
     // A newcomer gets one full period to be heard before the quorum check counts its silence.
     progress.recentActive = true;
     state.peers.set(id, progress);
   }
+  state.hasWitness = [...state.peers.values()].some(({ witness }) => witness);
   if (state.transferee && !isVoter(confs.active, state.transferee)) state.transferee = undefined;
 }
 

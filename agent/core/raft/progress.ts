@@ -27,6 +27,10 @@ export class Progress {
   recentActive = false;
   /** Heard in the period before. */
   wasActive = false;
+  /** Gets digests, and only what it may have. It is one until it is removed. */
+  readonly witness: boolean;
+  /** Ticks since it last showed that it keeps up: acknowledged something new, or was heard when there was nothing to. */
+  lateTicks = 0;
   /**
    * No append until an answer or the next heartbeat's answer: set after a probe, and when the window filled. The
    * heartbeat's answer lifts it even with a full window (one empty append goes out), or a peer whose every message in
@@ -35,7 +39,8 @@ export class Progress {
   paused = false;
   readonly inflights: Inflights;
 
-  constructor(next: LogIndex, inflights: Inflights) {
+  constructor(next: LogIndex, inflights: Inflights, witness: boolean) {
+    this.witness = witness;
     this.next = next;
     this.inflights = inflights;
   }

@@ -115,7 +115,10 @@ export class Raft {
   /** A message to this peer was not delivered. */
   reportUnreachable(peer: NodeId): void {
     const progress = this.state.peers.get(peer);
-    if (progress?.state === "replicate") progress.becomeProbe();
+    if (!progress) return;
+    // A witness need not wait for it any longer.
+    progress.lateTicks = Number.POSITIVE_INFINITY;
+    if (progress.state === "replicate") progress.becomeProbe();
   }
 
   /** How sending a snapshot ended. Appends go on with the peer's answer or after the next heartbeat's. */
@@ -130,7 +133,7 @@ export class Raft {
   /**
    * Forgets entries up to `index`, which must be applied, except the last `entriesKept`; `data` is what applying them led
    * to. The caller journals the snapshot that is returned before it journals anything else. Undefined if a newer
-   * snapshot is here already, be it one just received.
+   * snapshot is here already, be it one just received. A witness gives empty `data`.
    */
   compact(index: LogIndex, data: Uint8Array, entriesKept = 0): RaftSnapshot | undefined {
     const { log } = this.state;

@@ -1,6 +1,7 @@
 /** ReadIndex: linearizable reads without writing anything (thesis 6.4). No clocks: a lease would trust one. */
 import type { NodeId } from "../../../shared/ids.ts";
 import type { RaftMessage } from "../../../shared/raft.ts";
+import { isWitness } from "./confchange.ts";
 import { send } from "./messages.ts";
 import type { Read } from "./read-queue.ts";
 import { hasCommittedInTerm } from "./replication.ts";
@@ -11,7 +12,8 @@ const READ_ID_BYTES = 8;
 /** Takes a read in: at the leader, or passed on to it. Returns false if nobody is known to lead or too many wait. */
 export function askRead(state: RaftState, context: Uint8Array): boolean {
   if (state.role === "leader") return takeRead(state, state.id, context);
-  if (state.leader === undefined) return false;
+  // A witness has no data to read, at whatever index.
+  if (state.leader === undefined || isWitness(state.log.conf, state.id)) return false;
   send(state, "readIndex", state.leader, { context });
   return true;
 }

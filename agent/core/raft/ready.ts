@@ -1,6 +1,7 @@
 /** What the state machine wants done, and what it makes of its being done. */
 import { invariant } from "../../../shared/errors.ts";
-import type { HardState } from "../../../shared/raft.ts";
+import type { HardState, RaftEntry } from "../../../shared/raft.ts";
+import { isFullMember } from "./confchange.ts";
 import { ownVoteDurable } from "./elections.ts";
 import { ownEntriesDurable } from "./leading.ts";
 import type { RaftState, Ready, SoftState } from "./state.ts";
@@ -25,6 +26,7 @@ export function takeReady(state: RaftState): Ready {
   const hardState = hardStateNews(state);
   const softState = softStateNews(state);
   const entries = log.unstable();
+  const toApply = log.toApply(state.limits.committedPerReadyBytesMax);
   const promised =
     hardState !== undefined && (hardState.term !== state.durable.term || hardState.vote !== state.durable.vote);
   const ready: Ready = {
@@ -33,7 +35,7 @@ export function takeReady(state: RaftState): Ready {
     ...(log.snapshotUnsaved && { snapshot: log.snapshotUnsaved }),
     mustSync: entries.length > 0 || promised || log.snapshotUnsaved !== undefined,
     messagesAfterPersist: state.outboxAfterPersist,
-    committedEntries: log.toApply(state.limits.committedPerReadyBytesMax),
+    committedEntries: withoutDigests(state, toApply),
     readStates: state.readStates,
     ...(softState && { softState }),
   };
@@ -41,7 +43,14 @@ export function takeReady(state: RaftState): Ready {
   state.readStates = [];
   if (softState) state.announced = softState;
   state.outstanding = ready;
+  state.applyingTo = toApply.at(-1)?.index ?? 0;
   return ready;
+}
+
+function withoutDigests({ log, id }: RaftState, entries: RaftEntry[]): RaftEntry[] {
+  if (!entries.some(({ kind }) => kind === "digest")) return entries;
+  invariant(!isFullMember(log.conf, id), "a node that was a witness never comes back under its id as anything else");
+  return entries.filter(({ kind }) => kind !== "digest");
 }
 
 /** The outstanding Ready is written, sent and applied. Its promises now count for this node itself too. */
@@ -54,7 +63,7 @@ export function advance(state: RaftState): void {
   if (ready.snapshot && ready.snapshot === log.snapshotUnsaved) log.snapshotUnsaved = undefined;
   // A snapshot that came meanwhile replaced the log: what was written belongs to the one before.
   if (!log.snapshotUnsaved) log.stableTo(ready.entries);
-  log.applied = Math.max(log.applied, ready.snapshot?.index ?? 0, ready.committedEntries.at(-1)?.index ?? 0);
+  log.applied = Math.max(log.applied, ready.snapshot?.index ?? 0, state.applyingTo);
   if (state.role === "leader") ownEntriesDurable(state);
   else if (state.role === "candidate" && state.durable.term === state.term) ownVoteDurable(state);
 }

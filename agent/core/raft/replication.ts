@@ -10,6 +10,7 @@ import type { Progress } from "./progress.ts";
 import { committedIndex } from "./quorum.ts";
 import { becomeFollower } from "./roles.ts";
 import type { RaftState } from "./state.ts";
+import { witnessCeiling, witnessed, witnessSnapshot } from "./witness.ts";
 
 /** Appends an entry of the leader's own. It counts for itself only once it is on disk. */
 export function appendOwn(state: RaftState, kind: RaftEntry["kind"], data: Uint8Array): LogIndex {
@@ -33,9 +34,13 @@ export const hasCommittedInTerm = ({ log, term }: RaftState): boolean => log.ter
 
 /** Everything that waits to be sent to anyone. */
 export function broadcast(state: RaftState): void {
-  if (!state.broadcastDue) return;
-  state.broadcastDue = false;
-  for (const [id, peer] of state.peers) if (id !== state.id) sendAppends(state, id, peer);
+  if (state.broadcastDue) {
+    state.broadcastDue = false;
+    for (const [id, peer] of state.peers) if (id !== state.id) sendAppends(state, id, peer);
+  } else if (state.hasWitness) {
+    // Whatever happened may have lifted its ceiling: an answer, a write, silence.
+    for (const [id, peer] of state.peers) if (peer.witness && peer.next <= state.log.last) sendAppends(state, id, peer);
+  }
 }
 
 /** As many appends as the window takes; an empty one if only the commit index is news. */
@@ -56,7 +61,7 @@ export function sendAppend(state: RaftState, to: NodeId, peer: Progress, evenEmp
     return false;
   }
   const blocked = peer.state === "replicate" && peer.inflights.full;
-  const entries = blocked ? [] : log.sliceWithin(peer.next, state.limits.entriesPerMessageBytesMax);
+  const entries = blocked ? [] : entriesFor(state, peer);
   if (entries.length === 0 && !evenEmpty) return false;
   send(state, "appendRequest", to, { index, logTerm, entries, commit: log.committed });
   peer.sent(
@@ -67,11 +72,20 @@ export function sendAppend(state: RaftState, to: NodeId, peer: Progress, evenEmp
   return entries.length > 0;
 }
 
+function entriesFor(state: RaftState, peer: Progress): RaftEntry[] {
+  const { entriesPerMessageBytesMax } = state.limits;
+  if (!peer.witness) return state.log.sliceWithin(peer.next, entriesPerMessageBytesMax);
+  const entries = state.log.sliceWithin(peer.next, entriesPerMessageBytesMax, witnessCeiling(state) + 1);
+  return entries.map((entry) => witnessed(state, entry));
+}
+
 function sendSnapshot(state: RaftState, to: NodeId, peer: Progress): void {
   // To a peer that is away it would be bytes for nothing, and it would then wait for a report that comes late.
-  if (!peer.recentActive || !state.log.snapshot) return;
-  peer.becomeSnapshot(state.log.snapshot.index);
-  send(state, "snapshot", to, { snapshot: state.log.snapshot });
+  if (!peer.recentActive) return;
+  const snapshot = peer.witness ? witnessSnapshot(state) : state.log.snapshot;
+  if (!snapshot) return;
+  peer.becomeSnapshot(snapshot.index);
+  send(state, "snapshot", to, { snapshot });
 }
 
 /** Counts what is on a quorum's disks. Only an entry of the own term commits by counting; it takes the earlier ones along (paper 5.4.2). */

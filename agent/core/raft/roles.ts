@@ -39,6 +39,7 @@ export function resetFor(state: RaftState, term: Term): void {
   state.electionTimeout = state.electionTicks + Math.floor(state.random() * state.electionTicks);
   state.votes.clear();
   state.peers.clear();
+  state.hasWitness = false;
   state.reads.clear();
   state.transferee = undefined;
   state.uncommittedBytes = 0;

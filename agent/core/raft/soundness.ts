@@ -1,6 +1,6 @@
 /** What must hold between any two inputs. A broken invariant is a fault of this program and stops the agent. */
 import { invariant } from "../../../shared/errors.ts";
-import { confFault } from "./confchange.ts";
+import { confFault, isWitness } from "./confchange.ts";
 import type { RaftState } from "./state.ts";
 
 export function assertSound(state: RaftState): void {
@@ -19,6 +19,7 @@ export function assertSound(state: RaftState): void {
     log.last === 0 || log.conf.voters.length === 0 || confFault(log.conf) === undefined,
     "the configuration can be",
   );
+  invariant(state.role === "follower" || !isWitness(log.conf, state.id), "a witness never asks for votes");
   if (state.role === "leader") assertSoundLeader(state);
   else invariant(state.peers.size === 0 && state.reads.count === 0, "only a leader has peers and reads");
   if (state.role === "preCandidate" || state.role === "candidate")

@@ -44,6 +44,8 @@ export interface RaftConfig extends Partial<RaftLimits> {
   heartbeatTicks: number;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** What a witness keeps of an entry's data: a cryptographic hash. */
+  digest: (data: Uint8Array) => Uint8Array;
   /** From the journal. The core keeps the log after the snapshot in memory. */
   initial: { hardState: HardState; entries: RaftEntry[]; snapshot?: RaftSnapshot };
 }
@@ -75,6 +77,7 @@ export interface Ready {
   mustSync: boolean;
   /** They promise that a vote or an entry is on disk. */
   messagesAfterPersist: RaftMessage[];
+  /** A witness is not handed what it has only a digest of; its applied index moves all the same. */
   committedEntries: RaftEntry[];
   readStates: ReadState[];
   /** Present if it changed. */
@@ -120,6 +123,7 @@ export class RaftState {
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   readonly random: () => number;
+  readonly digest: (data: Uint8Array) => Uint8Array;
   readonly limits: RaftLimits;
   readonly log: RaftLog;
 
@@ -139,6 +143,7 @@ export class RaftState {
 
   // A leader's part; empty otherwise.
   readonly peers: Map<NodeId, Progress> = new Map();
+  hasWitness = false;
   readonly reads: ReadQueue = new ReadQueue();
   transferee: NodeId | undefined;
   uncommittedBytes = 0;
@@ -151,6 +156,8 @@ export class RaftState {
 
   /** Handed out and not yet advanced past. */
   outstanding: Ready | undefined;
+  /** How far the outstanding Ready applies the log. */
+  applyingTo: LogIndex = 0;
   /** The newest that is on disk. */
   durable: HardState;
   announced: SoftState = { role: "follower" };
@@ -165,6 +172,7 @@ export class RaftState {
     this.electionTicks = config.electionTicks;
     this.heartbeatTicks = config.heartbeatTicks;
     this.random = config.random;
+    this.digest = config.digest;
     this.limits = limitsFrom(config);
     this.log = new RaftLog(entries, snapshot);
     this.log.commitTo(hardState.commit);

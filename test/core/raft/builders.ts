@@ -15,6 +15,13 @@ export const numberOf = (id: NodeId): number => DIGITS.indexOf(id.at(-2)!) * 58 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 
+/** Not a hash that anyone should trust, but a short one. */
+export function digestOf(data: Uint8Array): Uint8Array {
+  let hash = 0x811c9dc5;
+  for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
+  return new Uint8Array(Uint32Array.of(hash).buffer);
+}
+
 export const confOf = (parts: {
   voters: number[];
   outgoing?: number[];

@@ -42,7 +42,7 @@ function mutate(message: RaftMessage, random: () => number): RaftMessage {
     () => ({ entries: [...entries, ...entries] }),
     () => withEntry((entry) => ({ index: number(entry.index) })),
     () => withEntry((entry) => ({ term: number(entry.term) })),
-    () => withEntry(() => ({ kind: pick("normal", "configuration") })),
+    () => withEntry(() => ({ kind: pick("normal", "configuration", "digest") })),
   ];
   return { ...message, ...pick(...mutations)() };
 }

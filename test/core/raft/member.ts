@@ -1,7 +1,7 @@
 /** One core with its disk in memory, alone with its test, which plays the others. */
 import { Raft, type RaftConfig, type RaftLimits, type ReadState } from "../../../agent/core/raft/index.ts";
 import type { HardState, RaftEntry, RaftMessage, Term } from "../../../shared/raft.ts";
-import { confOf, type Disk, diskWith, idOf, messageOf, randomFrom, writeTo } from "./builders.ts";
+import { confOf, type Disk, digestOf, diskWith, idOf, messageOf, randomFrom, writeTo } from "./builders.ts";
 
 export const ELECTION_TICKS = 10;
 
@@ -13,6 +13,7 @@ export function makeRaft(n: number, disk: Disk, options: Options = {}): Raft {
     electionTicks: ELECTION_TICKS,
     heartbeatTicks: 1,
     random: randomFrom(n),
+    digest: digestOf,
     initial: {
       hardState: disk.hardState,
       entries: [...disk.entries],

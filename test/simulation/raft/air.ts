@@ -63,7 +63,7 @@ export class Air {
 /** A message in a line of the story. */
 export function brief(message: RaftMessage): string {
   const { type, term, index, logTerm, entries, commit, reject, rejectHint, snapshot } = message;
-  const list = entries.map((entry) => `${entry.term}/${entry.index}${entry.kind === "configuration" ? "c" : ""}`);
+  const list = entries.map((entry) => `${entry.term}/${entry.index}${entry.kind === "normal" ? "" : entry.kind[0]}`);
   const words = [`${type} term ${term} at ${logTerm}/${index} commit ${commit}`];
   if (reject) words.push(`refused, hint ${rejectHint}`);
   if (list.length > 0) words.push(`[${list.join(" ")}]`);

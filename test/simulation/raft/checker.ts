@@ -2,6 +2,7 @@
 import { committedIndex, type Ready } from "../../../agent/core/raft/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { LogIndex, RaftEntry, RaftMessage, RaftSnapshot, Term } from "../../../shared/raft.ts";
+import { digestOf } from "../../core/raft/builders.ts";
 import { hashAfter, hashIn, type SimulatedNode } from "./node.ts";
 
 export class Violation extends Error {
@@ -93,9 +94,10 @@ export class Checker {
   private agree(entry: RaftEntry, committedIn: Term): void {
     const known = this.agreed[entry.index - 1];
     if (known) {
-      hold(known.term === entry.term && same(known.data, entry.data), `committed entry ${entry.index} never changes`);
+      hold(known.term === entry.term && stands(entry, known.data), `committed entry ${entry.index} never changes`);
       return;
     }
+    hold(entry.kind !== "digest", `entry ${entry.index} is committed by someone who has it`);
     hold(entry.index === this.agreed.length + 1, "entries are committed in order");
     const hash = hashAfter(this.agreed.at(-1)?.hash ?? 0, entry.index, entry.data);
     this.agreed.push({ term: entry.term, committedIn, data: entry.data, hash });
@@ -115,13 +117,16 @@ export class Checker {
       const key = entry.index * 1e6 + entry.term;
       const other = this.written.get(key);
       if (other) {
-        hold(same(other.data, entry.data), `entry ${entry.index} of term ${entry.term} is the same everywhere`);
+        hold(stands(entry, other.data), `entry ${entry.index} of term ${entry.term} is the same everywhere`);
         if (termBefore !== undefined && other.termBefore !== undefined)
           hold(
             other.termBefore === termBefore,
             `what precedes ${entry.index} of term ${entry.term} is the same everywhere`,
           );
-      } else this.written.set(key, { data: entry.data, termBefore });
+      } else {
+        hold(entry.kind !== "digest", `entry ${entry.index} of term ${entry.term} is on a disk before its digest is`);
+        this.written.set(key, { data: entry.data, termBefore });
+      }
       termBefore = entry.term;
     }
     if (!hardState) return;
@@ -149,6 +154,10 @@ export class Checker {
 
   /** State-machine safety. */
   applied(node: SimulatedNode, entry: RaftEntry): void {
+    if (node.isWitness) {
+      hold(entry.kind === "configuration" || entry.data.length === 0, "a witness is handed nothing that has data");
+      return;
+    }
     hold(entry.index === node.applied + 1, "entries are applied in order, each once");
     const agreed = this.agreed[entry.index - 1];
     hold(
@@ -163,6 +172,10 @@ export class Checker {
   installed(node: SimulatedNode, snapshot: RaftSnapshot): void {
     hold(snapshot.index > node.applied, "a snapshot never takes the state back");
     node.applied = snapshot.index;
+    if (node.isWitness) {
+      hold(snapshot.data.length === 0, "a witness gets snapshots without data");
+      return;
+    }
     node.hash = hashIn(snapshot.data);
     hold(node.hash === this.agreed[snapshot.index - 1]?.hash, `the snapshot at ${snapshot.index} is the agreed state`);
   }
@@ -179,6 +192,10 @@ export class Checker {
     );
   }
 }
+
+/** An entry, or its digest, for this data. */
+const stands = (entry: RaftEntry, data: Uint8Array): boolean =>
+  same(entry.data, entry.kind === "digest" ? digestOf(data) : data);
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return a === b || (a.length === b.length && a.every((byte, at) => byte === b[at]));

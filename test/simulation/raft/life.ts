@@ -20,6 +20,7 @@ export function live(seed: number, stormSteps = STORM_STEPS, tell?: (line: strin
     simulation.run(stormSteps);
     simulation.heal();
     failure = mend(simulation);
+    if (!failure && simulation.loseOneOfTwo()) failure = mend(simulation);
   } catch (error) {
     // Whatever went wrong, the seed is what matters: the caller prints it and how to replay it.
     failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -3,6 +3,7 @@ import { Raft, type Ready } from "../../../agent/core/raft/index.ts";
 import type { RaftState } from "../../../agent/core/raft/state.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { LogIndex, Term } from "../../../shared/raft.ts";
+import { digestOf, numberOf } from "../../core/raft/builders.ts";
 import { Disk } from "./disk.ts";
 import type { Swarm } from "./swarm.ts";
 
@@ -41,6 +42,10 @@ export class SimulatedNode {
     this.random = random;
   }
 
+  get isWitness(): boolean {
+    return numberOf(this.id) === this.swarm.witness;
+  }
+
   get awake(): boolean {
     return this.raft !== undefined && !this.paused;
   }
@@ -62,6 +67,7 @@ export class SimulatedNode {
       electionTicks: this.swarm.electionTicks,
       heartbeatTicks: this.swarm.heartbeatTicks,
       random: this.random,
+      digest: digestOf,
       initial: { hardState, entries: [...entries], ...(snapshot && { snapshot }) },
       ...this.swarm.limits,
     });

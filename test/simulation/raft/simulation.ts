@@ -1,5 +1,12 @@
 /** A fleet of cores under one seed: its network, its disks, its clocks and everything that goes wrong with them. */
-import { foundingEntries, isJoint, isVoter } from "../../../agent/core/raft/index.ts";
+import {
+  type ConfChange,
+  foundingEntries,
+  isFullVoter,
+  isJoint,
+  isWitness,
+  votersOf,
+} from "../../../agent/core/raft/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { RaftMessage } from "../../../shared/raft.ts";
 import { configuration, confOf, idOf, numberOf, randomFrom } from "../../core/raft/cluster.ts";
@@ -20,13 +27,15 @@ export class Simulation {
   private readonly tell: ((line: string) => void) | undefined;
   private readonly odds: [Happening, number][];
   private readonly air: Air;
+  /** Lost for ever. */
+  private readonly gone: Set<NodeId> = new Set();
   private counter = 0;
 
   constructor(seed: number, tell?: (line: string) => void) {
     this.seed = seed;
     this.tell = tell;
     this.random = randomFrom(seed);
-    this.swarm = drawSwarm(this.random);
+    this.swarm = drawSwarm(seed, this.random);
     this.odds = oddsOf(this.swarm);
     this.air = new Air(this.random);
     this.checker = new Checker(this.nodes);
@@ -36,10 +45,12 @@ export class Simulation {
 
   private addNode(n: number): void {
     const node = new SimulatedNode(idOf(n), this.swarm, this.random);
-    const { votersAtStart } = this.swarm;
+    const { votersAtStart, witness } = this.swarm;
     const voters = Array.from({ length: votersAtStart }, (_, at) => at + 1);
+    const witnesses = voters.filter((voter) => voter === witness);
     if (n <= votersAtStart) {
-      const entries = votersAtStart === 1 ? foundingEntries(node.id) : [configuration(1, 1, confOf({ voters }))];
+      const conf = confOf({ voters, witnesses });
+      const entries = votersAtStart === 1 ? foundingEntries(node.id) : [configuration(1, 1, conf)];
       node.disk.write({ entries, hardState: { term: 1, vote: "", commit: 1 } }, true);
     }
     this.nodes.set(node.id, node);
@@ -69,16 +80,45 @@ export class Simulation {
   /** One tick of every clock, and then time enough for everything that follows from it. */
   calmRound(): void {
     for (const node of this.list) {
-      node.raft!.tick();
+      node.raft?.tick();
       this.settle(node);
     }
-    for (let round = 0; round < 2_000; round += 1) {
-      while (!this.air.isEmpty) this.arrive(this.air.takeFirst());
-      const busy = this.list.filter((node) => node.busy);
-      if (busy.length === 0) return;
-      for (const node of busy) this.work(node);
-      this.steps += 1;
+    for (let round = 0; round < 2_000; round += 1) if (!this.calmStep()) return;
+  }
+
+  /** Returns whether anything was left to do. */
+  private calmStep(): boolean {
+    while (!this.air.isEmpty) this.arrive(this.air.takeFirst());
+    const busy = this.list.filter((node) => node.busy);
+    for (const node of busy) this.work(node);
+    this.steps += 1;
+    return busy.length > 0;
+  }
+
+  /**
+   * In a healthy fleet of two full voters and a witness, one of the two is lost for ever, in the middle of its work.
+   * Returns whether the fleet was one.
+   */
+  loseOneOfTwo(): boolean {
+    const conf = this.leaders()[0]!.inner!.log.conf;
+    const full = votersOf(conf).filter((id) => isFullVoter(conf, id));
+    if (isJoint(conf) || conf.witnesses.length === 0 || full.length !== 2) return false;
+    const lost = this.nodes.get(this.pick(full))!;
+    for (let left = Math.floor(this.random() * 40); left > 0; left -= 1) {
+      const leader = this.leaders()[0]!;
+      if (this.chance(0.3)) leader.raft!.propose(numberBytes(++this.counter));
+      if (this.chance(0.1)) this.compact(leader);
+      this.settle(leader);
+      if (!this.air.isEmpty && this.chance(0.6)) this.arrive(this.air.takeFirst());
+      else this.workSomewhere();
     }
+    this.tell?.(`${numberOf(lost.id)} is lost for ever`);
+    const noticed = this.chance(0.5);
+    lost.disk.crash(0);
+    lost.stop();
+    this.gone.add(lost.id);
+    for (const node of this.list) if (noticed) node.raft?.reportUnreachable(lost.id);
+    return true;
   }
 
   /** What keeps the fleet from being one again, or undefined if it is. Proposes as a side effect, to see that it serves. */
@@ -87,10 +127,12 @@ export class Simulation {
     if (!leader) return "nobody leads";
     if (leader.applied < leader.inner!.log.last) return "the leader has entries that are not committed";
     const { conf } = leader.inner!.log;
-    if (!isVoter(conf, leader.id)) return "who leads is no voter";
-    for (const id of [...conf.voters, ...conf.votersOutgoing, ...conf.learners]) {
+    if (!isFullVoter(conf, leader.id)) return "who leads is no full voter";
+    for (const id of [...votersOf(conf), ...conf.learners]) {
       const member = this.nodes.get(id)!;
+      if (this.gone.has(id)) continue;
       if (member.inner!.leader !== leader.id) return `node ${numberOf(id)} does not follow the leader`;
+      if (isWitness(conf, id) && member.inner!.log.applied === leader.applied) continue;
       if (member.applied !== leader.applied)
         return `node ${numberOf(id)} has applied ${member.applied} of ${leader.applied}`;
     }
@@ -146,8 +188,7 @@ export class Simulation {
     if (what === "tick") raft.tick();
     else if (what === "propose") raft.propose(numberBytes(++this.counter));
     else if (what === "read") this.read(node);
-    else if (what === "change")
-      raft.proposeConfChange(drawChange(this.random, [...this.nodes.keys()], isJoint(node.inner!.log.conf)));
+    else if (what === "change") raft.proposeConfChange(this.drawChange(isJoint(node.inner!.log.conf)));
     else if (what === "transfer") raft.transferLeadership(other);
     else if (what === "compact") this.compact(node);
     else if (what === "crash") this.crash(node);
@@ -159,6 +200,11 @@ export class Simulation {
     else if (what === "campaign") raft.campaign();
   }
 
+  private drawChange(joint: boolean): ConfChange {
+    const { witness } = this.swarm;
+    return drawChange(this.random, [...this.nodes.keys()], witness > 0 ? idOf(witness) : undefined, joint);
+  }
+
   private read(node: SimulatedNode): void {
     const id = ++this.counter;
     this.checker.readAsked(id);
@@ -168,11 +214,8 @@ export class Simulation {
   private compact(node: SimulatedNode): void {
     const { applied } = node.inner!.log;
     if (applied === 0) return;
-    const snapshot = node.raft!.compact(
-      applied,
-      numberBytes(this.checker.agreed[applied - 1]!.hash),
-      this.swarm.entriesKept,
-    );
+    const data = node.isWitness ? new Uint8Array(0) : numberBytes(this.checker.agreed[applied - 1]!.hash);
+    const snapshot = node.raft!.compact(applied, data, this.swarm.entriesKept);
     if (snapshot) node.disk.write({ snapshot, entries: [] }, true);
   }
 

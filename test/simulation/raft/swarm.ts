@@ -5,6 +5,8 @@ import type { NodeId } from "../../../shared/ids.ts";
 export interface Swarm {
   nodes: number;
   votersAtStart: number;
+  /** The number of the one node that is a witness whenever it is a voter, or 0: it is the last of all. */
+  witness: number;
   electionTicks: number;
   heartbeatTicks: number;
   limits: Partial<RaftLimits>;
@@ -45,7 +47,7 @@ export const HAPPENINGS = [
 ] as const;
 export type Happening = (typeof HAPPENINGS)[number];
 
-export function drawSwarm(random: () => number): Swarm {
+export function drawSwarm(seed: number, random: () => number): Swarm {
   const pick = <T>(...choices: T[]): T => choices[Math.floor(random() * choices.length)]!;
   const between = (low: number, high: number): number => low + random() * (high - low);
   /** Half of the seeds do without a given trouble, so that the others can go far. */
@@ -54,6 +56,7 @@ export function drawSwarm(random: () => number): Swarm {
   return {
     nodes,
     votersAtStart: Math.min(nodes, pick(1, 2, 3, 3, 3, 4, 5, 5)),
+    witness: seed % 3 === 1 ? nodes : 0,
     electionTicks: pick(3, 5, 8, 12),
     heartbeatTicks: pick(1, 1, 2),
     limits: {
@@ -104,12 +107,18 @@ export function oddsOf({ weights }: Swarm): [Happening, number][] {
 }
 
 /** Any change of membership, sound or not; a joint configuration is mostly asked to leave. */
-export function drawChange(random: () => number, nodes: NodeId[], joint: boolean): ConfChange {
+export function drawChange(
+  random: () => number,
+  nodes: NodeId[],
+  witness: NodeId | undefined,
+  joint: boolean,
+): ConfChange {
   const pick = <T>(...choices: T[]): T => choices[Math.floor(random() * choices.length)]!;
   if (joint && random() < 0.8) return { steps: [], transition: "auto" };
-  const steps: ConfChangeStep[] = Array.from({ length: pick(1, 1, 1, 2, 3) }, () => ({
-    kind: pick("addVoter", "addVoter", "addLearner", "remove"),
-    node: pick(...nodes),
-  }));
+  const steps = Array.from({ length: pick(1, 1, 1, 2, 3) }, (): ConfChangeStep => {
+    const node = pick(...nodes);
+    if (node === witness) return { kind: pick("addWitness", "addWitness", "remove"), node };
+    return { kind: pick("addVoter", "addVoter", "addLearner", "remove"), node };
+  });
   return { steps, transition: pick("auto", "auto", "implicit", "explicit") };
 }

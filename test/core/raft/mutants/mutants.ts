@@ -52,7 +52,7 @@ export const MUTANTS: Mutant[] = [
   mutant(
     "campaigns after it was removed",
     "elections.ts",
-    "  if (isVoter(log.conf, id)) return true;\n",
+    "  if (isFullVoter(log.conf, id)) return true;\n",
     "  if (id) return true;\n",
   ),
   mutant(
@@ -166,12 +166,7 @@ export const MUTANTS: Mutant[] = [
     "const same = written.findLast((entry) => entry.index > this.offset && this.matches(entry.index, entry.term));",
     "const same = written.findLast((entry) => entry.index > this.offset && entry.index <= this.last);",
   ),
-  mutant(
-    "sends a snapshot to a peer that is away",
-    "replication.ts",
-    "if (!peer.recentActive || !state.log.snapshot) return;",
-    "if (!state.log.snapshot) return;",
-  ),
+  mutant("sends a snapshot to a peer that is away", "replication.ts", "  if (!peer.recentActive) return;\n", ""),
   mutant(
     "votes after hearing from the term's leader",
     "elections.ts",
@@ -230,7 +225,7 @@ export const MUTANTS: Mutant[] = [
   mutant(
     "does not campaign while its removal may be uncommitted",
     "elections.ts",
-    "return log.confPending && log.confs.previous !== undefined && isVoter(log.confs.previous, id);",
+    "return log.confPending && log.confs.previous !== undefined && isFullVoter(log.confs.previous, id);",
     "return false;",
   ),
   mutant(
@@ -257,5 +252,71 @@ export const MUTANTS: Mutant[] = [
     "replication.ts",
     "    state.uncommittedBytes -= log.bytesBetween(log.committed, index);\n",
     "",
+  ),
+  mutant(
+    "sends a witness every entry at once",
+    "witness.ts",
+    "  return Math.min(ceiling, heldByVoter);\n",
+    "  return state.log.last;\n",
+  ),
+  mutant(
+    "lets a witness campaign",
+    "elections.ts",
+    "  if (isFullVoter(log.conf, id)) return true;\n",
+    "  if (isVoter(log.conf, id)) return true;\n",
+  ),
+  mutant(
+    "sends a witness what is not on its own disk",
+    "witness.ts",
+    "const own = state.peers.get(state.id)!.match;",
+    "const own = state.log.last;",
+  ),
+  mutant(
+    "sends a witness what only a leader that is being removed has",
+    "witness.ts",
+    "  return Math.min(ceiling, heldByVoter);\n",
+    "  return ceiling;\n",
+  ),
+  mutant(
+    "lets the witness wait for a voter whose disk is stuck",
+    "witness.ts",
+    "peer.lateTicks >= electionTicks || ",
+    "",
+  ),
+  mutant(
+    "lets the witness wait for a voter that is far behind",
+    "witness.ts",
+    'return peer.state === "probe" || peer.next > log.committed;',
+    "return true;",
+  ),
+  mutant(
+    "gives a witness the data",
+    "witness.ts",
+    "entry.data.length === 0) return entry;",
+    "entry.index > 0) return entry;",
+  ),
+  mutant(
+    "hands a witness digests to apply",
+    "ready.ts",
+    'return entries.filter(({ kind }) => kind !== "digest");',
+    "return entries;",
+  ),
+  mutant(
+    "sends a witness a snapshot of more than it may have",
+    "witness.ts",
+    "Math.min(log.applied, witnessCeiling(state))",
+    "log.applied",
+  ),
+  mutant(
+    "as a new leader lets the witness get ahead of the voter that elected it",
+    "leading.ts",
+    "if (!peer.wasActive) peer.lateTicks = Math.max(0, state.electionTicks - state.heartbeatTicks);",
+    "peer.lateTicks = state.electionTicks;",
+  ),
+  mutant(
+    "does not wake a witness that waited",
+    "replication.ts",
+    "} else if (state.hasWitness) {",
+    "} else if (state.term < 0) {",
   ),
 ];
