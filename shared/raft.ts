@@ -78,5 +78,7 @@ export interface RaftMessage {
   rejectHint: LogIndex;
   /** Identifies a heartbeat's read round, or a transfer. */
   context: Uint8Array;
+  /** On a heartbeat: how many ticks of silence the leader would have its followers bear. 0 says nothing. */
+  electionTicks: number;
   snapshot?: RaftSnapshot;
 }

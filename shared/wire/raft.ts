@@ -75,6 +75,7 @@ export function decodeRaftMessage(bytes: Uint8Array): RaftMessage {
     reject: fields.reject as boolean,
     rejectHint: checkCount(fields.rejectHint, "rejectHint"),
     context: fields.context as Uint8Array,
+    electionTicks: checkCount(fields.electionTicks, "electionTicks"),
     ...(fields.snapshot ? { snapshot: checkSnapshot(fields.snapshot as Fields) } : {}),
   };
 }

@@ -48,6 +48,7 @@ message RaftMessage {
   uint64 rejectHint = 11;
   bytes context = 12;
   optional RaftSnapshot snapshot = 13;
+  uint32 electionTicks = 14;
 }
 
 message Founder { string nodeId = 1; string name = 2; repeated string addresses = 3; }

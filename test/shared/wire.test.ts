@@ -53,6 +53,7 @@ const MESSAGE: RaftMessage = {
   reject: false,
   rejectHint: 0,
   context: new Uint8Array([9]),
+  electionTicks: 12,
   snapshot: {
     index: 5,
     term: 2,

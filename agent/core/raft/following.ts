@@ -3,6 +3,7 @@ import type { RaftMessage } from "../../../shared/raft.ts";
 import { isFullMember } from "./confchange.ts";
 import { send } from "./messages.ts";
 import type { RaftState } from "./state.ts";
+import { adoptTiming } from "./timing.ts";
 
 /** Messages that only the leader of the term sends. */
 export function heardLeader(state: RaftState, message: RaftMessage): void {
@@ -44,6 +45,7 @@ function takeAppend(state: RaftState, message: RaftMessage): void {
 function takeHeartbeat(state: RaftState, message: RaftMessage): void {
   // A leader never names more than it knows this log to hold; a number beyond it is not believed.
   if (message.commit <= state.log.last) state.log.commitTo(message.commit);
+  adoptTiming(state, message.electionTicks);
   send(state, "heartbeatResponse", message.from, { context: message.context });
 }
 

@@ -32,3 +32,4 @@ export {
   type Ready,
   type SoftState,
 } from "./state.ts";
+export type { RaftTiming } from "./timing.ts";

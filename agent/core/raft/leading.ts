@@ -16,6 +16,7 @@ import {
 } from "./replication.ts";
 import { becomeFollower, resetFor } from "./roles.ts";
 import type { RaftState } from "./state.ts";
+import { announced } from "./timing.ts";
 
 export function becomeLeader(state: RaftState): void {
   invariant(state.role === "candidate", "only a candidate becomes leader");
@@ -54,6 +55,7 @@ export function tickLeader(state: RaftState): void {
   }
   if (state.heartbeatElapsed >= state.heartbeatTicks) {
     sendHeartbeats(state);
+    announced(state);
     maybeAutoLeave(state);
   }
 }

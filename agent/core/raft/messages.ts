@@ -46,6 +46,7 @@ export function send(state: RaftState, type: RaftMessageType, to: NodeId, fields
     reject: false,
     rejectHint: 0,
     context: NOTHING,
+    electionTicks: 0,
     ...fields,
   };
   if (PROMISES.has(type)) state.outboxAfterPersist.push(message);
@@ -59,7 +60,7 @@ export function messageFault(message: RaftMessage, self: NodeId): string | undef
   if (message.from === self || message.from === ("" as NodeId)) return "has no proper sender";
   // A node that has never heard of a term may still refuse a pre-vote.
   if (!isCount(message.term) || (message.term === 0 && message.type !== "preVoteResponse")) return "has no proper term";
-  for (const field of [message.logTerm, message.index, message.commit, message.rejectHint])
+  for (const field of [message.logTerm, message.index, message.commit, message.rejectHint, message.electionTicks])
     if (!isCount(field)) return "has a number out of range";
   if (message.logTerm > message.term) return "knows an entry of a later term";
   if (message.type === "appendRequest") return entriesFault(message);

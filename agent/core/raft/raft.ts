@@ -14,6 +14,7 @@ import { assertSound } from "./soundness.ts";
 import { type RaftConfig, RaftState, type RaftStatus, type Ready } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { step } from "./step.ts";
+import { type RaftTiming, setTiming } from "./timing.ts";
 
 export type ProposeAnswer =
   | { accepted: true; index: LogIndex; term: Term }
@@ -98,6 +99,11 @@ export class Raft {
     const messages = this.state.outbox;
     this.state.outbox = [];
     return messages;
+  }
+
+  /** How often a leader speaks, and how long silence is borne. A leader's followers take it over from its heartbeats. */
+  setTiming(timing: RaftTiming): void {
+    setTiming(this.state, timing);
   }
 
   hasReady(): boolean {

@@ -54,9 +54,11 @@ function answer(state: RaftState, { from, context, index }: Read): void {
 export function sendHeartbeats(state: RaftState): void {
   state.heartbeatElapsed = 0;
   const context = readContext(state);
+  const { electionTicks } = state;
   for (const [id, peer] of state.peers) {
     // Not beyond what the peer is known to hold: its log may differ there.
-    if (id !== state.id) send(state, "heartbeat", id, { commit: Math.min(peer.match, state.log.committed), context });
+    if (id !== state.id)
+      send(state, "heartbeat", id, { commit: Math.min(peer.match, state.log.committed), context, electionTicks });
   }
 }
 

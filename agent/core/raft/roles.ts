@@ -3,6 +3,7 @@ import { invariant } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { Term } from "../../../shared/raft.ts";
 import type { RaftState } from "./state.ts";
+import { drawTimeout } from "./timing.ts";
 
 export function becomeFollower(state: RaftState, term: Term, leader: NodeId | undefined): void {
   resetFor(state, term);
@@ -36,7 +37,8 @@ export function resetFor(state: RaftState, term: Term): void {
   state.leader = undefined;
   state.electionElapsed = 0;
   state.heartbeatElapsed = 0;
-  state.electionTimeout = state.electionTicks + Math.floor(state.random() * state.electionTicks);
+  state.announcementsLeft = 0;
+  drawTimeout(state);
   state.votes.clear();
   state.peers.clear();
   state.hasWitness = false;

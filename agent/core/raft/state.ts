@@ -38,10 +38,12 @@ export const RAFT_LIMITS: Readonly<RaftLimits> = {
 
 export interface RaftConfig extends Partial<RaftLimits> {
   id: NodeId;
-  /** Ticks without a leader before a pre-vote; drawn anew from [T, 2T) each time. */
+  /** To begin with; {@link RaftTiming}. */
   electionTicks: number;
-  /** Ticks between a leader's heartbeats. */
   heartbeatTicks: number;
+  /** What a leader may announce, and a follower take over. Both are `electionTicks` unless given. */
+  electionTicksMin?: number;
+  electionTicksMax?: number;
   /** Uniform in [0, 1). */
   random: () => number;
   /** What a witness keeps of an entry's data: a cryptographic hash. */
@@ -112,6 +114,8 @@ export interface RaftStatus {
   progress: ReadonlyMap<NodeId, ProgressStatus>;
   /** A leader: it heard a quorum lately. Others: they know a leader. */
   quorumActive: boolean;
+  /** Its present patience with a silent leader. */
+  electionTicks: number;
 }
 
 /**
@@ -120,8 +124,13 @@ export interface RaftStatus {
  */
 export class RaftState {
   readonly id: NodeId;
-  readonly electionTicks: number;
-  readonly heartbeatTicks: number;
+  electionTicks: number;
+  heartbeatTicks: number;
+  readonly electionTicksMin: number;
+  readonly electionTicksMax: number;
+  /** A leader's, once its slower heartbeats were announced so many more times. */
+  heartbeatTicksNext: number;
+  announcementsLeft = 0;
   readonly random: () => number;
   readonly digest: (data: Uint8Array) => Uint8Array;
   readonly limits: RaftLimits;
@@ -171,6 +180,13 @@ export class RaftState {
     this.id = config.id;
     this.electionTicks = config.electionTicks;
     this.heartbeatTicks = config.heartbeatTicks;
+    this.heartbeatTicksNext = config.heartbeatTicks;
+    this.electionTicksMin = config.electionTicksMin ?? config.electionTicks;
+    this.electionTicksMax = config.electionTicksMax ?? config.electionTicks;
+    invariant(
+      this.electionTicksMin <= config.electionTicks && config.electionTicks <= this.electionTicksMax,
+      "patience begins within its bounds",
+    );
     this.random = config.random;
     this.digest = config.digest;
     this.limits = limitsFrom(config);

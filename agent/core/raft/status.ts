@@ -18,6 +18,7 @@ export function statusOf(state: RaftState): RaftStatus {
     ...(transferee !== undefined && { transferee }),
     progress: new Map([...state.peers].map(([peer, progress]) => [peer, progressStatus(progress)])),
     quorumActive: role === "leader" ? quorumHeard(state, "thisAndLast") : leader !== undefined,
+    electionTicks: state.electionTicks,
   };
 }
 

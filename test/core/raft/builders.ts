@@ -117,6 +117,7 @@ export function messageOf(
     reject: false,
     rejectHint: 0,
     context: new Uint8Array(0),
+    electionTicks: 0,
     ...fields,
   };
 }

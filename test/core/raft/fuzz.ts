@@ -24,6 +24,7 @@ function mutate(message: RaftMessage, random: () => number): RaftMessage {
     () => ({ commit: number(message.commit) }),
     () => ({ rejectHint: number(message.rejectHint) }),
     () => ({ reject: !message.reject }),
+    () => ({ electionTicks: number(message.electionTicks) }),
     () => ({
       type: pick(
         "appendRequest",

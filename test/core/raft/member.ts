@@ -5,7 +5,8 @@ import { confOf, type Disk, digestOf, diskWith, idOf, messageOf, randomFrom, wri
 
 export const ELECTION_TICKS = 10;
 
-export type Options = Partial<RaftLimits> & Partial<Pick<RaftConfig, "random" | "electionTicks" | "heartbeatTicks">>;
+export type Options = Partial<RaftLimits> &
+  Partial<Pick<RaftConfig, "random" | "electionTicks" | "heartbeatTicks" | "electionTicksMin" | "electionTicksMax">>;
 
 export function makeRaft(n: number, disk: Disk, options: Options = {}): Raft {
   return new Raft({

@@ -1,5 +1,6 @@
 /** One seed from beginning to end: a stormy part in which nothing may break, and a calm one in which everything must mend. */
 import { Simulation } from "./simulation.ts";
+import { PATIENCE_MAX } from "./swarm.ts";
 
 export interface Life {
   seed: number;
@@ -39,7 +40,7 @@ export function live(seed: number, stormSteps = STORM_STEPS, tell?: (line: strin
 
 /** Calm rounds until the fleet is one again and serves. Returns what is still missing when patience ends. */
 function mend(simulation: Simulation): string | undefined {
-  const patience = 60 * simulation.swarm.electionTicks;
+  const patience = 60 * PATIENCE_MAX * simulation.swarm.electionTicks;
   let served = false;
   for (let round = 0; round < patience; round += 1) {
     simulation.calmRound();

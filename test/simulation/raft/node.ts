@@ -5,7 +5,7 @@ import type { NodeId } from "../../../shared/ids.ts";
 import type { LogIndex, Term } from "../../../shared/raft.ts";
 import { digestOf, numberOf } from "../../core/raft/builders.ts";
 import { Disk } from "./disk.ts";
-import type { Swarm } from "./swarm.ts";
+import { PATIENCE_MAX, type Swarm } from "./swarm.ts";
 
 /** A crash can come between any two of them. */
 export type Stage = "idle" | "taken" | "written" | "sent" | "applied";
@@ -66,6 +66,7 @@ export class SimulatedNode {
       id: this.id,
       electionTicks: this.swarm.electionTicks,
       heartbeatTicks: this.swarm.heartbeatTicks,
+      electionTicksMax: PATIENCE_MAX * this.swarm.electionTicks,
       random: this.random,
       digest: digestOf,
       initial: { hardState, entries: [...entries], ...(snapshot && { snapshot }) },

@@ -13,7 +13,7 @@ import { configuration, confOf, idOf, numberOf, randomFrom } from "../../core/ra
 import { Air, brief } from "./air.ts";
 import { Checker } from "./checker.ts";
 import { hashIn, numberBytes, SimulatedNode } from "./node.ts";
-import { drawChange, drawSwarm, type Happening, oddsOf, type Swarm } from "./swarm.ts";
+import { drawChange, drawSwarm, drawTiming, type Happening, oddsOf, type Swarm } from "./swarm.ts";
 
 export class Simulation {
   readonly seed: number;
@@ -198,6 +198,7 @@ export class Simulation {
     else if (what === "forgetLeader") raft.forgetLeader();
     else if (what === "stepDown") raft.stepDown();
     else if (what === "campaign") raft.campaign();
+    else if (what === "retime") raft.setTiming(drawTiming(this.random, this.swarm));
   }
 
   private drawChange(joint: boolean): ConfChange {

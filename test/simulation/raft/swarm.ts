@@ -1,5 +1,5 @@
 /** What one seed's world is like. Everything is drawn, so that every run lives under other weather. */
-import type { ConfChange, ConfChangeStep, RaftLimits } from "../../../agent/core/raft/index.ts";
+import type { ConfChange, ConfChangeStep, RaftLimits, RaftTiming } from "../../../agent/core/raft/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 
 export interface Swarm {
@@ -44,6 +44,7 @@ export const HAPPENINGS = [
   "forgetLeader",
   "stepDown",
   "campaign",
+  "retime",
 ] as const;
 export type Happening = (typeof HAPPENINGS)[number];
 
@@ -91,6 +92,7 @@ export function drawSwarm(seed: number, random: () => number): Swarm {
       forgetLeader: sometimes(2),
       stepDown: sometimes(1),
       campaign: sometimes(2),
+      retime: seed % 5 === 3 ? 1 : 0,
     },
     clockSpeeds: Array.from({ length: nodes }, () => between(0.3, 1)),
     entriesKept: pick(0, 0, 3, 20),
@@ -104,6 +106,14 @@ export function oddsOf({ weights }: Swarm): [Happening, number][] {
     sum += weights[name];
     return [name, sum];
   });
+}
+
+/** How much more patient than at the start a fleet may become. */
+export const PATIENCE_MAX = 4;
+
+export function drawTiming(random: () => number, { electionTicks }: Swarm): RaftTiming {
+  const patience = Math.floor(electionTicks * (1 + random() * (PATIENCE_MAX - 1)));
+  return { electionTicks: patience, heartbeatTicks: 1 + Math.floor(random() * (patience - 1)) };
 }
 
 /** Any change of membership, sound or not; a joint configuration is mostly asked to leave. */
