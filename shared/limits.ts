@@ -51,6 +51,9 @@ export const LIMITS = {
   doorGuestsMax: 8,
   /** Wrong knocks in a minute from one host, and four times as many from all, before the door stops listening to it. */
   doorWrongKnocksMax: 5,
+  /** Acknowledgements and writes remembered for the pace of elections, and how many tell enough. */
+  paceSamplesMax: 64,
+  paceSamplesMin: 8,
   /** Nodes in one fleet. */
   nodesMax: 64,
   /** Voters by default; further nodes are learners. */
@@ -96,6 +99,12 @@ export const TIMING = {
   heartbeatTicks: 2,
   /** Ticks without a leader before a pre-vote; each node draws from [T, 2T). Three heartbeats lost in a row are a silent leader; one whose connection breaks is noticed at once. */
   electionTicks: 7,
+  /** The most that slow disks and links make of it: a leader lost for 3 to 6 s, where an election itself takes one. */
+  electionTicksMax: 30,
+  /** Patience per cost of an election, so that one that began first is over before most others would begin: their timeouts spread over as much again. */
+  electionPaceFactor: 2.5,
+  /** From a new measurement to what follows from it and from those that came meanwhile. */
+  paceMs: 3_000,
   /** A leader whose journal write takes longer hands leadership on: its heartbeats need no disk, so nobody else would notice. A slow SD card takes a second now and then. */
   diskStallMs: 2_000,
   /** Between two liveness heartbeats on a link. */
@@ -157,6 +166,12 @@ const mustHold: [boolean, string][] = [
   [LIMITS.entryBytesMax < LIMITS.journalCommitBytesMax, "an entry fits in a commit of the journal"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
+  [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],
+  [
+    TIMING.electionTicksMax * TIMING.tickMs < TIMING.proposalDeadlineMs,
+    "a lost leader is missed before a client gives up",
+  ],
+  [LIMITS.paceSamplesMin < LIMITS.paceSamplesMax, "enough measurements are remembered to count"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
   [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],

@@ -67,6 +67,7 @@ export class Agent implements AgentFace {
     const raft = new Raft({
       id: world.network.self,
       electionTicks: TIMING.electionTicks,
+      electionTicksMax: TIMING.electionTicksMax,
       heartbeatTicks: TIMING.heartbeatTicks,
       random: () => world.randomness.random(),
       digest: (data) => hashToBytes(world.sha256(data)),
@@ -75,6 +76,7 @@ export class Agent implements AgentFace {
     this.#driver = new RaftDriver(raft, world, {
       onEntry: (entry) => this.#apply(entry),
       onStatus: (status) => this.#statusChanged(status),
+      onPace: (news) => this.#events.emit("paceChanged", { ...news }),
       onFatal: init.onFatal,
     });
     this.#proposer = new Proposer(this.#driver, this.#peers, world, () => this.#noQuorum());

@@ -5,6 +5,7 @@ import type { RaftEntry, RaftMessage } from "../../shared/raft.ts";
 import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
 import type { Raft, RaftStatus, Ready } from "../core/raft/index.ts";
 import type { Cancel } from "../ports/index.ts";
+import { Pace, type PaceNews } from "./pace.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { delay } from "./waiting.ts";
 
@@ -13,6 +14,8 @@ export interface RaftListener {
   onEntry(entry: RaftEntry): void;
   /** Role, term or leader changed. */
   onStatus(status: RaftStatus): void;
+  /** This leader measured that its fleet should be more patient, or less. */
+  onPace(news: PaceNews): void;
   /** The journal can no longer be trusted: the agent must stop. */
   onFatal(error: unknown): void;
 }
@@ -31,6 +34,7 @@ export class RaftDriver {
   readonly #raft: Raft;
   readonly #world: Surroundings;
   readonly #listener: RaftListener;
+  readonly #pace: Pace;
   #told: Pick<RaftStatus, "role" | "term" | "leader"> = { role: "follower", term: 0 };
   #pumping = false;
   #stopped = false;
@@ -41,6 +45,7 @@ export class RaftDriver {
     this.#raft = raft;
     this.#world = world;
     this.#listener = listener;
+    this.#pace = new Pace(raft, world.clock, (news) => listener.onPace(news));
   }
 
   start(): void {
@@ -49,6 +54,7 @@ export class RaftDriver {
     network.onLink((link) => {
       if (link.state !== "down") return;
       this.#raft.reportUnreachable(link.nodeId);
+      this.#pace.linkDown(link.nodeId);
       // Nobody waits for a leader whose connection is gone: the next tick may ask for pre-votes, so it comes now.
       if (this.#raft.status().leader === link.nodeId) {
         this.#raft.forgetLeader();
@@ -67,6 +73,7 @@ export class RaftDriver {
     this.#stopped = true;
     this.#ticking();
     this.#commitNote?.();
+    this.#pace.stop();
   }
 
   get raft(): Raft {
@@ -94,6 +101,7 @@ export class RaftDriver {
       return;
     }
     if (this.#stopped || message.from !== from || message.to !== this.#world.network.self) return;
+    this.#pace.heard(message);
     this.#raft.step(message);
     this.after();
   }
@@ -147,8 +155,11 @@ export class RaftDriver {
       const stalled = this.#world.clock.after(TIMING.diskStallMs, () =>
         this.#yieldLead("journalStalled", { stallMs: TIMING.diskStallMs }),
       );
+      const sinceMs = this.#world.clock.monotonicMs();
       try {
-        return await this.#world.journal.append(batch);
+        await this.#world.journal.append(batch);
+        this.#pace.wrote(sinceMs);
+        return;
       } catch (error) {
         if (SkeinError.from(error).code !== "DISK_FULL") throw error;
         this.#yieldLead("journalDiskFull", { reason: SkeinError.from(error).message });
@@ -170,7 +181,8 @@ export class RaftDriver {
   #send(messages: readonly RaftMessage[]): void {
     for (const message of messages) {
       const sent = this.#world.network.sendConsensus(message.to, encodeRaftMessage(message));
-      if (!sent) this.#raft.reportUnreachable(message.to);
+      if (sent) this.#pace.sent(message);
+      else this.#raft.reportUnreachable(message.to);
     }
   }
 

@@ -7,11 +7,14 @@ import { isTransfer, send, transferContext } from "./messages.ts";
 import { voteResult } from "./quorum.ts";
 import { becomeCandidate, becomeFollower, becomePreCandidate } from "./roles.ts";
 import type { RaftState } from "./state.ts";
+import { allowMoreTime } from "./timing.ts";
 
 export function tickElection(state: RaftState): void {
   state.electionElapsed += 1;
   // A node that may not stand goes on counting: its patience with a silent leader must end too, or it would never vote.
-  if (state.electionElapsed >= state.electionTimeout && mayCampaign(state)) campaign(state);
+  if (state.electionElapsed < state.electionTimeout || !mayCampaign(state)) return;
+  if (state.role === "candidate") allowMoreTime(state);
+  campaign(state);
 }
 
 /** Asks for pre-votes, if this node may stand at all. */

@@ -41,6 +41,14 @@ export function adoptTiming(state: RaftState, electionTicks: number): void {
   takeUp(state, Math.min(Math.max(electionTicks, state.electionTicksMin), state.electionTicksMax));
 }
 
+/**
+ * An election that a majority wanted ended undecided: perhaps it was given too little time for the disks and links there
+ * are. Only a leader can measure them, so without this a fleet too slow for its first patience would never have one.
+ */
+export function allowMoreTime(state: RaftState): void {
+  takeUp(state, Math.min(Math.ceil(state.electionTicks * 1.5), state.electionTicksMax));
+}
+
 function takeUp(state: RaftState, electionTicks: number): void {
   if (electionTicks === state.electionTicks) return;
   state.electionTicks = electionTicks;

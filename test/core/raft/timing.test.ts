@@ -82,6 +82,27 @@ describe("a follower", () => {
   });
 });
 
+describe("a candidate", () => {
+  const timeouts = (member: Member, count: number): number[] =>
+    Array.from({ length: count }, () => {
+      const ticks = ticksToCampaign(member);
+      const { term } = member.raft.status();
+      hears(member, ...[2, 3].map((n) => messageOf("preVoteResponse", n, 1, { term: term + 1 })));
+      expect(member.raft.status().role).toBe("candidate");
+      return ticks;
+    });
+
+  test("whose elections end undecided gives each more time than the last, up to its bound", () => {
+    expect(timeouts(memberOf(3, [], {}, { ...BOUNDS, random: () => 0 }), 6)).toEqual([10, 10, 15, 23, 35, 40]);
+    expect(timeouts(memberOf(3, [], {}, { random: () => 0 }), 3)).toEqual([10, 10, 10]);
+  });
+
+  test("that is not wanted stays as it is", () => {
+    const member = memberOf(3, [], {}, { ...BOUNDS, random: () => 0 });
+    expect([1, 2, 3].map(() => ticksToCampaign(member))).toEqual([10, 10, 10]);
+  });
+});
+
 describe("a leader", () => {
   const leader = (): Member => {
     const member = memberOf(3, [], {}, BOUNDS);

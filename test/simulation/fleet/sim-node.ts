@@ -34,6 +34,8 @@ export class SimNode {
   readonly story: string[] = [];
   readonly executors: number;
   secondsPerItem: number;
+  /** How long an fsync of its journal takes. */
+  syncMs: [min: number, max: number] = [1, 5];
   agent: Agent | undefined;
   engine: PretendEngine | undefined;
   readonly #net: PretendNet;
@@ -56,7 +58,10 @@ export class SimNode {
     this.#clock = world.clock;
     this.#randomness = world.randomness;
     this.#onFatal = world.onFatal;
-    this.journal = new PretendJournal(world.clock, () => 1 + 4 * world.randomness.random());
+    this.journal = new PretendJournal(world.clock, () => {
+      const [min, max] = this.syncMs;
+      return min + (max - min) * world.randomness.random();
+    });
   }
 
   get isUp(): boolean {

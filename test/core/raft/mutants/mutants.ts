@@ -219,8 +219,8 @@ export const MUTANTS: Mutant[] = [
   mutant(
     "loses patience with no leader while it may not campaign",
     "elections.ts",
-    "  if (state.electionElapsed >= state.electionTimeout && mayCampaign(state)) campaign(state);",
-    "  if (state.electionElapsed < state.electionTimeout) return;\n  if (mayCampaign(state)) campaign(state);\n  else state.electionElapsed = 0;",
+    "  if (state.electionElapsed < state.electionTimeout || !mayCampaign(state)) return;",
+    "  if (state.electionElapsed < state.electionTimeout) return;\n  if (!mayCampaign(state)) {\n    state.electionElapsed = 0;\n    return;\n  }",
   ),
   mutant(
     "does not campaign while its removal may be uncommitted",
@@ -318,5 +318,23 @@ export const MUTANTS: Mutant[] = [
     "replication.ts",
     "} else if (state.hasWitness) {",
     "} else if (state.term < 0) {",
+  ),
+  mutant(
+    "does not bound the patience that a leader announces",
+    "timing.ts",
+    "takeUp(state, Math.min(Math.max(electionTicks, state.electionTicksMin), state.electionTicksMax));",
+    "takeUp(state, electionTicks);",
+  ),
+  mutant(
+    "slows its heartbeats before the followers know",
+    "timing.ts",
+    'state.role === "leader" && heartbeatTicks > state.heartbeatTicks ? ANNOUNCEMENTS : 0;',
+    "0;",
+  ),
+  mutant(
+    "gives no election more time than the last",
+    "elections.ts",
+    '  if (state.role === "candidate") allowMoreTime(state);\n',
+    "",
   ),
 ];
