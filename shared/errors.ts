@@ -107,6 +107,11 @@ export const ERRORS = {
   NO_LEADER: { status: 503, exit: 5, say: () => "The fleet is electing a leader. Try again in a moment." },
   NOT_LEADER: { status: 503, exit: 5, say: (f) => `This node does not lead; ${f.leader ?? "nobody known"} does.` },
   PROPOSAL_DROPPED: { status: 503, exit: 5, say: (f) => `The proposal was dropped (${f.reason}). Try again.` },
+  OUTCOME_UNKNOWN: {
+    status: 503,
+    exit: 5,
+    say: (f) => `Nobody can tell yet whether this was done (${f.reason}). Look how it stands, or do it again.`,
+  },
   MEMBERSHIP_BUSY: {
     status: 409,
     exit: 5,

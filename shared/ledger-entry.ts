@@ -64,6 +64,13 @@ export interface HoldersChanged {
   changes: { blob: BlobHash; added: NodeId[]; dropped: NodeId[] }[];
 }
 
+/** The last one of a name holds. Not idempotent: written again after another's, it would undo that one. */
+export interface SettingChanged {
+  name: string;
+  /** Empty takes the setting away. */
+  value: string;
+}
+
 /** What may be written in the agreed log. */
 export type LedgerEntry =
   | ({ kind: "fleetFounded" } & FleetFounded)
@@ -74,4 +81,5 @@ export type LedgerEntry =
   | ({ kind: "jobSubmitted" } & JobSubmitted)
   | ({ kind: "jobCancelled" } & JobCancelled)
   | ({ kind: "resultsRecorded" } & ResultsRecorded)
-  | ({ kind: "holdersChanged" } & HoldersChanged);
+  | ({ kind: "holdersChanged" } & HoldersChanged)
+  | ({ kind: "settingChanged" } & SettingChanged);

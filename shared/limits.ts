@@ -58,6 +58,9 @@ export const LIMITS = {
   nodesMax: 64,
   /** Voters by default; further nodes are learners. */
   votersMax: 5,
+  /** A setting's value, and how many names are set at once: all of them go into a snapshot and into one answer of the API. */
+  settingBytesMax: 1 * KiB,
+  settingsMax: 1_000,
   /** Results handed to Raft in one entry. A failed one carries its error, so this times the two bounds below stays under entryBytesMax. */
   resultsPerEntryMax: 128,
   /** Of a recorded error's sentence and of its facts as JSON; longer ones are cut when they are written. */

@@ -3,6 +3,7 @@ import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
 import type { Plan } from "./plan.ts";
+import type { Setting } from "./settings.ts";
 
 /** A line of the event stream: something that happened, seen from this node. */
 export interface AgentEvent {
@@ -52,6 +53,9 @@ interface RouteTypes {
   jobCancel: { params: ["jobId"]; request: undefined; response: JobView };
   results: { params: ["jobId"]; request: undefined; response: ResultsPage };
   receipt: { params: ["jobId"]; request: undefined; response: Receipt };
+  settings: { params: []; request: undefined; response: Setting[] };
+  setting: { params: ["name"]; request: undefined; response: Setting };
+  settingSet: { params: ["name"]; request: { value: string }; response: Setting };
   stop: { params: []; request: undefined; response: { stopping: true } };
 }
 
@@ -61,7 +65,7 @@ export type RouteRequest<N extends RouteName> = RouteTypes[N]["request"];
 export type RouteResponse<N extends RouteName> = RouteTypes[N]["response"];
 
 interface Route {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   /** `:name` marks a parameter. */
   path: string;
   says: string;
@@ -87,6 +91,13 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     says: "what is recorded so far, in the order of the inputs",
   },
   receipt: { method: "GET", path: "/v1/jobs/:jobId/receipt", says: "who computed what, and where the copies are" },
+  settings: { method: "GET", path: "/v1/settings", says: "every setting, as the fleet has agreed by now" },
+  setting: { method: "GET", path: "/v1/settings/:name", says: "one setting; its value is empty if it is not set" },
+  settingSet: {
+    method: "PUT",
+    path: "/v1/settings/:name",
+    says: "sets a value for every box; an empty one takes it away",
+  },
   stop: { method: "POST", path: "/v1/stop", says: "stops this agent in order" },
 };
 

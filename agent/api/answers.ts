@@ -1,7 +1,7 @@
 import type { JobId } from "../../shared/ids.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
 import type { AgentFace } from "../runtime/face.ts";
-import { checkInviteRequest, checkJobSpec, checkNothing } from "./check-bodies.ts";
+import { checkInviteRequest, checkJobSpec, checkNothing, checkSettingRequest } from "./check-bodies.ts";
 
 interface Answer<N extends RouteName> {
   status: number;
@@ -39,6 +39,10 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   },
   results: (face, params) => ok(face.results(jobIdOf(params))),
   receipt: async (face, params) => ok(await face.receipt(jobIdOf(params))),
+  settings: async (face) => ok(await face.settings()),
+  setting: async (face, params) => ok(await face.setting(params.name ?? "")),
+  settingSet: async (face, params, body) =>
+    ok(await face.setSetting(params.name ?? "", checkSettingRequest(params.name ?? "", body))),
   stop(face, _params, body) {
     checkNothing(body);
     face.requestStop();

@@ -12,6 +12,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import { isBlobHash } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import { settingFault } from "../../shared/settings.ts";
 
 /** @throws BAD_REQUEST, NO_INPUTS, TOO_LARGE */
 export function checkJobSpec(body: unknown): JobSpec {
@@ -58,6 +59,16 @@ export function checkInviteRequest(body: unknown): number | undefined {
   checkKeys(record, "", ["validForMs"]);
   if (record.validForMs === undefined) return undefined;
   return checkWhole(record.validForMs, "validForMs", INVITE_MS_MIN, TIMING.inviteMsMax);
+}
+
+/** The value that shall be set under this name. @throws BAD_REQUEST */
+export function checkSettingRequest(name: string, body: unknown): string {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["value"]);
+  if (typeof record.value !== "string") refuse("value", "must be text");
+  const reason = settingFault(name, record.value);
+  if (reason) throw new SkeinError("BAD_REQUEST", { reason });
+  return record.value;
 }
 
 /** @throws BAD_REQUEST for anything but no body or an empty object. */

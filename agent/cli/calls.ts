@@ -4,7 +4,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import { describeFleet, describeJob, describeJobs, describeNodes, describeReceipt } from "./describe.ts";
 import { type CommonOptions, clientFor, dataDirOf, wholeNumber } from "./options.ts";
 import { readRunFile } from "./run-file.ts";
-import { plain } from "./table.ts";
+import { pairs, plain } from "./table.ts";
 import type { World } from "./world.ts";
 
 type Command<O extends CommonOptions = CommonOptions> = (options: O, world: World) => Promise<number>;
@@ -68,6 +68,29 @@ export async function remove(node: string, options: CommonOptions, world: World)
   const answer = await client.call((one) => one.nodeRemove(node));
   return print(options, world, answer, `${plain(node)} (${answer.removed}) is out of the fleet.\n`);
 }
+
+export async function get(name: string, options: CommonOptions, world: World): Promise<number> {
+  const client = await clientFor(options, world);
+  const answer = await client.call((one) => one.setting(name));
+  return print(options, world, answer, `${plain(answer.value)}\n`);
+}
+
+export async function set(name: string, value: string, options: CommonOptions, world: World): Promise<number> {
+  const client = await clientFor(options, world);
+  const answer = await client.call((one) => one.settingSet(name, { value }));
+  const now = value === "" ? "is not set any more" : `is ${plain(answer.value)}`;
+  return print(options, world, answer, `${plain(answer.name)} ${now}, on every box.\n`);
+}
+
+export const settings: Command = async (options, world) => {
+  const client = await clientFor(options, world);
+  const answer = await client.call((one) => one.settings());
+  const rows = answer.map(({ name, value, isDefault }): [string, string] => [
+    name,
+    isDefault ? `${value} (default)` : value,
+  ]);
+  return print(options, world, answer, pairs(rows));
+};
 
 const INVITE_MINUTES_MAX = 7 * 24 * 60;
 

@@ -65,6 +65,9 @@ function build(world: World, end: (exitCode: number) => void): Command {
   command("status", "the fleet in a few lines", calls.status);
   command("nodes", "every node: part, presence, measured rate, queue, heat", calls.nodes);
   command("remove <node>", "take a node out of the fleet, by name or id", calls.remove);
+  command("set <name> <value>", 'set a value that every box agrees on; "" takes it away', calls.set);
+  command("get <name>", "a setting's value, as the fleet has agreed by now", calls.get);
+  command("settings", "every setting", calls.settings);
   command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
     "--once",
     "end after the table",

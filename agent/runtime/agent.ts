@@ -6,6 +6,7 @@ import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
+import type { Setting } from "../../shared/settings.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
 import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
@@ -22,6 +23,8 @@ import { type FleetIdentity, Membership } from "./membership.ts";
 import { Peers } from "./peers.ts";
 import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
+import { Reader } from "./reader.ts";
+import { Settings } from "./settings.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { fleetView, jobView, quorumOf, receiptOf, resultsOf } from "./views.ts";
@@ -49,6 +52,8 @@ export class Agent implements AgentFace {
   readonly #ledger = new Ledger();
   readonly #driver: RaftDriver;
   readonly #proposer: Proposer;
+  readonly #reader: Reader;
+  readonly #settings: Settings;
   readonly #peers: Peers;
   readonly #blobAccess: BlobAccess;
   readonly #gossip: GossipLoop;
@@ -75,11 +80,14 @@ export class Agent implements AgentFace {
     });
     this.#driver = new RaftDriver(raft, world, {
       onEntry: (entry) => this.#apply(entry),
+      onRead: (read) => this.#reader.answered(read),
       onStatus: (status) => this.#statusChanged(status),
       onPace: (news) => this.#events.emit("paceChanged", { ...news }),
       onFatal: init.onFatal,
     });
     this.#proposer = new Proposer(this.#driver, this.#peers, world, () => this.#noQuorum());
+    this.#reader = new Reader(this.#driver, world, () => this.#noQuorum());
+    this.#settings = new Settings(this.#ledger, this.#proposer, this.#reader);
     this.#blobAccess = new BlobAccess(world, this.#peers, this.#events, () => this.#reachable());
     this.#membership = new Membership(world, init.identity, {
       driver: this.#driver,
@@ -210,6 +218,18 @@ export class Agent implements AgentFace {
     return this.#blobAccess.read(hash, this.#ledger.holdersOf(hash));
   }
 
+  settings(): Promise<Setting[]> {
+    return this.#settings.all();
+  }
+
+  setting(name: string): Promise<Setting> {
+    return this.#settings.get(name);
+  }
+
+  setSetting(name: string, value: string): Promise<Setting> {
+    return this.#settings.set(name, value);
+  }
+
   eventsSince(id: number): AgentEvent[] {
     return this.#events.since(id);
   }
@@ -282,6 +302,7 @@ export class Agent implements AgentFace {
     } else {
       this.#applyLedgerEntry(entry);
     }
+    this.#reader.applied(entry.index);
     if (role === "leader" && entry.term === term && !this.#leading) this.#beginToLead(term);
   }
 
@@ -350,7 +371,9 @@ export class Agent implements AgentFace {
     const leader = status.leader ? { leader: status.leader, name: this.#nameOf(status.leader) } : {};
     this.#events.emit("leaderChanged", { term: status.term, role: status.role, ...leader });
     this.#gossip.step({ kind: "leaderChanged", leader: status.leader });
-    if (status.leader) this.#worker.leaderKnown();
+    if (!status.leader) return;
+    this.#worker.leaderKnown();
+    this.#reader.leaderChanged();
   }
 
   /**

@@ -2,6 +2,7 @@ import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { Setting } from "../../shared/settings.ts";
 import type { BlobInfo } from "../ports/index.ts";
 
 /** What the agent offers to whoever stands in front of it: the API today. Every method may throw a SkeinError. */
@@ -32,6 +33,12 @@ export interface AgentFace {
   blobSize(hash: BlobHash): Promise<number | undefined>;
   /** From this node or whichever holds it, hash checked before the first byte is handed out. @throws BLOB_MISSING */
   readBlob(hash: BlobHash): Promise<Uint8Array>;
+  /** Linearizable: what every earlier answer said has happened by then. @throws NO_QUORUM, DEADLINE_EXCEEDED */
+  settings(): Promise<Setting[]>;
+  /** Likewise. */
+  setting(name: string): Promise<Setting>;
+  /** Resolves when it is agreed. @throws BAD_REQUEST, TOO_LARGE, NO_QUORUM, OUTCOME_UNKNOWN if it may yet be done or not */
+  setSetting(name: string, value: string): Promise<Setting>;
   /** Kept events after `id`, oldest first. */
   eventsSince(id: number): AgentEvent[];
   /** Calls for each new event until the returned function is called. */

@@ -2,8 +2,8 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { NodeRole, RosterNode } from "../../shared/fleet.ts";
 import type { FleetId, InviteId, NodeId } from "../../shared/ids.ts";
 import { encodeInvite } from "../../shared/invite.ts";
-import { LIMITS } from "../../shared/limits.ts";
 import type { InviteAnswer } from "../../shared/routes.ts";
+import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import type { ConfChangeStep, ProgressStatus } from "../core/raft/index.ts";
 import type { Cancel, Knock, Welcome } from "../ports/index.ts";
@@ -99,7 +99,8 @@ export class Membership {
     const caughtUp = conf.learners.find((nodeId) => isCaughtUp(progress.get(nodeId), lastIndex));
     if (surplus) this.#change({ kind: "remove", node: surplus });
     else if (missing) this.#change({ kind: "addLearner", node: missing });
-    else if (caughtUp && conf.voters.length < LIMITS.votersMax) this.#change({ kind: "addVoter", node: caughtUp });
+    else if (caughtUp && conf.voters.length < fleetSettings(this.#ledger.settings).votersMax)
+      this.#change({ kind: "addVoter", node: caughtUp });
   }
 
   #change(step: ConfChangeStep): void {

@@ -21,8 +21,8 @@ const RETRY_MS = 100;
 
 /**
  * Gets an entry into the ledger from any node: offers it to the leader, whoever that is, and waits until it is applied on
- * this node's own ledger, so that whoever asked reads what it wrote. An entry may be offered twice when a leader dies in
- * between; every entry is idempotent by its ids.
+ * this node's own ledger, so that whoever asked reads what it wrote. An entry that is idempotent by its ids may be offered
+ * twice when a leader dies in between; one that is not is offered again only when it is certain that it was not taken.
  */
 export class Proposer {
   readonly #driver: RaftDriver;
@@ -50,8 +50,8 @@ export class Proposer {
 
   /**
    * @returns what the ledger made of it.
-   * @throws TOO_LARGE, NO_QUORUM at once when too few voters are reachable, PROPOSAL_DROPPED when nothing was agreed in time, and
-   *   whatever the ledger refused it with.
+   * @throws TOO_LARGE, NO_QUORUM at once when too few voters are reachable, PROPOSAL_DROPPED when nothing was agreed in time,
+   *   OUTCOME_UNKNOWN when an entry that must not be offered twice may have been taken, and whatever the ledger refused it with.
    */
   async propose(entry: LedgerEntry): Promise<LedgerOutcome & { applied: true }> {
     const { clock } = this.#world;
@@ -72,10 +72,12 @@ export class Proposer {
         const settled = await within(clock, endsAtMs - clock.monotonicMs(), this.#settled(place.index));
         // Another term at that index: the leader that took it was deposed and the entry overwritten.
         if (settled?.term === place.term && settled.outcome) return this.#unwrap(settled.outcome);
+        if (!settled && !isIdempotent(entry)) throw unknown("it was not committed in time");
         lastFault = settled ? "the leader changed" : "it was not committed in time";
       } catch (error) {
         if (!isWorthRetrying(error)) throw error;
         lastFault = SkeinError.from(error).message;
+        if (!isRefusal(error) && !isIdempotent(entry)) throw unknown(lastFault);
       }
       await delay(clock, RETRY_MS);
     }
@@ -111,6 +113,15 @@ export class Proposer {
     });
   }
 }
+
+/** Two writes of one setting with another's between them would undo that one. */
+const isIdempotent = (entry: LedgerEntry): boolean => entry.kind !== "settingChanged";
+
+/** Said before anything entered a log. Of an answer that did not arrive nobody knows. */
+const isRefusal = (error: unknown): boolean =>
+  ["NO_LEADER", "NOT_LEADER", "PEER_BUSY", "PROPOSAL_DROPPED"].includes(SkeinError.from(error).code);
+
+const unknown = (reason: string): SkeinError => new SkeinError("OUTCOME_UNKNOWN", { reason });
 
 const isWorthRetrying = (error: unknown): boolean =>
   ["NO_LEADER", "NOT_LEADER", "PEER_UNREACHABLE", "PEER_BUSY", "DEADLINE_EXCEEDED", "PROPOSAL_DROPPED"].includes(

@@ -3,7 +3,7 @@ import type { NodeId } from "../../shared/ids.ts";
 import { TIMING } from "../../shared/limits.ts";
 import type { RaftEntry, RaftMessage } from "../../shared/raft.ts";
 import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
-import type { Raft, RaftStatus, Ready } from "../core/raft/index.ts";
+import type { Raft, RaftStatus, ReadState, Ready } from "../core/raft/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import { Pace, type PaceNews } from "./pace.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -12,6 +12,8 @@ import { delay } from "./waiting.ts";
 export interface RaftListener {
   /** Committed and durable here, in order. */
   onEntry(entry: RaftEntry): void;
+  /** An answer to a readIndex() of this node. */
+  onRead(read: ReadState): void;
   /** Role, term or leader changed. */
   onStatus(status: RaftStatus): void;
   /** This leader measured that its fleet should be more patient, or less. */
@@ -125,6 +127,7 @@ export class RaftDriver {
     if (this.#stopped) return;
     this.#send(ready.messagesAfterPersist);
     for (const entry of ready.committedEntries) this.#listener.onEntry(entry);
+    for (const read of ready.readStates) this.#listener.onRead(read);
     this.#raft.advance();
     this.#send(this.#raft.takeMessages());
     this.#tellStatus();

@@ -106,6 +106,10 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
       };
     }),
   }),
+  settingChanged: (f) => ({
+    name: checkText(f.name, "setting's name"),
+    value: checkText(f.value, "setting's value", LIMITS.settingBytesMax),
+  }),
 };
 
 export function checkInput(f: Fields): JobInput {

@@ -73,6 +73,7 @@ message Result {
 message ResultsRecorded { uint64 term = 1; repeated Result results = 2; }
 message HolderChange { bytes blob = 1; repeated string added = 2; repeated string dropped = 3; }
 message HoldersChanged { repeated HolderChange changes = 1; }
+message SettingChanged { string name = 1; string value = 2; }
 message LedgerEntry {
   uint32 version = 1;
   oneof kind {
@@ -85,6 +86,7 @@ message LedgerEntry {
     JobCancelled jobCancelled = 8;
     ResultsRecorded resultsRecorded = 9;
     HoldersChanged holdersChanged = 10;
+    SettingChanged settingChanged = 11;
   }
 }
 

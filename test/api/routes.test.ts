@@ -37,7 +37,7 @@ test("every route of the table is answered, and with JSON", async () => {
   const jobId = await handIn(["one"]);
   for (const name of Object.keys(ROUTES) as RouteName[]) {
     const { method, path } = ROUTES[name];
-    const filled = path.replace(":jobId", jobId).replace(":node", "cellar");
+    const filled = path.replace(":jobId", jobId).replace(":node", "cellar").replace(":name", "site");
     const response = await raw(method, filled, name === "jobSubmit" ? "{}" : name === "invite" ? "{}" : undefined);
     const body = (await response.json()) as Record<string, unknown>;
     expect([name, body.code]).not.toEqual([name, "ROUTE_UNKNOWN"]);
@@ -58,6 +58,9 @@ test("the client derived from the table gets what the face answers", async () =>
   expect((await client.job(jobId)).plan?.shares).toHaveLength(3);
   expect((await client.results(jobId)).results.map((result) => result.name)).toEqual(["p0.png", "p1.png"]);
   expect((await client.receipt(jobId)).copiesMin).toBe(2);
+  expect(await client.settingSet("site", { value: "cellar" })).toEqual({ name: "site", value: "cellar" });
+  expect(await client.setting("site")).toEqual({ name: "site", value: "cellar" });
+  expect((await client.settings()).map(({ name }) => name)).toContain("site");
   expect((await client.jobCancel(jobId)).state).toBe("cancelled");
   expect(await client.stop()).toEqual({ stopping: true });
   expect(face.stopRequested).toBe(true);
@@ -79,6 +82,19 @@ test("a new job is 201, the same key again is 200 with the first job", async () 
   const second = await raw("POST", "/v1/jobs", JSON.stringify(spec));
   expect([first.status, second.status]).toEqual([201, 200]);
   expect(((await second.json()) as { jobId: string }).jobId).toBe(((await first.json()) as { jobId: string }).jobId);
+});
+
+test.each([
+  ["no body", "site", undefined],
+  ["no value", "site", {}],
+  ["a value that is no text", "site", { value: 3 }],
+  ["an unknown key", "site", { value: "x", ttl: 3 }],
+  ["a name that may not be", "1st", { value: "x" }],
+  ["a value that the fleet's own setting may not have", "votersMax", { value: "99" }],
+])("a setting with %s is refused before it reaches the face", async (_, name, body) => {
+  const response = await raw("PUT", `/v1/settings/${name}`, body && JSON.stringify(body));
+  expect(await response.json()).toMatchObject({ code: "BAD_REQUEST" });
+  expect(pretend.face.calls).toEqual([]);
 });
 
 test("a parameter with a slash or a percent sign reaches the face as it was meant", async () => {

@@ -75,16 +75,22 @@ test("no jobs yet says how to make one", async () => {
   expect((await skein(["jobs", ...api()])).out).toContain("skein run ocr FOLDER");
 });
 
-test.each([["status"], ["nodes"], ["jobs"], ["job", "job-0001"], ["receipt", "job-0001"], ["results", "job-0001"]])(
-  "%s --json is JSON, whole, wherever the option stands",
-  async (...argv) => {
-    await aJob();
-    const after = await skein([...argv, "--json", ...api()]);
-    const before = await skein(["--json", ...api(), ...argv]);
-    expect(JSON.parse(after.out)).toEqual(JSON.parse(before.out));
-    expect(after.code).toBe(0);
-  },
-);
+test.each([
+  ["status"],
+  ["nodes"],
+  ["jobs"],
+  ["settings"],
+  ["get", "site"],
+  ["job", "job-0001"],
+  ["receipt", "job-0001"],
+  ["results", "job-0001"],
+])("%s --json is JSON, whole, wherever the option stands", async (...argv) => {
+  await aJob();
+  const after = await skein([...argv, "--json", ...api()]);
+  const before = await skein(["--json", ...api(), ...argv]);
+  expect(JSON.parse(after.out)).toEqual(JSON.parse(before.out));
+  expect(after.code).toBe(0);
+});
 
 test("an error with --json is its code and facts on stdout", async () => {
   const { out, err, code } = await skein(["job", "job-9", "--json", ...api()]);
@@ -102,6 +108,16 @@ test("cancel, remove and invite say what was done", async () => {
   expect(out).toContain("  skein join skein1-abc\n");
   expect(pretend.face.calls).toContain("invite 1800000");
   expect((await skein(["remove", "nobody", ...api()])).code).toBe(3);
+});
+
+test("a value that is set is read back, listed beside the defaults, and taken away", async () => {
+  expect((await skein(["set", "site", "cellar", ...api()])).out).toBe("site is cellar, on every box.\n");
+  expect((await skein(["get", "site", ...api()])).out).toBe("cellar\n");
+  expect((await skein(["settings", ...api()])).out).toBe(
+    "site                   cellar\nvoterGoneAfterSeconds  600 (default)\nvotersMax              5 (default)\n",
+  );
+  expect((await skein(["set", "site", "", ...api()])).out).toBe("site is not set any more, on every box.\n");
+  expect((await skein(["set", "votersMax", "0", ...api()])).code).toBe(2);
 });
 
 test.each(["0", "x", "-5", "99999"])("an invitation for %s minutes is refused", async (minutes) => {
@@ -162,7 +178,7 @@ test.each([[[]], [["bogus"]], [["run", "ocr"]], [["job"]], [["status", "--bogus"
 test("help and version are no failure, and name every command", async () => {
   const { code, out } = await skein(["--help"]);
   expect(code).toBe(0);
-  for (const name of "init join start stop invite run jobs job results receipt cancel status nodes remove service".split(
+  for (const name of "init join start stop invite run jobs job results receipt cancel status nodes remove set get settings service".split(
     " ",
   ))
     expect(out).toMatch(new RegExp(`^  ${name} `, "m"));

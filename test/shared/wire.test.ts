@@ -36,6 +36,7 @@ const ENTRIES: LedgerEntry[] = [
   { kind: "jobCancelled", jobId: job("x"), reason: "asked for", cancelledAtMs: 9 },
   recorded(result("x", 0), failed),
   { kind: "holdersChanged", changes: [{ blob: blob(7), added: [A], dropped: [B] }] },
+  { kind: "settingChanged", name: "votersMax", value: "3" },
 ];
 
 const MESSAGE: RaftMessage = {

@@ -8,6 +8,7 @@ import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job
 import { LIMITS } from "../../shared/limits.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
+import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
 
@@ -23,6 +24,7 @@ interface PretendJob {
 export class PretendFace implements AgentFace {
   readonly blobs = new Map<BlobHash, Uint8Array>();
   readonly pretendJobs = new Map<JobId, PretendJob>();
+  readonly pretendSettings = new Map<string, string>();
   readonly events: AgentEvent[] = [];
   readonly calls: string[] = [];
   state: Health["state"] = "ready";
@@ -181,6 +183,21 @@ export class PretendFace implements AgentFace {
     const blob = this.blobs.get(hash);
     if (!blob) throw new SkeinError("BLOB_MISSING", { hash });
     return blob;
+  }
+
+  async settings(): Promise<Setting[]> {
+    return settingsOf(this.pretendSettings);
+  }
+
+  async setting(name: string): Promise<Setting> {
+    this.#called("setting", name);
+    return settingOf(this.pretendSettings, name);
+  }
+
+  async setSetting(name: string, value: string): Promise<Setting> {
+    this.#called("setSetting", `${name} ${value}`);
+    this.pretendSettings.set(name, value);
+    return { name, value };
   }
 
   emit(event: string, facts: Record<string, unknown> = {}): void {

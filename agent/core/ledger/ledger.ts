@@ -10,8 +10,10 @@ import type {
   LedgerEntry,
   NodeAdmitted,
   ResultsRecorded,
+  SettingChanged,
 } from "../../../shared/ledger-entry.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import { settingFault } from "../../../shared/settings.ts";
 import { type JobRecord, openJob } from "./job.ts";
 
 /** What happened, for those who listen to the ledger. */
@@ -45,6 +47,8 @@ export class Ledger {
   readonly jobs = new Map<JobId, JobRecord>();
   /** Who holds a blob that a job stands on, as recorded. */
   readonly holders = new Map<BlobHash, Set<NodeId>>();
+  /** Invariant: no value is empty. */
+  readonly settings = new Map<string, string>();
   readonly #jobByKey = new Map<string, JobId>();
   /** Index of the last entry applied. */
   appliedIndex = 0;
@@ -71,6 +75,8 @@ export class Ledger {
         return this.#record(entry, index);
       case "holdersChanged":
         return this.#changeHolders(entry);
+      case "settingChanged":
+        return this.#changeSetting(entry);
     }
   }
 
@@ -226,6 +232,16 @@ export class Ledger {
       blobs.push(blob);
     }
     return applied([{ kind: "holdersChanged", blobs }]);
+  }
+
+  #changeSetting({ name, value }: SettingChanged): LedgerOutcome {
+    const reason = settingFault(name, value);
+    if (reason) return { applied: false, error: new SkeinError("BAD_REQUEST", { reason }), events: [] };
+    if (value === "") this.settings.delete(name);
+    else if (this.settings.size >= LIMITS.settingsMax && !this.settings.has(name))
+      return { applied: false, error: tooMany("settings", LIMITS.settingsMax), events: [] };
+    else this.settings.set(name, value);
+    return applied([]);
   }
 
   #addHolders(blob: BlobHash, nodes: readonly NodeId[]): void {

@@ -149,7 +149,8 @@ export class Requests {
         }),
       );
     else if (!this.#init.send(bytes))
-      this.#refuse(id, new SkeinError("PEER_BUSY", { peer: self, reason: "its answers are not being read" }));
+      // Not PEER_BUSY, which means that nothing was done.
+      this.#refuse(id, new SkeinError("PEER_UNREACHABLE", { peer: self, reason: "its answers are not being read" }));
   }
 
   #refuse(id: number, error: SkeinError): void {

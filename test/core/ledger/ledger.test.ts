@@ -133,3 +133,35 @@ test("open jobs are bounded", () => {
 test("entries are applied in order or not at all", () => {
   expect(() => ledger.apply(founded, index)).toThrow(/in order/);
 });
+
+const set = (name: string, value: string): LedgerEntry => ({ kind: "settingChanged", name, value });
+
+test("the last value set under a name holds, and an empty one takes it away", () => {
+  apply(set("colour", "red"));
+  apply(set("colour", "blue"));
+  expect(ledger.settings.get("colour")).toBe("blue");
+  apply(set("colour", ""));
+  expect(ledger.settings.size).toBe(0);
+});
+
+test("a setting that may not be is a recorded no-op, on every node alike", () => {
+  for (const [name, value] of [
+    ["", "x"],
+    ["1st", "x"],
+    ["a b", "x"],
+    ["big", "ä".repeat(LIMITS.settingBytesMax / 2 + 1)],
+    ["votersMax", "10"],
+    ["votersMax", "three"],
+    ["voterGoneAfterSeconds", "0"],
+  ] as const)
+    expect(apply(set(name, value)), name).toMatchObject({ applied: false, error: { code: "BAD_REQUEST" } });
+  expect(ledger.settings.size).toBe(0);
+});
+
+test("names beyond the bound are refused, and known ones can still be changed and taken away", () => {
+  for (let i = 0; i < LIMITS.settingsMax; i++) apply(set(`s${i}`, "1"));
+  expect(apply(set("more", "1"))).toMatchObject({ applied: false, error: { code: "TOO_LARGE" } });
+  expect(apply(set("s0", "2")).applied).toBe(true);
+  apply(set("s1", ""));
+  expect(apply(set("more", "1")).applied).toBe(true);
+});
