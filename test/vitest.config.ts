@@ -17,7 +17,14 @@ export default defineConfig({
       project(
         1,
         "unit",
-        ["shared/**/*.test.ts", "core/**/*.test.ts", "io/**/*.test.ts", "api/**/*.test.ts", "cli/**/*.test.ts"],
+        [
+          "shared/**/*.test.ts",
+          "core/**/*.test.ts",
+          "io/**/*.test.ts",
+          "api/**/*.test.ts",
+          "cli/**/*.test.ts",
+          "linearizability/**/*.test.ts",
+        ],
         {
           testTimeout: 30_000,
         },
