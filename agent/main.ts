@@ -24,7 +24,7 @@ export interface AgentConfig {
   fleet: { fleetId: FleetId; fleetName: string; fleetSecret: string; founder: boolean; roster: RosterNode[] };
   network: { port: number; hosts: string[]; beacon: boolean };
   api: { host: string; port: number; token?: string };
-  /** Default: what the firmware profile says for this box. */
+  /** Default: what the firmware profile says for this box. 0: it runs nothing. */
   executors?: number;
   logLevel: LogLevel;
 }
@@ -42,7 +42,10 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
   const { dataDir, fleet, network } = config;
   await mkdir(dataDir, { recursive: true });
   const telemetry = createTelemetry({ level: config.logLevel });
-  const probe = createProbe({ dataDir, ...(config.executors ? { executorsWanted: config.executors } : {}) });
+  const probe = createProbe({
+    dataDir,
+    ...(config.executors !== undefined ? { executorsWanted: config.executors } : {}),
+  });
   const probed = await probe.probe();
   const world: Surroundings = {
     clock: systemClock,

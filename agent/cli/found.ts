@@ -110,7 +110,7 @@ function configFrom(options: SetupOptions, world: World): HomeConfig {
     },
   };
   if (options.executors !== undefined)
-    config.executors = wholeNumber(options.executors, "--executors", 1, EXECUTORS_MAX);
+    config.executors = wholeNumber(options.executors, "--executors", 0, EXECUTORS_MAX);
   // Whatever is written must be readable again.
   return checkConfig({ ...config });
 }

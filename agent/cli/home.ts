@@ -163,6 +163,6 @@ export function checkConfig(record: Record<string, unknown>): HomeConfig {
       port: checkWhole(api.port, "api.port", 0, PORT_MAX),
       ...(api.token === undefined ? {} : { token: checkText(api.token, "api.token", LIMITS.nameBytesMax) }),
     },
-    ...(executors === undefined ? {} : { executors: checkWhole(executors, "executors", 1, EXECUTORS_MAX) }),
+    ...(executors === undefined ? {} : { executors: checkWhole(executors, "executors", 0, EXECUTORS_MAX) }),
   };
 }

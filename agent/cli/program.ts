@@ -87,7 +87,10 @@ const withSetup = (command: Command): Command =>
     .option("--no-beacon", "do not call out for the other boxes on the LAN; dial known addresses only")
     .option("--api-port <port>", "port of the API and the dashboard", "7401")
     .option("--api-host <address>", "address of the API; beyond loopback it asks for a token", "127.0.0.1")
-    .option("--executors <n>", "inference processes (what the firmware profile says)");
+    .option(
+      "--executors <n>",
+      "inference processes; 0 for a box that votes, holds copies and runs nothing (what the firmware profile says)",
+    );
 
 function addSetup(command: AddCommand): void {
   withSetup(command("init", "make a fleet, with this box as its first node", init)).option(

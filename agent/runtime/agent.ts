@@ -171,7 +171,9 @@ export class Agent implements AgentFace {
   submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
     const { ledger, proposer, blobAccess } = this.#parts();
     const places = () => this.#places();
-    return submitJob(this.#world, { ledger, proposer, blobAccess, places, noQuorum: () => this.#noQuorum() }, spec);
+    const pipelines = () => this.#pipelines();
+    const noQuorum = () => this.#noQuorum();
+    return submitJob(this.#world, { ledger, proposer, blobAccess, places, noQuorum, pipelines }, spec);
   }
 
   jobs(): JobView[] {
@@ -418,6 +420,12 @@ export class Agent implements AgentFace {
         live: node.isSelf || node.presence === "fresh",
         diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
       }));
+  }
+
+  #pipelines(): Set<string> {
+    const own = this.#world.engine.pipelines().map(({ name }) => name);
+    const measured = this.#nodes().flatMap(({ report }) => report?.rates.map(({ pipeline }) => pipeline) ?? []);
+    return new Set([...own, ...measured]);
   }
 
   #noQuorum(): SkeinError | undefined {

@@ -14,6 +14,8 @@ export interface SubmitParts {
   blobAccess: BlobAccess;
   places: () => CopyPlace[];
   noQuorum: () => SkeinError | undefined;
+  /** What some node of the fleet is known to run, this one included. */
+  pipelines: () => ReadonlySet<string>;
 }
 
 /**
@@ -25,9 +27,10 @@ export async function submitJob(
   parts: SubmitParts,
   spec: JobSpec,
 ): Promise<{ jobId: JobId; existing: boolean }> {
-  const known = world.engine.pipelines().map((pipeline) => pipeline.name);
-  if (known.length === 0) throw new SkeinError("NOT_READY");
-  if (!known.includes(spec.pipeline)) throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known });
+  const known = parts.pipelines();
+  if (known.size === 0) throw new SkeinError("NOT_READY");
+  if (!known.has(spec.pipeline))
+    throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known: [...known] });
   checkInputs(spec.inputs);
   const missing = parts.noQuorum();
   if (missing) throw missing;

@@ -68,7 +68,7 @@ const BAD_OPTIONS: string[][] = [
   ["--port", "70000"],
   ["--port", "x"],
   ["--api-port", "-1"],
-  ["--executors", "0"],
+  ["--executors", "-1"],
   ["--executors", "1.5"],
   ["--name", ""],
   ["--name", "a\nb"],

@@ -5,7 +5,7 @@ import { ExecutorProcess } from "./executor-process.ts";
 import { readCalibrationPage } from "./samples.ts";
 
 export interface InferenceInit {
-  /** One per core given to the agent. */
+  /** One per core given to the agent. Without any it knows no pipeline. */
   executors: number;
   /** An executor that holds more after a run is replaced: the arena of onnxruntime grows and never shrinks. */
   memoryBytesPerExecutorMax?: number;
@@ -43,7 +43,7 @@ class Engine implements InferenceEngine {
   private stopped = false;
 
   constructor(init: InferenceInit, telemetry: Telemetry) {
-    invariant(Number.isInteger(init.executors) && init.executors > 0, "an engine has at least one executor");
+    invariant(Number.isInteger(init.executors) && init.executors >= 0, "executors are counted");
     this.seats = Array.from({ length: init.executors }, () => ({ state: "empty", failedStarts: 0 }));
     this.memoryBytesMax = init.memoryBytesPerExecutorMax ?? memoryBytesPerExecutorDefault;
     this.telemetry = telemetry;

@@ -223,3 +223,12 @@ test("broken models are said at the start; later they fail what waits, and work 
     await rm(copy, { recursive: true });
   }
 });
+
+test("an engine without executors starts at once, knows no pipeline and says so to whoever asks it to run one", async () => {
+  const engine = createInferenceEngine({ executors: 0 }, { telemetry: new EngineWatch() });
+  await engine.start();
+  expect([engine.executors, engine.pipelines()]).toEqual([0, []]);
+  const task = { pipeline: "ocr", name: "a.png", input: new Uint8Array(1), deadlineMs: 1_000 };
+  await expect(engine.run(task)).rejects.toMatchObject({ code: "UNKNOWN_PIPELINE" });
+  await engine.stop();
+});
