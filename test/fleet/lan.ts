@@ -55,6 +55,11 @@ export class Lan {
     return `${PREFIX}-${this.#id}-switch`;
   }
 
+  /** Its address on the LAN. */
+  hostOf(name: string): string {
+    return this.#boxes.get(name)!.host;
+  }
+
   async box(name: string): Promise<Box> {
     const n = this.#boxes.size + 1;
     const namespace = `${PREFIX}-${this.#id}-${n}`;

@@ -76,6 +76,12 @@ export class RealAgent {
     this.client = createClient({ url: apiUrl, fetch, ...(token === undefined ? {} : { token }) });
   }
 
+  /** Another client of the same API: with a patience of its own. */
+  clientWith(deadlineMs: number): Client {
+    const { apiUrl, token } = this.#init;
+    return createClient({ url: apiUrl, fetch, deadlineMs, ...(token === undefined ? {} : { token }) });
+  }
+
   get pid(): number | undefined {
     return this.#process?.pid;
   }

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../agent/cli/demo/ports.ts";
+import type { NodeView } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
 import type { AgentEvent } from "../../shared/routes.ts";
@@ -156,7 +157,7 @@ export class RealFleet {
     const { agents } = this;
     const seesAll = async ({ client }: RealAgent): Promise<boolean> => {
       const { nodes, leader } = await client.fleet();
-      const isWhole = nodes.every((n) => n.role === "voter" && n.presence === "fresh" && n.report?.rates[0]);
+      const isWhole = nodes.every((n) => n.role === "voter" && n.presence === "fresh" && hasMeasured(n));
       return leader !== undefined && nodes.length === agents.length && isWhole;
     };
     await this.poll("the fleet is whole", async () => (await Promise.all(agents.map(seesAll))).every(Boolean));
@@ -261,6 +262,9 @@ export class RealFleet {
     await rm(this.folder, { recursive: true, force: true });
   }
 }
+
+/** A box without executors has nothing to measure. */
+const hasMeasured = ({ report }: NodeView): boolean => report?.executors === 0 || report?.rates[0] !== undefined;
 
 export const recordsOf = (events: readonly AgentEvent[], jobId: JobId): AgentEvent[] =>
   events.filter(({ event, facts }) => event === "resultRecorded" && facts.jobId === jobId);

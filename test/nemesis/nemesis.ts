@@ -1,0 +1,217 @@
+/**
+ * A fleet of three real agents, each in a network namespace and on a disk of its own, under load, while one thing after
+ * another goes wrong, all of it drawn from a seed. After each round everything is healed and the fleet must serve through
+ * every box again; at the end everything that was answered must have one order that explains it.
+ */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Lan } from "../fleet/lan.ts";
+import type { RealAgent } from "../fleet/real-agent.ts";
+import { RealFleet } from "../fleet/real-fleet.ts";
+import { checkHistory } from "../linearizability/check.ts";
+import { explain } from "../linearizability/explain.ts";
+import { Chance } from "./chance.ts";
+import { DARTBOARD, type Heal, type Stage } from "./faults.ts";
+import { type Counts, Load } from "./load.ts";
+
+const run = promisify(execFile);
+const NAMES = ["attic", "bench", "cellar"] as const;
+/** The journal's own reserve is 16 MiB; the log of a long run takes some tens. */
+const DISK_MIB = 256;
+/** How long a round's faults last, and how often a second one comes on top of the first. */
+const FAULT_MS: [number, number] = [200, 2_000];
+const SECOND_FAULT = 0.3;
+/** After healing the fleet must serve through every box within this time: generous, for a busy machine. */
+const RECOVERY_MS = 30_000;
+const RECOVERY_POLL_MS = 50;
+const RECOVERY_CALL_MS = 2_000;
+/** Rounds after which the clients go on with other keys. */
+const ROUNDS_PER_KEYS = 4;
+
+export interface NemesisReport {
+  faults: Map<string, number>;
+  counts: Counts;
+  tookMs: number;
+  /** What was wrong, with where to look; undefined if every promise was kept. */
+  broken?: string;
+}
+
+export interface NemesisInit {
+  seed: number;
+  faults: number;
+  tell(line: string): void;
+  signal?: AbortSignal;
+}
+
+export { Lan };
+
+/** Resolves with a report whatever the fleet does; rejects only if there can be no fleet. */
+export async function nemesis(init: NemesisInit): Promise<NemesisReport> {
+  const startMs = performance.now();
+  const place = await mkdtemp(join(tmpdir(), "skein-nemesis-"));
+  const disks = new Map<string, string>();
+  const lan = await Lan.create();
+  let keep = false;
+  try {
+    for (const name of NAMES) disks.set(name, await mountDisk(join(place, name)));
+    const dataDirs = Object.fromEntries([...disks].map(([name, disk]) => [name, join(disk, "data")]));
+    const fleet = await RealFleet.raise(NAMES, { lan, dataDirs, executors: 0 });
+    const load = new Load(fleet.agents, init.seed);
+    const faults = new Map<string, number>();
+    let broken: string | undefined;
+    try {
+      load.start();
+      await rounds({ fleet, lan, disks }, load, init, faults);
+      await load.stop();
+      await readEverything(fleet, load);
+      broken = judge(load);
+    } catch (error) {
+      broken = `${(error as Error).message}\n${await fleet.logs()}`;
+      await load.stop();
+      const unexplained = judge(load);
+      if (unexplained) broken += `\n${unexplained}`;
+    }
+    if (broken) {
+      keep = true;
+      await writeFile(join(place, "history.txt"), load.recorder.lines.join("\n"));
+      for (const agent of fleet.agents) await run("cp", [agent.logPath, place]);
+      broken += `\nthe history and the agents' logs are in ${place}; see it again: npm run nemesis -- --seed ${init.seed} --faults ${init.faults}`;
+    }
+    await fleet.end();
+    return { faults, counts: load.counts, tookMs: performance.now() - startMs, ...(broken ? { broken } : {}) };
+  } finally {
+    await RealFleet.endAll();
+    for (const disk of disks.values()) await run("umount", ["--lazy", disk]);
+    await lan.remove();
+    if (!keep) await rm(place, { recursive: true });
+  }
+}
+
+async function mountDisk(path: string): Promise<string> {
+  await mkdir(path);
+  await run("mount", ["-t", "tmpfs", "-o", `size=${DISK_MIB}m`, "skein-test", path]);
+  return path;
+}
+
+async function rounds(stage: Stage, load: Load, init: NemesisInit, counted: Map<string, number>): Promise<void> {
+  const chance = new Chance(init.seed);
+  const startMs = performance.now();
+  let struck = 0;
+  for (let round = 1; struck < init.faults; round++) {
+    init.signal?.throwIfAborted();
+    if (round % ROUNDS_PER_KEYS === 0) load.nextKeys();
+    const count = struck + 1 < init.faults && chance.random() < SECOND_FAULT ? 2 : 1;
+    const heals: Heal[] = [];
+    const lines: string[] = [];
+    try {
+      for (let n = 0; n < count; n++) {
+        const { said, kind, heal } = await strike(stage, chance);
+        heals.push(heal);
+        struck++;
+        counted.set(kind, (counted.get(kind) ?? 0) + 1);
+        const atSeconds = ((performance.now() - startMs) / 1000).toFixed(1);
+        lines.push(`${`${struck}`.padStart(4)}  ${atSeconds.padStart(6)} s  ${said}`);
+        await sleep(chance.between(...FAULT_MS) / count);
+      }
+    } finally {
+      // In the reverse order: what came on top goes first.
+      for (const heal of heals.reverse()) await heal();
+    }
+    try {
+      const recoveryMs = await recovered(stage.fleet, load, round);
+      lines.forEach((line, i) => {
+        init.tell(
+          i + 1 < lines.length
+            ? `${line}, and on top of it`
+            : `${line.padEnd(64)} whole ${(recoveryMs / 1000).toFixed(2)} s later`,
+        );
+      });
+    } catch (error) {
+      for (const line of lines) init.tell(line);
+      throw error;
+    }
+  }
+}
+
+async function strike(stage: Stage, chance: Chance): Promise<{ said: string; kind: string; heal: Heal }> {
+  const { fleet } = stage;
+  const fault = chance.one(DARTBOARD);
+  const atLeader = chance.random() < 0.5;
+  const drawn = chance.one(fleet.agents);
+  const up = fleet.agents.filter((agent) => agent.isRunning);
+  // What the newest events tell; a box that is down or frozen tells nothing new, and any box will do then.
+  const leader = up.map((agent) => fleet.leaderIn(agent)).find((one) => one !== undefined && up.includes(one));
+  const agent = (atLeader && leader) || (drawn.isRunning ? drawn : (up[0] ?? drawn));
+  const { said, heal } = await fault.strike(stage, agent, chance);
+  const who = `${agent.name}${agent === leader ? " (leader)" : ""}`;
+  return { said: [fault.kind, who, said].filter(Boolean).join(" "), kind: fault.kind, heal };
+}
+
+/** Resolves with the time it took until all agree on a leader and each box writes and reads. */
+async function recovered(fleet: RealFleet, load: Load, round: number): Promise<number> {
+  const startMs = performance.now();
+  let last = "";
+  while (performance.now() - startMs < RECOVERY_MS) {
+    for (const agent of fleet.agents) if (!agent.isRunning) throw new Error(`${agent.name} has ended by itself`);
+    last = (await Promise.all(fleet.agents.map((agent) => fault(agent, load, round)))).find(Boolean) ?? "";
+    if (last === "" && (await agreesOnLeader(fleet))) return performance.now() - startMs;
+    await sleep(RECOVERY_POLL_MS);
+  }
+  throw new Error(
+    `round ${round}: not whole ${RECOVERY_MS} ms after all was healed: ${last || "no leader is agreed on"}`,
+  );
+}
+
+/** Why this box does not serve; empty if it does. */
+async function fault(agent: RealAgent, load: Load, round: number): Promise<string> {
+  const client = agent.clientWith(RECOVERY_CALL_MS);
+  const key = `round${round % 50}`;
+  const process = `r${agent.name}`;
+  if (!(await load.once(client, process, key, "put"))) return `${agent.name} does not write`;
+  if (!(await load.once(client, process, key, "get"))) return `${agent.name} does not read`;
+  return "";
+}
+
+async function agreesOnLeader(fleet: RealFleet): Promise<boolean> {
+  const asked = fleet.agents.map(async (agent) => {
+    const { leader, votersMissing } = await agent.clientWith(RECOVERY_CALL_MS).fleet();
+    return votersMissing.length === 0 ? leader : undefined;
+  });
+  const leaders = new Set(await Promise.all(asked).catch(() => [undefined]));
+  return leaders.size === 1 && !leaders.has(undefined);
+}
+
+/** The last word on every key, from every box: what was acknowledged must be there, everywhere. */
+async function readEverything(fleet: RealFleet, load: Load): Promise<void> {
+  for (const agent of fleet.agents) {
+    const client = agent.clientWith(RECOVERY_MS);
+    for (const key of load.keys)
+      if (!(await load.once(client, `end-${agent.name}`, key, "get")))
+        throw new Error(`${agent.name} does not read ${key} at the end`);
+  }
+  const all = await Promise.all(fleet.agents.map(async ({ client }) => JSON.stringify(await client.settings())));
+  if (new Set(all).size > 1) throw new Error("the boxes do not hold the same settings at the end");
+}
+
+function judge(load: Load): string | undefined {
+  const verdicts = checkHistory(load.recorder.operations);
+  if (verdicts.some(({ verdict }) => verdict === "not linearizable")) return explain(verdicts);
+  const undecided = verdicts.filter(({ verdict }) => verdict === "undecided").map(({ key }) => key);
+  return undecided.length > 0 ? `the search was given up for ${undecided.join(", ")}` : undefined;
+}
+
+export function describe({ faults, counts, tookMs, broken }: NemesisReport): string {
+  const kinds = [...faults].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${kind} ${count}`);
+  const total = [...faults.values()].reduce((sum, count) => sum + count, 0);
+  return [
+    `faults       ${total}: ${kinds.join(", ")}`,
+    `operations   ${counts.ok} ok (${counts.writesOk} writes), ${counts.failed} failed, ${counts.unknown} unknown`,
+    `longest time without an acknowledged write   ${(counts.longestSilenceMs / 1000).toFixed(1)} s`,
+    `in all       ${Math.round(tookMs / 1000)} s`,
+    broken ? `BROKEN: ${broken}` : "linearizable, and every acknowledged write is readable on every box",
+  ].join("\n");
+}
