@@ -1,3 +1,4 @@
+import { Clients } from "./clients.ts";
 import { SimFleet } from "./sim-fleet.ts";
 import { storm } from "./storm.ts";
 
@@ -20,14 +21,17 @@ export async function weather(init: {
   faults: number;
 }): Promise<WeatherReport> {
   const startMs = performance.now();
-  let [seeds, jobsAcknowledged, fleetMs] = [0, 0, 0];
+  let [seeds, jobsAcknowledged, settingsAnswered, fleetMs] = [0, 0, 0, 0];
   do {
     const fleet = new SimFleet(init.first + seeds, init.nodes);
+    const clients = new Clients(fleet);
     const happened: string[] = [];
     try {
       await fleet.start();
+      clients.start();
       await storm(fleet, init.faults, happened);
       await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
+      await clients.finish();
     } catch (error) {
       const again = `npm run simulate -- --seed ${fleet.seed} --nodes ${init.nodes} --faults ${init.faults}`;
       const cause = error instanceof Error ? error.stack : String(error);
@@ -37,10 +41,11 @@ export async function weather(init: {
     seeds++;
     fleetMs += fleet.clock.monotonicMs();
     jobsAcknowledged += fleet.jobs.length;
+    settingsAnswered += clients.answered;
   } while (performance.now() - startMs < init.forMs);
   const realMs = performance.now() - startMs;
   const summary =
-    `${seeds} storms over ${init.nodes} nodes, ${jobsAcknowledged} acknowledged jobs, ${Math.round(fleetMs / 60_000)} minutes of fleet time ` +
+    `${seeds} storms over ${init.nodes} nodes, ${jobsAcknowledged} acknowledged jobs, ${settingsAnswered} settings written or read, ${Math.round(fleetMs / 60_000)} minutes of fleet time ` +
     `in ${Math.round(realMs / 1_000)} s (${Math.round(fleetMs / realMs)} times real time): no promise broken`;
   return { seeds, jobsAcknowledged, summary };
 }
