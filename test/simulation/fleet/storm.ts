@@ -1,5 +1,6 @@
+import type { BlobHash } from "../../../shared/ids.ts";
 import type { SimFleet } from "./sim-fleet.ts";
-import type { SimNode } from "./sim-node.ts";
+import { type SimNode, sha256 } from "./sim-node.ts";
 
 /** Between two faults. */
 const CALM_MS: [number, number] = [200, 3_000];
@@ -51,7 +52,11 @@ const breakExecutor: Fault = (fleet, node) => {
 const rot: Fault = (fleet, node) => {
   const inputs = fleet.jobs.flatMap((job) => job.inputs.map((input) => input.blob));
   const mine = inputs.find((blob) => node.blobs.held().has(blob));
-  if (mine && fleet.nodes.some((other) => other !== node && other.blobs.held().has(mine))) node.blobs.rot(mine);
+  if (mine && fleet.nodes.some((other) => other !== node && holdsSound(other, mine))) node.blobs.rot(mine);
+};
+const holdsSound = (node: SimNode, blob: BlobHash): boolean => {
+  const bytes = node.blobs.held().get(blob);
+  return bytes !== undefined && sha256(bytes) === blob;
 };
 
 /** Each fault as often as it weighs. */
