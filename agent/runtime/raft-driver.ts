@@ -39,6 +39,7 @@ export class RaftDriver {
   readonly #pace: Pace;
   #told: Pick<RaftStatus, "role" | "term" | "leader"> = { role: "follower", term: 0 };
   #pumping = false;
+  #afterDue: Promise<void> | undefined;
   #stopped = false;
   #ticking: Cancel = () => {};
   #commitNote: Cancel | undefined;
@@ -86,12 +87,18 @@ export class RaftDriver {
     return this.#raft.status();
   }
 
-  /** Must follow every call that moves the core. */
+  /**
+   * Must follow every call that moves the core. What it leads to begins at the next turn of the promises, so that
+   * messages that arrived together are answered together.
+   */
   after(): void {
-    if (this.#stopped) return;
-    this.#send(this.#raft.takeMessages());
-    this.#tellStatus();
-    void this.#pump();
+    this.#afterDue ??= Promise.resolve().then(() => {
+      this.#afterDue = undefined;
+      if (this.#stopped) return;
+      this.#send(this.#raft.takeMessages());
+      this.#tellStatus();
+      void this.#pump();
+    });
   }
 
   #receive(from: NodeId, bytes: Uint8Array): void {
