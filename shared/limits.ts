@@ -85,8 +85,8 @@ export const LIMITS = {
   journalCommitBytesMax: 4 * MiB,
   /** A JSON body to the API: a full job (jobItemsMax inputs of about 450 bytes as JSON) and room for long names. */
   apiBodyBytesMax: 4 * MiB,
-  /** Connections to the API; an edge box serves a household, not the internet. */
-  apiConnectionsMax: 256,
+  /** Connections to the API: some hundred programs on a LAN that each keep one open, and not the internet. */
+  apiConnectionsMax: 512,
   /** Event streams at once. */
   eventStreamsMax: 32,
   /** Bytes waiting in one event stream before the agent stops pushing and lets the reader catch up from the kept events. */
