@@ -1,9 +1,10 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { SkeinError } from "../../shared/errors.ts";
 
 /**
  * Writes a file so that anyone who reads it, after a power cut too, finds the old content or the new and nothing between:
- * a temporary file beside it, fsync, rename, fsync of the folder.
+ * a temporary file beside it, fsync, rename, fsync of the folder. @throws DISK_FULL
  */
 export async function writeWhole(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const draft = `${path}.${process.pid}.new`;
@@ -20,7 +21,8 @@ export async function writeWhole(path: string, content: string | Uint8Array, mod
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    throw new SkeinError("DISK_FULL", { path: dirname(path), freeBytes: 0 }, { cause: error });
   }
   await syncFolder(dirname(path));
 }

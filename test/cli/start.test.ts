@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { stopWish } from "../../agent/cli/stop-wish.ts";
 import { pretendWorld, skein } from "../support/pretend-world.ts";
+import { fillDisk, smallDisk } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../agent/cli/skein.js", import.meta.url));
@@ -18,8 +19,8 @@ afterEach(async () => {
   }
 });
 
-async function aHome(): Promise<string> {
-  const data = join(temporaryFolder(), "data");
+async function aHome(folder: string = temporaryFolder()): Promise<string> {
+  const data = join(folder, "data");
   const setup = "--name attic --port 0 --api-port 0 --host 127.0.0.1 --no-beacon --executors 1".split(" ");
   expect((await skein(["init", ...setup, "--data", data])).code).toBe(0);
   return data;
@@ -86,4 +87,13 @@ test("one Ctrl-C that comes twice is one wish; a second one, a moment later, end
   expect(world.exited).toBe(130);
   wish.quit();
   expect(world.listening).toBe(0);
+});
+
+test("a start on a full disk says that the disk is full", async (context) => {
+  const disk = await smallDisk(8);
+  if ("reason" in disk) return context.skip(disk.reason);
+  const data = await aHome(disk.path);
+  await fillDisk(disk.path, 0);
+  const { code, err } = await skein(["start", "--data", data]);
+  expect([code, err]).toEqual([1, expect.stringMatching(/^skein: The disk under .* is full/)]);
 });

@@ -100,40 +100,46 @@ async function mountDisk(path: string): Promise<string> {
 async function rounds(stage: Stage, load: Load, init: NemesisInit, counted: Map<string, number>): Promise<void> {
   const chance = new Chance(init.seed);
   const startMs = performance.now();
-  let struck = 0;
-  for (let round = 1; struck < init.faults; round++) {
+  for (let round = 1, struck = 0; struck < init.faults; round++) {
     init.signal?.throwIfAborted();
     if (round % ROUNDS_PER_KEYS === 0) load.nextKeys();
     const count = struck + 1 < init.faults && chance.random() < SECOND_FAULT ? 2 : 1;
-    const heals: Heal[] = [];
     const lines: string[] = [];
     try {
-      for (let n = 0; n < count; n++) {
-        const { said, kind, heal } = await strike(stage, chance);
-        heals.push(heal);
-        struck++;
+      await strikeAndHeal(stage, chance, count, ({ kind, said }) => {
         counted.set(kind, (counted.get(kind) ?? 0) + 1);
         const atSeconds = ((performance.now() - startMs) / 1000).toFixed(1);
-        lines.push(`${`${struck}`.padStart(4)}  ${atSeconds.padStart(6)} s  ${said}`);
-        await sleep(chance.between(...FAULT_MS) / count);
-      }
-    } finally {
-      // In the reverse order: what came on top goes first.
-      for (const heal of heals.reverse()) await heal();
-    }
-    try {
-      const recoveryMs = await recovered(stage.fleet, load, round);
-      lines.forEach((line, i) => {
-        init.tell(
-          i + 1 < lines.length
-            ? `${line}, and on top of it`
-            : `${line.padEnd(64)} whole ${(recoveryMs / 1000).toFixed(2)} s later`,
-        );
+        lines.push(`${`${++struck}`.padStart(4)}  ${atSeconds.padStart(6)} s  ${said}`);
       });
+      const seconds = ((await recovered(stage.fleet, load, round)) / 1000).toFixed(2);
+      const last = lines.length - 1;
+      for (const [i, line] of lines.entries())
+        init.tell(i < last ? `${line}, and on top of it` : `${line.padEnd(64)} whole ${seconds} s later`);
     } catch (error) {
       for (const line of lines) init.tell(line);
       throw error;
     }
+  }
+}
+
+/** One fault, or one on top of another, and the end of both. */
+async function strikeAndHeal(
+  stage: Stage,
+  chance: Chance,
+  count: number,
+  tell: (struck: { kind: string; said: string }) => void,
+): Promise<void> {
+  const struck: { kind: string; said: string; heal: Heal }[] = [];
+  try {
+    while (struck.length < count) {
+      struck.push(await strike(stage, chance));
+      tell(struck.at(-1)!);
+      await sleep(chance.between(...FAULT_MS) / count);
+    }
+  } finally {
+    // An agent starts last: it does not on a full disk, and says so.
+    const isDeath = ({ kind }: { kind: string }): number => (kind.startsWith("kill") ? 1 : 0);
+    for (const { heal } of struck.sort((a, b) => isDeath(a) - isDeath(b))) await heal();
   }
 }
 
