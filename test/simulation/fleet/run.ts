@@ -1,4 +1,4 @@
-/** Storms over whole fleets, one seed after another: `npm run simulate -- --minutes N --nodes N`, or `--seed S` for one again. */
+/** Storms over whole fleets, one seed after another: `npm run simulate:fleet -- --minutes N --nodes N`, or `--seed S` for one again. */
 import { parseArgs } from "node:util";
 import { weather } from "./weather.ts";
 

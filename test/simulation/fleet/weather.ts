@@ -33,7 +33,7 @@ export async function weather(init: {
       await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
       await clients.finish();
     } catch (error) {
-      const again = `npm run simulate -- --seed ${fleet.seed} --nodes ${init.nodes} --faults ${init.faults}`;
+      const again = `npm run simulate:fleet -- --seed ${fleet.seed} --nodes ${init.nodes} --faults ${init.faults}`;
       const cause = error instanceof Error ? error.stack : String(error);
       const broken = `${fleet.story()}\n\n${happened.join("\n")}\n\nseed ${fleet.seed}: ${cause}\nsee it again: ${again}`;
       return { seeds, jobsAcknowledged, summary: "", broken };

@@ -3,7 +3,7 @@ import { committedIndex, type Ready } from "../../../agent/core/raft/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { LogIndex, RaftEntry, RaftMessage, RaftSnapshot, Term } from "../../../shared/raft.ts";
 import { digestOf } from "../../core/raft/builders.ts";
-import { hashAfter, hashIn, type SimulatedNode } from "./node.ts";
+import { hashAfter, hashIn, numberBytes, type SimulatedNode } from "./node.ts";
 
 export class Violation extends Error {
   override readonly name = "Violation";
@@ -32,6 +32,9 @@ export class Checker {
   /** Commit index of the whole fleet when a read was asked, by the read's number. */
   private readonly reads: Map<number, LogIndex> = new Map();
 
+  /** Numbers that clients asked to have agreed. */
+  private readonly proposed: Set<number> = new Set();
+
   constructor(nodes: Map<NodeId, SimulatedNode>) {
     this.nodes = nodes;
   }
@@ -49,14 +52,20 @@ export class Checker {
     const { role, term, log } = inner;
     hold(term >= seen.term, "a term never goes back");
     hold(log.committed >= seen.commit, "a commit index never goes back");
+    hold(log.applied <= log.committed && log.committed <= log.last, "applied, committed and last are in this order");
+    hold(
+      log.snapshotUnsaved !== undefined || (log.snapshot?.index ?? 0) <= log.applied,
+      "a snapshot is of the applied",
+    );
     if (role === "leader" && (seen.role !== "leader" || seen.term !== term)) this.elected(node);
     const led = seen.role === "leader" && seen.term === term;
-    if (led && role === "leader" && log.last !== seen.last) this.leaderGrew(node);
+    if (led && role === "leader") this.stillLeads(node);
     if (log.committed > seen.commit) this.committed(node, seen.commit, led);
     seen.role = role;
     seen.term = term;
     seen.commit = log.committed;
     seen.last = log.last;
+    seen.lastTerm = log.term(log.last) ?? 0;
   }
 
   /** Election safety and leader completeness (Raft paper, Figure 3). */
@@ -74,9 +83,11 @@ export class Checker {
     }
   }
 
-  private leaderGrew({ inner, seen }: SimulatedNode): void {
+  private stillLeads({ inner, seen }: SimulatedNode): void {
     const { log } = inner!;
     hold(log.last >= seen.last, "a leader never cuts its own log");
+    hold((log.term(seen.last) ?? seen.lastTerm) === seen.lastTerm, "a leader never overwrites its own log");
+    if (log.last === seen.last) return;
     const changes = log.slice(log.committed + 1, log.last + 1).filter(({ kind }) => kind === "configuration").length;
     hold(changes <= 1, "one change of membership at a time");
   }
@@ -99,6 +110,8 @@ export class Checker {
     }
     hold(entry.kind !== "digest", `entry ${entry.index} is committed by someone who has it`);
     hold(entry.index === this.agreed.length + 1, "entries are committed in order");
+    if (entry.kind === "normal" && entry.data.length > 0)
+      hold(this.proposed.has(hashIn(entry.data)), `what entry ${entry.index} says was proposed by someone`);
     const hash = hashAfter(this.agreed.at(-1)?.hash ?? 0, entry.index, entry.data);
     this.agreed.push({ term: entry.term, committedIn, data: entry.data, hash });
   }
@@ -130,7 +143,8 @@ export class Checker {
       termBefore = entry.term;
     }
     if (!hardState) return;
-    const { term, vote } = disk.hardState;
+    const { term, vote, commit } = disk.hardState;
+    hold(hardState.commit >= commit, "the commit index on disk never goes back");
     hold(hardState.term >= term, "the term on disk never goes back");
     hold(
       hardState.term > term || vote === "" || hardState.vote === vote,
@@ -150,6 +164,12 @@ export class Checker {
     const key = `${id}/${message.term}`;
     hold((this.votes.get(key) ?? votesFor) === votesFor, "a node votes once in a term");
     this.votes.set(key, votesFor);
+  }
+
+  /** Before a core is handed it. */
+  proposes(value: number): Uint8Array {
+    this.proposed.add(value);
+    return numberBytes(value);
   }
 
   /** State-machine safety. */

@@ -1,4 +1,4 @@
-/** A disk that forgets what was not synced when its node crashes; a batch is there whole or not at all. */
+/** A disk that forgets what was not synced when its node crashes. */
 import type { Ready } from "../../../agent/core/raft/index.ts";
 import type { HardState, LogIndex, RaftEntry, RaftSnapshot, Term } from "../../../shared/raft.ts";
 
@@ -34,6 +34,17 @@ export class Disk {
   sync(): void {
     for (const batch of this.unsynced) this.apply(batch);
     this.unsynced = [];
+  }
+
+  /**
+   * The crash came in the middle of this write: of its parts, in the order a log would hold them, only the first few are
+   * there. The journal cuts such a batch off whole; that the core survives more than the journal lets through is the point.
+   */
+  tear({ snapshot, hardState, entries }: Batch, entriesKept: number): void {
+    this.sync();
+    const { term, vote } = hardState ?? this.hardState;
+    this.apply({ entries: entries.slice(0, entriesKept), ...(snapshot && { snapshot }) });
+    this.hardState = { term, vote, commit: Math.max(this.hardState.commit, this.snapshot?.index ?? 0) };
   }
 
   /** The first `kept` unsynced batches happened to reach the platter. */

@@ -14,6 +14,10 @@ export interface Life {
 
 export const STORM_STEPS = 4_000;
 
+/** The command that tells a seed's story. */
+export const replay = (seed: number, steps: number = STORM_STEPS): string =>
+  `npm run simulate -- --seed ${seed}${steps === STORM_STEPS ? "" : ` --steps ${steps}`} --story`;
+
 export function live(seed: number, stormSteps = STORM_STEPS, tell?: (line: string) => void): Life {
   const simulation = new Simulation(seed, tell);
   let failure: string | undefined;

@@ -16,7 +16,10 @@ export interface Seen {
   term: Term;
   commit: LogIndex;
   last: LogIndex;
+  lastTerm: Term;
 }
+
+const NOTHING_SEEN: Seen = { role: "follower", term: 0, commit: 0, last: 0, lastTerm: 0 };
 
 export class SimulatedNode {
   readonly id: NodeId;
@@ -29,10 +32,12 @@ export class SimulatedNode {
   paused = false;
   /** Work happenings that a stalled disk still swallows. */
   stalledFor = 0;
+  /** Ticks that a clock set back still swallows. */
+  dozesFor = 0;
   applied: LogIndex = 0;
   /** Of everything applied, in order. */
   hash = 0;
-  seen: Seen = { role: "follower", term: 0, commit: 0, last: 0 };
+  seen: Seen = { ...NOTHING_SEEN };
   private readonly swarm: Swarm;
   private readonly random: () => number;
 
@@ -59,6 +64,7 @@ export class SimulatedNode {
     this.stage = "idle";
     this.ready = undefined;
     this.stalledFor = 0;
+    this.dozesFor = 0;
     this.paused = false;
     this.applied = snapshot?.index ?? 0;
     this.hash = snapshot ? hashIn(snapshot.data) : 0;
@@ -73,7 +79,8 @@ export class SimulatedNode {
       ...this.swarm.limits,
     });
     this.inner = (this.raft as unknown as { state: RaftState }).state;
-    this.seen = { role: "follower", term: 0, commit: 0, last: 0 };
+    // What was on the disk counts from the first step on: nothing goes back across a restart either.
+    this.seen = { ...NOTHING_SEEN, term: hardState.term, commit: hardState.commit };
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { live } from "./life.ts";
+import { live, replay } from "./life.ts";
 
 /** Seeds in which a fault, once real or planted, comes to light; each with the fault. */
 const RECORDED: [seed: number, fault: string][] = [
@@ -10,9 +10,7 @@ const RECORDED: [seed: number, fault: string][] = [
   [24, "a leader led on after its removal was committed"],
   [191, "the only node that could lead did not campaign, because its own removal was on its disk, uncommitted"],
 ];
-const FRESH_MS = 10_000;
-
-const replay = (seed: number): string => `node test/simulation/raft/run.ts --replay ${seed}`;
+const FRESH_MS = 40_000;
 
 test.each(RECORDED)("seed %i stays sound: %s", (seed) => {
   expect(live(seed), replay(seed)).not.toHaveProperty("failure");

@@ -71,6 +71,7 @@ export class Simulation {
     for (const node of this.list) {
       node.paused = false;
       node.stalledFor = 0;
+      node.dozesFor = 0;
       if (!node.raft) this.restart(node);
       // Whatever the transport had under way is reported lost.
       for (const other of this.nodes.keys()) node.raft!.reportSnapshot(other, false);
@@ -144,7 +145,7 @@ export class Simulation {
   serve(): boolean {
     const leader = this.leaders()[0];
     if (!leader) return false;
-    const { accepted } = leader.raft!.propose(numberBytes(++this.counter));
+    const { accepted } = leader.raft!.propose(this.checker.proposes(++this.counter));
     this.settle(leader);
     return accepted;
   }
@@ -185,8 +186,10 @@ export class Simulation {
   private befall(node: SimulatedNode, what: Happening): void {
     const raft = node.raft!;
     const other = this.pick(this.list).id;
-    if (what === "tick") raft.tick();
-    else if (what === "propose") raft.propose(numberBytes(++this.counter));
+    if (what === "tick") this.tick(node, 1);
+    else if (what === "leap") this.tick(node, 1 + Math.floor(this.random() * 3 * this.swarm.electionTicks));
+    else if (what === "doze") node.dozesFor = 1 + Math.floor(this.random() * 3 * this.swarm.electionTicks);
+    else if (what === "propose") raft.propose(this.checker.proposes(++this.counter));
     else if (what === "read") this.read(node);
     else if (what === "change") raft.proposeConfChange(this.drawChange(isJoint(node.inner!.log.conf)));
     else if (what === "transfer") raft.transferLeadership(other);
@@ -206,6 +209,14 @@ export class Simulation {
     return drawChange(this.random, [...this.nodes.keys()], witness > 0 ? idOf(witness) : undefined, joint);
   }
 
+  /** Many at once are a clock that jumped ahead, or a box that slept: nothing is heard between them. */
+  private tick(node: SimulatedNode, ticks: number): void {
+    for (let tick = 0; tick < ticks; tick += 1) {
+      if (node.dozesFor > 0) node.dozesFor -= 1;
+      else node.raft!.tick();
+    }
+  }
+
   private read(node: SimulatedNode): void {
     const id = ++this.counter;
     this.checker.readAsked(id);
@@ -222,10 +233,12 @@ export class Simulation {
 
   private crash(node: SimulatedNode): void {
     this.crashes += 1;
-    // The write that was under way may have reached the disk although nobody was told.
-    if (node.stage === "taken" && this.chance(0.5)) {
-      this.checker.beforeWrite(node, node.ready!);
-      node.disk.write(node.ready!, true);
+    // The write that was under way may have reached the disk, whole or torn, although nobody was told.
+    if (node.stage === "taken" && this.chance(0.6)) {
+      const ready = node.ready!;
+      this.checker.beforeWrite(node, ready);
+      if (this.chance(0.5)) node.disk.tear(ready, Math.floor(this.random() * (ready.entries.length + 1)));
+      else node.disk.write(ready, true);
     }
     node.disk.crash(Math.floor(this.random() * 4));
     node.stop();

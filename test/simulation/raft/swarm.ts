@@ -45,6 +45,8 @@ export const HAPPENINGS = [
   "stepDown",
   "campaign",
   "retime",
+  "leap",
+  "doze",
 ] as const;
 export type Happening = (typeof HAPPENINGS)[number];
 
@@ -93,6 +95,8 @@ export function drawSwarm(seed: number, random: () => number): Swarm {
       stepDown: sometimes(1),
       campaign: sometimes(2),
       retime: seed % 5 === 3 ? 1 : 0,
+      leap: sometimes(0.5),
+      doze: sometimes(0.5),
     },
     clockSpeeds: Array.from({ length: nodes }, () => between(0.3, 1)),
     entriesKept: pick(0, 0, 3, 20),
