@@ -10,7 +10,7 @@ import {
 import type { ConfState } from "../../shared/raft.ts";
 import { idOf, numberOf } from "../core/raft/cluster.ts";
 import { type Directive, flagOf } from "./datadriven.ts";
-import type { Difference } from "./report.ts";
+import { type Difference, Unsupported } from "./report.ts";
 
 const KINDS = { v: "addVoter", l: "addLearner", r: "remove" } as const;
 
@@ -49,5 +49,6 @@ function change(conf: ConfState, directive: Directive): ConfOutcome {
   const steps = parseSteps(directive.input);
   if (directive.command === "enter-joint") return enterJoint(conf, steps, flagOf(directive, "autoleave"));
   if (directive.command === "leave-joint") return leaveJoint(conf);
-  return simpleChange(conf, steps);
+  if (directive.command === "simple") return simpleChange(conf, steps);
+  throw new Unsupported(`the command ${directive.command}`);
 }

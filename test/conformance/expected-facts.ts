@@ -28,9 +28,18 @@ export class ExpectedFacts {
   see(directive: Directive): void {
     if (directive.command === "log-level") this.level = LEVELS.indexOf(directive.args[0]!.key.toLowerCase());
     if (directive.command === "add-nodes") this.nodeCount += numbersOf(directive)[0]!;
-    const level = Math.max(this.level, LEVELS.indexOf(argOf(directive, "log-level") ?? "debug"));
+    const level = this.levelFor(directive);
     if (!READERS.has(directive.command)) this.forget(directive, level);
     if (level < LEVELS.indexOf("none")) new Reading(this, directive).read();
+  }
+
+  private levelFor(directive: Directive): number {
+    return Math.max(this.level, LEVELS.indexOf(argOf(directive, "log-level") ?? "debug"));
+  }
+
+  /** Whether a directive seen just now was run without printing anything. */
+  isQuiet(directive: Directive): boolean {
+    return this.levelFor(directive) === LEVELS.indexOf("none");
   }
 
   of(n: number): Facts {
@@ -74,7 +83,7 @@ class Reading {
 
   read(): void {
     const { command, expected } = this.directive;
-    if (command === "raft-log") this.readLog(expected);
+    if (command === "raft-log" || command === "compact") this.readLog(expected);
     else for (const line of expected.split("\n")) this.readLine(line.trim());
   }
 

@@ -1,12 +1,13 @@
 /** quorum/: the committed index and the vote result of one or two majorities. The last line of each answer counts. */
 import { committedIndex, voteResult } from "../../agent/core/raft/index.ts";
 import { argOf, type Directive, listOf } from "./datadriven.ts";
-import type { Difference } from "./report.ts";
+import { type Difference, Unsupported } from "./report.ts";
 
 const WORDS = { won: "VoteWon", lost: "VoteLost", pending: "VotePending" } as const;
 
 export function runQuorum(directives: Directive[]): Difference[] {
   return directives.flatMap((directive) => {
+    if (!["vote", "committed"].includes(directive.command)) throw new Unsupported(`the command ${directive.command}`);
     const actual = answer(directive);
     const expected = directive.expected.split("\n").at(-1)!.replace("<empty majority quorum>", "").trim();
     const odd = propertiesOf(directive);

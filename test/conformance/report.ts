@@ -5,3 +5,8 @@ export interface Difference {
   expected: string;
   actual: string;
 }
+
+/** What this core, or the reader, does not have; a file that asks for it is not run, and named. */
+export class Unsupported extends Error {
+  override readonly name = "Unsupported";
+}

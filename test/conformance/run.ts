@@ -1,4 +1,7 @@
-/** `node test/conformance/run.ts [--etcd DIR]`: runs a folder of etcd-io/raft's test data, and our own scenarios, against the core. */
+/**
+ * `npm run conformance -- [--etcd DIR] [--verbose]`: runs our own scenarios and a folder of etcd-io/raft's test data
+ * against the core. A: states printed outright; B: facts that the text lets one know; C: the whole text, log lines apart.
+ */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -21,24 +24,28 @@ if (etcd === undefined) console.log("etcd-io/raft's own data is not here; --etcd
 process.exit(failed ? 1 : 0);
 
 /** Returns whether something differs that should not. */
-function print(folder: string, { quorum, confchange, a, b, files }: SuiteOutcome): boolean {
+function print(folder: string, { quorum, confchange, a, b, c, files }: SuiteOutcome): boolean {
   console.log(`${folder}:`);
   const of = ({ equal, total }: Score): string => `${equal}/${total}`;
-  console.log(`quorum ${of(quorum)}\nconfchange ${of(confchange)}\ninteraction A ${of(a)} B ${of(b)}`);
-  const leftOut = files.filter((file) => file.leftOut !== undefined);
-  for (const { file, leftOut: what } of leftOut) console.log(`left out: ${file}: this core has no such thing: ${what}`);
-  const differing = files.filter(({ differences }) => differences.length > 0);
-  const asked = differing.filter(({ onPurpose }) => onPurpose !== undefined);
-  for (const item of asked)
-    console.log(`differs on purpose (${item.differences.length}): ${item.file}: ${item.onPurpose}`);
-  const wrong = differing.filter(({ onPurpose }) => onPurpose === undefined);
+  console.log(`quorum ${of(quorum)}\nconfchange ${of(confchange)}\ninteraction A ${of(a)} B ${of(b)} (C ${of(c)})`);
+  for (const { file, notRun } of files)
+    if (notRun !== undefined) console.log(`not run, because there is no such thing here: ${notRun}: ${file}`);
+  for (const { file, onPurpose, differences } of files)
+    if (onPurpose !== undefined) console.log(`differs on purpose (${differences.length}): ${file}: ${onPurpose}`);
+  const others = files.filter(({ onPurpose, otherText }) => otherText !== undefined && onPurpose === undefined);
+  for (const [reason, same] of Map.groupBy(others, ({ otherText }) => otherText!.reason)) {
+    const list = same.map((item) => `${item.file} (${item.otherText!.differences.length} of ${item.otherText!.total})`);
+    console.log(`states are equal, text is not, so not in C: ${reason}: ${list.join(", ")}`);
+  }
+  const wrong = files.filter(({ differences, onPurpose }) => differences.length > 0 && onPurpose === undefined);
   for (const item of wrong) console.log(`DIFFERS (${item.differences.length}): ${item.file}`);
-  for (const item of values.verbose ? differing : wrong) printDifferences(item);
+  for (const item of values.verbose ? files : wrong) printDifferences(item);
   return wrong.length > 0;
 }
 
-function printDifferences({ file, differences }: FileOutcome): void {
-  for (const { line, what, expected, actual } of differences)
+function printDifferences({ file, differences, otherText }: FileOutcome): void {
+  const all = [...differences, ...((values.verbose && otherText?.differences) || [])];
+  for (const { line, what, expected, actual } of all)
     console.log(
       `  ${file}:${line} ${what}\n    expected ${expected.replace(/\n/g, "\n             ")}\n    actual   ${actual.replace(/\n/g, "\n             ")}`,
     );

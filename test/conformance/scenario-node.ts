@@ -1,5 +1,5 @@
 /** One node of an interaction scenario: a core, a disk that shows what is stable, and the messages it has not handed out. */
-import { Raft } from "../../agent/core/raft/index.ts";
+import { Raft, type Ready } from "../../agent/core/raft/index.ts";
 import type { RaftState } from "../../agent/core/raft/state.ts";
 import type { ConfState, HardState, RaftEntry, RaftMessage, RaftSnapshot } from "../../shared/raft.ts";
 import { digestOf, idOf, messageOf, numberOf, text } from "../core/raft/cluster.ts";
@@ -97,11 +97,11 @@ export class ScenarioNode {
     return this.unsent.length > 0 || this.raft.hasReady();
   }
 
-  /** Works off one Ready and returns its messages. */
-  processReady(): RaftMessage[] {
+  /** Works off one Ready. */
+  processReady(): { ready?: Ready; messages: RaftMessage[] } {
     const messages = this.unsent;
     this.unsent = [];
-    if (!this.raft.hasReady()) return messages;
+    if (!this.raft.hasReady()) return { messages };
     const ready = this.raft.ready();
     if (ready.hardState) this.hardState = ready.hardState;
     if (ready.snapshot) {
@@ -116,7 +116,7 @@ export class ScenarioNode {
     for (const entry of ready.committedEntries) if (entry.kind === "normal") this.content += text(entry.data);
     this.input((raft) => raft.advance());
     this.takeSnapshot(KEEP_ALL);
-    return [...messages, ...ready.messagesAfterPersist];
+    return { ready, messages: [...messages, ...ready.messagesAfterPersist] };
   }
 
   /** In the scenarios every applied entry makes a new snapshot, which is what a peer too far behind gets. */
@@ -124,11 +124,12 @@ export class ScenarioNode {
     this.raft.compact(this.inner.log.applied, new TextEncoder().encode(this.content), entriesKept);
   }
 
-  compact(newFirst: number): void {
+  /** `upTo` and everything before it goes. */
+  compact(upTo: number): void {
     const { log } = this.inner;
     // The newest snapshot is there already, so only the entries before it go.
-    log.compact(log.snapshot!, log.snapshot!.index - (newFirst - 1));
-    this.stable = this.stable.filter(({ index }) => index >= newFirst);
-    this.stableOffset = newFirst - 1;
+    log.compact(log.snapshot!, log.snapshot!.index - upTo);
+    this.stable = this.stable.filter(({ index }) => index > upTo);
+    this.stableOffset = upTo;
   }
 }

@@ -4,7 +4,7 @@ import type { RaftEntry } from "../../shared/raft.ts";
 import { numberOf, text } from "../core/raft/cluster.ts";
 import type { ScenarioNode } from "./scenario-node.ts";
 
-const ROLES = {
+export const ROLES = {
   follower: "StateFollower",
   preCandidate: "StatePreCandidate",
   candidate: "StateCandidate",
@@ -17,12 +17,16 @@ const changes = new WeakMap<Uint8Array, string>();
 
 export function rememberChange(raft: Raft, index: number, v1: boolean, input: string): void {
   const [entry] = raft.entries(index, index + 1);
-  if (entry) changes.set(entry.data, `EntryConfChange${v1 ? "" : "V2"} ${input.replace(/\s+/g, " ")}`.trim());
+  if (entry) changes.set(entry.data, changeText(v1, input));
 }
+
+export const changeText = (v1: boolean, input: string): string =>
+  `EntryConfChange${v1 ? "" : "V2"} ${input.replace(/\s+/g, " ")}`.trim();
 
 /** One without a remembered change is a joint configuration left by itself: an empty change. */
 export function entryText({ term, index, kind, data }: RaftEntry): string {
-  const what = kind === "normal" ? `EntryNormal "${text(data)}"` : (changes.get(data) ?? "EntryConfChangeV2");
+  const what =
+    kind === "normal" ? `EntryNormal ${JSON.stringify(text(data))}` : (changes.get(data) ?? "EntryConfChangeV2");
   return `${term}/${index} ${what}`;
 }
 
