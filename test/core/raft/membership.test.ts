@@ -1,6 +1,7 @@
 /** Who counts, from when, and what becomes of those who no longer do. */
 import { describe, expect, test } from "vitest";
 import type { ConfChange } from "../../../agent/core/raft/index.ts";
+import type { RaftMessage } from "../../../shared/raft.ts";
 import {
   addLearner,
   addVoter,
@@ -37,6 +38,26 @@ describe("a change of membership", () => {
     hears(member, messageOf("appendRequest", 3, 1, { term: 3, index: 1, logTerm: 1, entries: [normal(2, 3)] }));
     expect(member.raft.status().conf).toEqual(confOf({ voters: [1, 2, 3] }));
   });
+
+  // Where a change counts when it is applied, this takes a check before every campaign (etcd-io/raft's CheckBeforeCampaign).
+  test.each(["at once", "on being handed the leadership"])(
+    "that is neither committed nor applied binds the next election all the same: who campaigns %s needs its voters",
+    (when) => {
+      const member = memberOf(3, [], { term: 2 });
+      const change = configuration(2, 2, confOf({ voters: [1, 4, 5], outgoing: [1, 2, 3] }));
+      hears(member, messageOf("appendRequest", 2, 1, { term: 2, index: 1, logTerm: 1, entries: [change] }));
+      expect(member.raft.status()).toMatchObject({ commit: 1, applied: 1 });
+      if (when === "at once") {
+        member.raft.campaign();
+        hears(member, ...[2, 3, 4, 5].map((n) => messageOf("preVoteResponse", n, 1, { term: 3 })));
+      } else hears(member, messageOf("timeoutNow", 2, 1, { term: 2 }));
+      const vote = (n: number): RaftMessage => messageOf("voteResponse", n, 1, { term: 3 });
+      hears(member, vote(2), vote(3));
+      expect(member.raft.status()).toMatchObject({ role: "candidate", term: 3 });
+      hears(member, vote(4));
+      expect(member.raft.status().role).toBe("leader");
+    },
+  );
 
   test("is refused before the leader has committed an entry of its own term", () => {
     const member = memberOf(3);

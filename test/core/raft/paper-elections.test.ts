@@ -49,6 +49,17 @@ describe("5.1 terms", () => {
     expect(member.raft.status()).toEqual(before);
     expect(answers).toMatchObject([{ type: "appendResponse", term: 5 }]);
   });
+
+  for (const role of ["candidate", "leader"] as const) {
+    test(`a ${role} takes no notice of a message of an older term`, () => {
+      const member = memberAs(role);
+      const before = member.raft.status();
+      const { term } = before;
+      for (const type of ["voteRequest", "voteResponse", "heartbeat", "appendRequest", "appendResponse"] as const)
+        hears(member, messageOf(type, 2, 1, { term: term - 1, index: 1, logTerm: 1 }));
+      expect(member.raft.status()).toEqual(before);
+    });
+  }
 });
 
 describe("5.2 elections", () => {

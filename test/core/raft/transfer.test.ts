@@ -23,6 +23,19 @@ describe("leadership is handed over", () => {
     expect(cluster.raft(1).status()).toMatchObject({ role: "follower", leader: idOf(3), term: 3 });
   });
 
+  test("and back again, while every voter holds on to its leader", () => {
+    const cluster = Cluster.of(3);
+    cluster.elect(1);
+    cluster.raft(1).transferLeadership(idOf(2));
+    cluster.tickAll(1);
+    expect(cluster.leader()).toBe(2);
+    cluster.propose(2, "between");
+    cluster.raft(2).transferLeadership(idOf(1));
+    cluster.tickAll(1);
+    expect([1, 2, 3].map((n) => cluster.raft(n).status().role)).toEqual(["leader", "follower", "follower"]);
+    expect(cluster.raft(3).status()).toMatchObject({ leader: idOf(1), term: 4 });
+  });
+
   test("to a voter that is behind, after it has caught up", () => {
     const cluster = Cluster.of(3);
     cluster.elect(1);
