@@ -1,18 +1,34 @@
 /**
- * Faults that real implementations had, planted one at a time in a copy of the core. The first thirty are those of the
+ * Faults that real implementations had, planted one at a time in a copy of the core. Numbers 1 to 30 are those of the
  * published study this gate follows, three of them (marked) replaced where this core has no place for the original.
  */
 export interface Mutant {
+  number: number;
   name: string;
   file: string;
-  /** Stands once in the file. */
-  from: string;
-  to: string;
+  /** What stands once in the file, and what takes its place. */
+  changes: [from: string, to: string][];
+  /** A layer that must catch it too, whichever catches it first. */
+  alsoBy?: LayerName;
+  /** Why no layer catches it. */
+  survives?: string;
 }
+export type LayerName = "data" | "unit" | "property" | "search" | "simulator";
 
-const mutant = (name: string, file: string, from: string, to: string): Mutant => ({ name, file, from, to });
+export const STUDY_COUNT = 30;
 
-export const MUTANTS: Mutant[] = [
+const mutant = (
+  name: string,
+  file: string,
+  from: string,
+  to: string,
+  more: Partial<Pick<Mutant, "alsoBy" | "survives">> & { and?: [from: string, to: string] } = {},
+): Omit<Mutant, "number"> => {
+  const { and, ...rest } = more;
+  return { name, file, changes: and ? [[from, to], and] : [[from, to]], ...rest };
+};
+
+const IN_ORDER: Omit<Mutant, "number">[] = [
   mutant(
     "grants votes without the log check",
     "elections.ts",
@@ -60,6 +76,7 @@ export const MUTANTS: Mutant[] = [
     "elections.ts",
     "  const free =\n",
     "  const free = isVoter(state.log.conf, state.id) && (\n",
+    { and: ["message.term > state.term);", "message.term > state.term));"] },
   ),
   mutant(
     "answers reads without asking a quorum (in place of: honours forget-leader with lease reads)",
@@ -146,6 +163,8 @@ export const MUTANTS: Mutant[] = [
     "replication.ts",
     "if (index <= log.committed || log.term(index) !== state.term) return;",
     "if (index <= log.committed) return;",
+    // Figure 8 of the paper: a random walk meets it too seldom, so the exhaustive search must.
+    { alsoBy: "search" },
   ),
   mutant(
     "keeps a configuration whose entry was cut off (in place of: campaigns with an unapplied change)",
@@ -338,3 +357,5 @@ export const MUTANTS: Mutant[] = [
     "",
   ),
 ];
+
+export const MUTANTS: readonly Mutant[] = IN_ORDER.map((item, at) => ({ number: at + 1, ...item }));
