@@ -21,6 +21,8 @@ import {
 const VERSION = 1;
 /** More entries than a frame could hold at the smallest size. */
 const ENTRIES_MAX = LIMITS.frameBytesMax / 4;
+/** Reads are named by ids of a few bytes. */
+const CONTEXT_BYTES_MAX = 256;
 
 const confState = codec("ConfState");
 const entry = codec("RaftEntry");
@@ -70,12 +72,12 @@ export function decodeRaftMessage(bytes: Uint8Array): RaftMessage {
     term: checkCount(fields.term, "term"),
     logTerm: checkCount(fields.logTerm, "logTerm"),
     index: checkCount(fields.index, "index"),
-    entries: checkList(fields.entries, "entries", ENTRIES_MAX, (item) => checkEntry(item as Fields)),
+    entries: checkList(fields.entries, "entries", ENTRIES_MAX, (item) => checkSmallEntry(item as Fields)),
     commit: checkCount(fields.commit, "commit"),
     reject: fields.reject as boolean,
     rejectHint: checkCount(fields.rejectHint, "rejectHint"),
-    context: fields.context as Uint8Array,
     electionTicks: checkCount(fields.electionTicks, "electionTicks"),
+    context: checkBytes(fields.context, "context", CONTEXT_BYTES_MAX),
     ...(fields.snapshot ? { snapshot: checkSnapshot(fields.snapshot as Fields) } : {}),
   };
 }
@@ -85,6 +87,18 @@ const entryFields = (value: RaftEntry): object => ({
   configuration: value.kind === "configuration",
   digest: value.kind === "digest",
 });
+
+/** One that any node could have proposed. */
+function checkSmallEntry(fields: Fields): RaftEntry {
+  checkBytes(fields.data, "entry", LIMITS.entryBytesMax);
+  return checkEntry(fields);
+}
+
+function checkBytes(value: unknown, what: string, max: number): Uint8Array {
+  const bytes = value as Uint8Array;
+  if (bytes.length > max) throw invalid(`${what} is longer than ${max} bytes`);
+  return bytes;
+}
 
 function checkEntry(fields: Fields): RaftEntry {
   return {

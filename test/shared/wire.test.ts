@@ -63,6 +63,15 @@ const MESSAGE: RaftMessage = {
   },
 };
 
+const withEntry = (bytes: number): RaftMessage => ({
+  ...MESSAGE,
+  entries: [{ index: 42, term: 7, kind: "normal", data: new Uint8Array(bytes) }],
+});
+const withVoters = (count: number, voter = A): RaftMessage => ({
+  ...MESSAGE,
+  snapshot: { ...MESSAGE.snapshot!, conf: { ...MESSAGE.snapshot!.conf, voters: Array(count).fill(voter) } },
+});
+
 const lease = {
   term: 3,
   shardId: shard("job-x/3.1"),
@@ -180,9 +189,20 @@ describe("bytes from outside are refused with a code, whatever they are", () => 
   test.each([
     ["another version", { ...MESSAGE }, (bytes: Uint8Array) => bytes.with(1, 9)],
     ["a sender that is not a node id", { ...MESSAGE, from: "me" as never }, (bytes: Uint8Array) => bytes],
+    ["a type nobody knows", { ...MESSAGE }, (bytes: Uint8Array) => bytes.with(3, 99)],
     ["a term beyond reason", { ...MESSAGE, term: 2 ** 60 }, (bytes: Uint8Array) => bytes],
+    ["an index beyond reason", { ...MESSAGE, index: 2 ** 60 }, (bytes: Uint8Array) => bytes],
+    ["a larger entry than anyone may propose", withEntry(LIMITS.entryBytesMax + 1), (bytes: Uint8Array) => bytes],
+    ["a context of the size of a blob", { ...MESSAGE, context: new Uint8Array(300) }, (bytes: Uint8Array) => bytes],
+    ["more voters than a fleet has nodes", withVoters(257), (bytes: Uint8Array) => bytes],
+    ["a voter that is not a node id", withVoters(1, "me" as never), (bytes: Uint8Array) => bytes],
   ])("a raft message with %s", (_, message, change) => {
     expect(() => decodeRaftMessage(change(Uint8Array.from(encodeRaftMessage(message))))).toThrow(SkeinError);
+  });
+
+  test("a raft message with the largest entry that may be proposed is no such thing", () => {
+    const message = withEntry(LIMITS.entryBytesMax);
+    expect(decodeRaftMessage(encodeRaftMessage(message)).entries[0]!.data.length).toBe(LIMITS.entryBytesMax);
   });
 
   test("a result with both an output and an error, or neither", () => {
