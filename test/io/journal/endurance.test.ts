@@ -101,3 +101,61 @@ test("an append asks for one fsync, and those handed over meanwhile share the ne
   const options = batch.mock.calls.map((call: unknown[]) => call[1]);
   expect(options).toEqual([{ sync: true }, { sync: true }]);
 });
+
+type Batch = (...args: unknown[]) => Promise<void>;
+
+/** Puts something around every write with fsync, for as long as the test lasts. */
+function aroundEachWrite(around: (write: () => Promise<void>) => Promise<void>) {
+  const real = ClassicLevel.prototype.batch as Batch;
+  const spy = vi.spyOn(ClassicLevel.prototype as unknown as { batch: Batch }, "batch");
+  spy.mockImplementation(function batch(this: unknown, ...args: unknown[]) {
+    return around(() => real.apply(this, args));
+  });
+  onTestFinished(() => spy.mockRestore());
+  return spy;
+}
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("whatever comes while an fsync runs goes into one next fsync, however much it is", async () => {
+  const journal = await open(await temporaryFolder());
+  const released = Promise.withResolvers<void>();
+  const running = Promise.withResolvers<void>();
+  const writes = aroundEachWrite(async (write) => {
+    running.resolve();
+    await released.promise;
+    await write();
+  });
+  const settled: number[] = [];
+  const append = (index: number): Promise<unknown> =>
+    journal.append({ entries: entries(index, 1, 10) }).then(() => settled.push(index));
+  const all = [append(1)];
+  await running.promise;
+  for (let index = 2; index <= 101; index++) {
+    all.push(append(index));
+    await turn();
+  }
+  expect([writes.mock.calls.length, settled]).toEqual([1, []]);
+  released.resolve();
+  await Promise.all(all);
+  expect(writes.mock.calls.length).toBe(2);
+  expect(settled).toEqual(Array.from({ length: 101 }, (_, at) => at + 1));
+  expect((await journal.load()).entries).toHaveLength(101);
+});
+
+test("the event loop goes on turning while an fsync runs", async () => {
+  const journal = await open(await temporaryFolder());
+  const turns: number[] = [];
+  aroundEachWrite(async (write) => {
+    let isWritten = false;
+    const written = write().then(() => {
+      isWritten = true;
+    });
+    let count = 0;
+    for (; !isWritten; count++) await turn();
+    turns.push(count);
+    await written;
+  });
+  for (let index = 1; index <= 20; index++) await journal.append({ entries: entries(index, 1, 700_000) });
+  // The system may let this thread run through one write or another asleep, but not through each of many.
+  expect(Math.max(...turns)).toBeGreaterThan(10);
+});
