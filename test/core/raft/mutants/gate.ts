@@ -106,12 +106,12 @@ function plant({ name, file, changes }: Mutant, folder: string): void {
 
 /** The layer's name if it notices that something is wrong, with the seed if it has one. A layer that hangs notices too. */
 function run(folder: string, { name, command: [command, ...args] }: Layer): Promise<string | undefined> {
-  const path = `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}`;
   // A vitest inside a vitest must not take itself for a part of the outer one.
-  const { VITEST: _, VITEST_WORKER_ID: __, VITEST_POOL_ID: ___, ...env } = process.env;
+  const own = Object.entries(process.env).filter(([key]) => !/^(NODE_OPTIONS|VITEST)/.test(key));
+  const path = `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}`;
   const child = spawn(command!, args, {
     cwd: folder,
-    env: { ...env, PATH: path },
+    env: { ...Object.fromEntries(own), PATH: path },
     stdio: ["ignore", name === "simulator" ? "pipe" : "ignore", "ignore"],
   });
   let output = "";

@@ -39,15 +39,19 @@ const queue = [...chosen];
 const verdicts: Verdict[] = [];
 await Promise.all(
   Array.from({ length: Number(values.jobs) }, async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) verdicts.push(await judge(next, init));
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const verdict = await judge(next, init);
+      verdicts.push(verdict);
+      print(verdict);
+    }
   }),
 );
-verdicts.sort((a, b) => a.mutant.number - b.mutant.number);
 
-for (const { mutant, caughtBy, fault } of verdicts) {
+function print({ mutant, caughtBy, fault }: Verdict): void {
   const outcome = caughtBy.length > 0 ? caughtBy.join(", ") : `SURVIVES: ${mutant.survives ?? "no reason is known"}`;
   console.log(`${String(mutant.number).padStart(2)} ${mutant.name}: ${outcome}${fault ? ` (${fault})` : ""}`);
 }
+
 const isOfStudy = ({ mutant }: Verdict): boolean => mutant.number <= STUDY_COUNT;
 const caught = verdicts.filter(({ caughtBy }) => caughtBy.length > 0);
 const study = verdicts.filter(isOfStudy);
