@@ -167,7 +167,7 @@ export const ERRORS = {
     status: 500,
     exit: 1,
     say: (f) =>
-      `The journal in ${f.path} is damaged (${f.reason}). This node must not vote with it: remove the data folder and join again as a new node.`,
+      `The journal in ${f.path} is damaged (${f.reason}). This node must not vote with it and comes back as a new one: \`skein remove\` it on another node, delete its data folder, and \`skein join\` with a new invitation.`,
   },
   INTERNAL: { status: 500, exit: 1, say: (f) => `Something unexpected happened: ${f.reason}.` },
 } as const satisfies Record<string, Kind>;

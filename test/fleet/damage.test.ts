@@ -1,6 +1,6 @@
 /** Disks that fill up and bytes that rot. */
 import { execFile } from "node:child_process";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -35,11 +35,14 @@ beforeEach(() => stage.fleet.whole());
 
 /** Inverts a byte in the middle of a stored blob. */
 async function corrupt(agent: RealAgent, hash: BlobHash): Promise<void> {
-  const file = await open(blobFile(agent, hash), "r+");
+  await invertByte(blobFile(agent, hash), (size) => Math.floor(size / 2));
+}
+
+async function invertByte(path: string, place: (size: number) => number): Promise<void> {
+  const file = await open(path, "r+");
   try {
-    const { size } = await file.stat();
     const byte = Buffer.alloc(1);
-    const at = Math.floor(size / 2);
+    const at = place((await file.stat()).size);
     await file.read(byte, 0, 1, at);
     byte[0] = ~byte[0]!;
     await file.write(byte, 0, 1, at);
@@ -121,4 +124,31 @@ test("an input of which the box that takes the job has only a rotten copy is ref
     const jobId = await fleet.submit(attic, [page]);
     await fleet.jobEnded(jobId);
   }
+});
+
+test("a box whose journal is damaged in the middle refuses to start and says what to do; done so, it comes back as a new node and knows all", async () => {
+  const { fleet } = stage;
+  const pages = stage.pages(0);
+  const jobId = await fleet.submit(fleet.agents[0]!, pages);
+  await stage.expectPromisesHeld(jobId, pages);
+  const victim = fleet.agents[1]!;
+  const journal = join(victim.dataDir, "journal");
+  await victim.kill();
+  const [log] = (await readdir(journal)).filter((name) => name.endsWith(".log"));
+  // In the first write of many.
+  await invertByte(join(journal, log!), () => 20);
+  const said = await victim.skein("start");
+  expect(said).toMatchObject({ exitCode: 1 });
+  expect(said.err).toMatch(/journal .* is damaged .*`skein remove`.*delete its data folder.*`skein join`/);
+
+  const helper = fleet.agents[0]!;
+  await fleet.leader(fleet.others(victim));
+  expect(await helper.skein("remove", victim.name)).toMatchObject({ exitCode: 0 });
+  await fleet.forget(victim);
+  await rm(victim.dataDir, { recursive: true });
+  const reborn = await fleet.add(victim.name, helper);
+  await fleet.whole();
+  expect(reborn.nodeId).not.toBe(victim.nodeId);
+  await fleet.jobEnded(jobId, [reborn]);
+  expect((await reborn.client.results(jobId)).results).toHaveLength(pages.length);
 });

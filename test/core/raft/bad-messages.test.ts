@@ -15,7 +15,8 @@ import {
   messageOf,
   normal,
 } from "./cluster.ts";
-import { fuzzFrames, fuzzMessages } from "./fuzz.ts";
+import { fuzzMessages } from "./fuzz.ts";
+import { fuzzFrames } from "./fuzz-frames.ts";
 
 const leads = (): Member => {
   const member = memberOf(3, [1, 1]);
