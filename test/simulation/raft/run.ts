@@ -32,7 +32,7 @@ interface Total {
 }
 const NONE: Total = { seeds: 0, steps: 0, committed: 0, elections: 0, crashes: 0, failures: 0 };
 
-const total = values.story ? tell() : jobs > 1 ? await inProcesses() : oneAfterAnother();
+const total = values.story ? tell() : jobs > 1 ? await inProcesses() : await oneAfterAnother();
 process.exit(total.failures > 0 ? 1 : 0);
 
 function tell(): Total {
@@ -41,7 +41,7 @@ function tell(): Total {
   return { ...NONE, failures: life.failure === undefined ? 0 : 1 };
 }
 
-function oneAfterAnother(): Total {
+async function oneAfterAnother(): Promise<Total> {
   const startedAtMs = performance.now();
   const deadlineMs = startedAtMs + Number(values.minutes) * 60_000;
   const sum = { ...NONE };
@@ -54,7 +54,7 @@ function oneAfterAnother(): Total {
     console.log(`seed ${seed}: ${life.failure}\n  replay: ${replay(seed, steps)}`);
     if (sum.failures >= Number(values.failures)) break;
   }
-  if (process.send) process.send(sum);
+  if (process.send) await new Promise((resolve) => process.send!(sum, resolve));
   else report(sum, performance.now() - startedAtMs);
   return sum;
 }
