@@ -83,6 +83,18 @@ export const LIMITS = {
   journalQueueBytesMax: 64 * MiB,
   /** Bytes in one fsync of the journal, so that what comes first does not wait for all that came later. */
   journalCommitBytesMax: 4 * MiB,
+  /** A piece of a snapshot is closed when it is this large: about what is encoded between two turns of the event loop. */
+  snapshotPieceBytes: 256 * KiB,
+  /** The largest piece there can be: a piece about to be closed, and a record of items that all failed with the longest error. */
+  snapshotPieceBytesMax: 1 * MiB,
+  /** Pieces of one snapshot: a ledger of 1 GiB. Their names travel in one frame on the consensus lane. */
+  snapshotPiecesMax: 4_096,
+  /** A snapshot is taken after so many entries, or so many bytes of them; both grow with the size of the last snapshot, so that writing it is never more than writing the log was. */
+  snapshotEntriesMin: 2_048,
+  snapshotLogBytesMin: 1 * MiB,
+  /** Entries kept in memory behind a snapshot, so that a peer a little behind needs none. */
+  snapshotEntriesKept: 512,
+  snapshotBytesKept: 4 * MiB,
   /** A JSON body to the API: a full job (jobItemsMax inputs of about 450 bytes as JSON) and room for long names. */
   apiBodyBytesMax: 4 * MiB,
   /** Connections to the API: some hundred programs on a LAN that each keep one open, and not the internet. */
@@ -167,6 +179,12 @@ const mustHold: [boolean, string][] = [
   ],
   [LIMITS.journalFreeBytesMin < LIMITS.diskFreeBytesMin, "blobs leave room for the journal"],
   [LIMITS.entryBytesMax < LIMITS.journalCommitBytesMax, "an entry fits in a commit of the journal"],
+  [LIMITS.snapshotPiecesMax * 64 < LIMITS.entryBytesMax, "the names of a snapshot's pieces fit in a frame"],
+  [
+    LIMITS.snapshotPieceBytes + 64 * (1_024 + LIMITS.errorMessageBytesMax * 3 + LIMITS.errorFactsBytesMax) <
+      LIMITS.snapshotPieceBytesMax,
+    "a record of failures fits in a piece",
+  ],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],

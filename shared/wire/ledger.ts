@@ -48,7 +48,8 @@ export function decodeLedgerEntry(bytes: Uint8Array): LedgerEntry {
   return { kind, ...READERS[kind](fields[kind] as Fields) } as LedgerEntry;
 }
 
-const addresses = (value: unknown): string[] => checkList(value, "addresses", 32, (item) => checkText(item, "address"));
+export const addresses = (value: unknown): string[] =>
+  checkList(value, "addresses", 32, (item) => checkText(item, "address"));
 const jobId = (value: unknown): JobId => checkText(value, "job id") as JobId;
 
 const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {

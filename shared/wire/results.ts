@@ -27,7 +27,7 @@ export function resultFields(result: ReportedResult): object {
 }
 
 /** An error may quote a library's whole complaint; what is recorded of it is bounded, or no reader would take it. */
-function errorFields({ code, message, facts }: ErrorBody): object {
+export function errorFields({ code, message, facts }: ErrorBody): object {
   const factsJson = JSON.stringify(facts);
   return {
     code,
@@ -52,7 +52,7 @@ export function checkResult(fields: Fields): ReportedResult {
   };
 }
 
-function checkErrorBody(fields: Fields): ErrorBody {
+export function checkErrorBody(fields: Fields): ErrorBody {
   const code = checkText(fields.code, "error code");
   if (!Object.hasOwn(ERRORS, code)) throw invalid(`error code ${code} is unknown`);
   return {

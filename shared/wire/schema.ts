@@ -90,6 +90,30 @@ message LedgerEntry {
   }
 }
 
+message RosterNode { string nodeId = 1; string name = 2; repeated string addresses = 3; uint64 admittedAtIndex = 4; }
+message LedgerHead { uint64 appliedIndex = 1; optional string fleetId = 2; string fleetName = 3; repeated RosterNode roster = 4; }
+message KeptInvite { string inviteId = 1; string secretHash = 2; double expiresAtMs = 3; optional string usedBy = 4; }
+message KeptInvites { repeated KeptInvite invites = 1; }
+message KeptJob {
+  string jobId = 1; string pipeline = 2; string idempotencyKey = 3; string submittedBy = 4; double submittedAtMs = 5;
+  uint64 submittedAtIndex = 6; uint32 state = 7; optional double endedAtMs = 8; uint64 duplicatesIgnored = 9; uint32 items = 10;
+}
+message KeptResult {
+  optional bytes output = 1; uint64 outputBytes = 2; optional ErrorBody error = 3; uint32 node = 4; string shardId = 5;
+  double durationMs = 6; double finishedAtMs = 7; uint64 recordedAtIndex = 8; repeated uint32 holders = 9;
+  repeated uint32 holdersNow = 10;
+}
+message KeptItem {
+  string name = 1; bytes blob = 2; uint64 bytes = 3; repeated uint32 holders = 4; optional KeptResult result = 5;
+}
+message KeptItems { repeated string nodes = 1; repeated KeptItem items = 2; }
+message LedgerRecord {
+  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; }
+}
+message LedgerPiece { string mark = 1; uint32 version = 2; repeated bytes records = 3; }
+message SnapshotPiece { bytes hash = 1; uint32 bytes = 2; }
+message SnapshotManifest { uint32 version = 1; repeated SnapshotPiece pieces = 2; }
+
 message HardwareFacts {
   string profile = 1; string model = 2; string cpuModel = 3; uint32 cores = 4; string arch = 5;
   uint64 memoryTotalBytes = 6; uint64 memoryUsableBytes = 7;

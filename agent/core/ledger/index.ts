@@ -3,4 +3,6 @@
  * knows nothing of Raft, of leases or of time. Every node applies the same entries in the same order and so believes the same.
  */
 export { blobsOf, type JobRecord, unrecordedItems } from "./job.ts";
-export { Ledger, type LedgerEvent, type LedgerOutcome } from "./ledger.ts";
+export { Ledger, type LedgerContents, type LedgerEvent, type LedgerOutcome } from "./ledger.ts";
+export { LedgerBuilder } from "./restore.ts";
+export type { LedgerStill } from "./still.ts";

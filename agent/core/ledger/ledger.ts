@@ -12,9 +12,11 @@ import type {
   ResultsRecorded,
   SettingChanged,
 } from "../../../shared/ledger-entry.ts";
+import type { KeptInvite } from "../../../shared/ledger-snapshot.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { settingFault } from "../../../shared/settings.ts";
 import { type JobRecord, openJob } from "./job.ts";
+import { LedgerStill } from "./still.ts";
 
 /** What happened, for those who listen to the ledger. */
 export type LedgerEvent =
@@ -30,28 +32,37 @@ export type LedgerOutcome =
   | { applied: true; jobId?: JobId; existing?: boolean; events: LedgerEvent[] }
   | { applied: false; error: SkeinError; events: LedgerEvent[] };
 
-interface Invite extends InviteIssued {
-  usedBy?: NodeId;
+/** All that a ledger holds; see shared/ledger-snapshot.ts for how it is written down. */
+export interface LedgerContents {
+  appliedIndex: number;
+  fleetId: FleetId | undefined;
+  fleetName: string;
+  roster: Map<NodeId, RosterNode>;
+  invites: Map<InviteId, KeptInvite>;
+  jobs: Map<JobId, JobRecord>;
+  holders: Map<BlobHash, Set<NodeId>>;
 }
 
 /**
  * The replicated state machine: what the agreed log means. `apply` is total and deterministic: an entry that no longer
  * makes sense is a recorded no-op, never a throw, because every node must do the same. Time comes inside entries.
  */
-export class Ledger {
+export class Ledger implements LedgerContents {
   fleetId: FleetId | undefined;
   fleetName = "";
-  readonly roster = new Map<NodeId, RosterNode>();
-  readonly invites = new Map<InviteId, Invite>();
+  roster = new Map<NodeId, RosterNode>();
+  invites = new Map<InviteId, KeptInvite>();
   /** In the order of submission. */
-  readonly jobs = new Map<JobId, JobRecord>();
-  /** Who holds a blob that a job stands on, as recorded. */
-  readonly holders = new Map<BlobHash, Set<NodeId>>();
+  jobs = new Map<JobId, JobRecord>();
+  /** Who holds a blob that a job stands on, as recorded: the blobs of its jobs and no others. */
+  holders = new Map<BlobHash, Set<NodeId>>();
   /** Invariant: no value is empty. */
   readonly settings = new Map<string, string>();
-  readonly #jobByKey = new Map<string, JobId>();
+  #jobByKey = new Map<string, JobId>();
   /** Index of the last entry applied. */
   appliedIndex = 0;
+  /** Is told of each change before it is made, while it is being written down. */
+  #still: LedgerStill | undefined;
 
   apply(entry: LedgerEntry, index: number): LedgerOutcome {
     invariant(index > this.appliedIndex, `entries are applied in order: ${index} after ${this.appliedIndex}`);
@@ -84,6 +95,29 @@ export class Ledger {
   pass(index: number): void {
     invariant(index > this.appliedIndex, `entries are applied in order: ${index} after ${this.appliedIndex}`);
     this.appliedIndex = index;
+  }
+
+  /** The ledger as it is now, for a snapshot; the one held before is let go. */
+  hold(): LedgerStill {
+    this.#still = new LedgerStill(this);
+    return this.#still;
+  }
+
+  letGo(): void {
+    this.#still = undefined;
+  }
+
+  /** Becomes what a snapshot says, whatever it was. */
+  restore(contents: LedgerContents): void {
+    this.#still = undefined;
+    this.appliedIndex = contents.appliedIndex;
+    this.fleetId = contents.fleetId;
+    this.fleetName = contents.fleetName;
+    this.roster = contents.roster;
+    this.invites = contents.invites;
+    this.jobs = contents.jobs;
+    this.holders = contents.holders;
+    this.#jobByKey = new Map([...contents.jobs.values()].map((job) => [job.idempotencyKey, job.jobId]));
   }
 
   jobOfKey(key: string): JobRecord | undefined {
@@ -120,7 +154,7 @@ export class Ledger {
     if (!invite || because)
       return { applied: false, error: new SkeinError("INVITE_INVALID", { reason: because }), events: [] };
     // The same node knocking twice with one invitation (its first welcome was lost on the way) is let in again.
-    invite.usedBy = entry.nodeId;
+    this.invites.set(entry.inviteId, { ...invite, usedBy: entry.nodeId });
     const admittedAtIndex = this.roster.get(entry.nodeId)?.admittedAtIndex ?? index;
     this.roster.set(entry.nodeId, {
       nodeId: entry.nodeId,
@@ -132,7 +166,10 @@ export class Ledger {
   }
 
   /** Why this invitation lets this node in no more; undefined if it does. */
-  inviteFault(invite: Invite | undefined, entry: Pick<NodeAdmitted, "nodeId" | "admittedAtMs">): string | undefined {
+  inviteFault(
+    invite: KeptInvite | undefined,
+    entry: Pick<NodeAdmitted, "nodeId" | "admittedAtMs">,
+  ): string | undefined {
     if (!invite) return "it is unknown to this fleet";
     if (invite.usedBy !== undefined && invite.usedBy !== entry.nodeId) return "it has been used already";
     if (entry.admittedAtMs > invite.expiresAtMs) return "it has expired";
@@ -151,7 +188,12 @@ export class Ledger {
   #remove(nodeId: NodeId): LedgerOutcome {
     if (!this.roster.delete(nodeId)) return refused("the node is not on the roster");
     const touched: BlobHash[] = [];
-    for (const [blob, holders] of this.holders) if (holders.delete(nodeId)) touched.push(blob);
+    for (const [blob, holders] of this.holders) {
+      if (!holders.has(nodeId)) continue;
+      this.#still?.holdersChange(blob);
+      holders.delete(nodeId);
+      touched.push(blob);
+    }
     return applied([{ kind: "rosterChanged" }, { kind: "holdersChanged", blobs: touched }]);
   }
 
@@ -202,6 +244,7 @@ export class Ledger {
       const job = this.jobs.get(jobId);
       const input = job?.inputs[result.item];
       if (!job || !input) continue;
+      this.#still?.jobChanges(job);
       if (job.state !== "running" || job.results[result.item]) {
         job.duplicatesIgnored++;
         continue;
@@ -227,6 +270,7 @@ export class Ledger {
     for (const { blob, added, dropped } of entry.changes) {
       const holders = this.holders.get(blob);
       if (!holders) continue;
+      this.#still?.holdersChange(blob);
       for (const nodeId of added) if (this.roster.has(nodeId)) holders.add(nodeId);
       for (const nodeId of dropped) holders.delete(nodeId);
       blobs.push(blob);
@@ -245,12 +289,14 @@ export class Ledger {
   }
 
   #addHolders(blob: BlobHash, nodes: readonly NodeId[]): void {
+    this.#still?.holdersChange(blob);
     const holders = this.holders.get(blob) ?? new Set();
     for (const nodeId of nodes) if (this.roster.has(nodeId)) holders.add(nodeId);
     this.holders.set(blob, holders);
   }
 
   #end(job: JobRecord, state: "done" | "cancelled", atMs: number): LedgerEvent[] {
+    this.#still?.jobChanges(job);
     job.state = state;
     job.endedAtMs = atMs;
     return [{ kind: "jobEnded", job }];

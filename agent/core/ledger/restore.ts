@@ -1,0 +1,126 @@
+import type { BlobHash, NodeId } from "../../../shared/ids.ts";
+import type { JobInput, RecordedResult } from "../../../shared/job.ts";
+import type { KeptInvite, KeptItem, KeptJob, LedgerHead, LedgerRecord } from "../../../shared/ledger-snapshot.ts";
+import { invalid } from "../../../shared/wire/codec.ts";
+import { decodeLedgerPiece } from "../../../shared/wire/ledger-snapshot.ts";
+import type { JobRecord } from "./job.ts";
+import type { LedgerContents } from "./ledger.ts";
+
+type OpenJob = JobRecord & { readonly inputs: JobInput[]; readonly results: (RecordedResult | undefined)[] };
+
+/** Puts a ledger together from the pieces of a snapshot, in their order. Nothing is believed that no ledger could say. */
+export class LedgerBuilder {
+  #contents: LedgerContents | undefined;
+  readonly #keys = new Set<string>();
+  #job: OpenJob | undefined;
+  /** Items of that job that are still to come. */
+  #itemsDue = 0;
+
+  /** @throws FRAME_INVALID */
+  take(piece: Uint8Array): void {
+    for (const record of decodeLedgerPiece(piece)) this.#take(record);
+  }
+
+  /** @throws FRAME_INVALID if something is missing, or this is not the ledger at `index`. */
+  finish(index: number): LedgerContents {
+    this.#closeJob();
+    const contents = this.#begun();
+    if (contents.appliedIndex !== index) throw invalid(`the ledger is that of entry ${contents.appliedIndex}`);
+    return contents;
+  }
+
+  #take(record: LedgerRecord): void {
+    if (record.kind === "head") this.#takeHead(record);
+    else if (record.kind === "invites") this.#takeInvites(record.invites);
+    else if (record.kind === "job") this.#takeJob(record);
+    else for (const item of record.items) this.#takeItem(item);
+  }
+
+  #begun(): LedgerContents {
+    if (!this.#contents) throw invalid("the ledger has no head");
+    return this.#contents;
+  }
+
+  #takeHead({ appliedIndex, fleetId, fleetName, roster }: LedgerHead): void {
+    if (this.#contents) throw invalid("the ledger has two heads");
+    const known = new Map(roster.map((node) => [node.nodeId, node]));
+    if (known.size < roster.length) throw invalid("a node is on the roster twice");
+    this.#contents = {
+      appliedIndex,
+      fleetId,
+      fleetName,
+      roster: known,
+      invites: new Map(),
+      jobs: new Map(),
+      holders: new Map(),
+    };
+  }
+
+  #takeInvites(invites: readonly KeptInvite[]): void {
+    const known = this.#begun().invites;
+    for (const invite of invites) {
+      if (known.has(invite.inviteId)) throw invalid("an invitation is there twice");
+      known.set(invite.inviteId, invite);
+    }
+  }
+
+  #takeJob({ kind: _kind, items, ...kept }: KeptJob & { kind: "job" }): void {
+    const { jobs, appliedIndex } = this.#begun();
+    const before = this.#job?.submittedAtIndex ?? 0;
+    this.#closeJob();
+    if (jobs.has(kept.jobId) || this.#keys.has(kept.idempotencyKey)) throw invalid(`${kept.jobId} is there twice`);
+    if (kept.submittedAtIndex <= before || kept.submittedAtIndex > appliedIndex)
+      throw invalid(`${kept.jobId} is out of order`);
+    if ((kept.endedAtMs === undefined) !== (kept.state === "running"))
+      throw invalid(`${kept.jobId} has ended and has not`);
+    this.#job = {
+      ...kept,
+      endedAtMs: kept.endedAtMs,
+      inputs: [],
+      results: [],
+      recordedCount: 0,
+      failedCount: 0,
+    };
+    this.#itemsDue = items;
+    this.#keys.add(kept.idempotencyKey);
+    jobs.set(kept.jobId, this.#job);
+  }
+
+  #takeItem({ holders, result, ...input }: KeptItem): void {
+    const job = this.#job;
+    if (!job || this.#itemsDue === 0) throw invalid("an item belongs to no job");
+    this.#itemsDue--;
+    this.#hold(input.blob, holders);
+    const item = job.inputs.push(input) - 1;
+    if (!result) {
+      job.results.push(undefined);
+      return;
+    }
+    const { holdersNow, ...recorded } = result;
+    if (recorded.recordedAtIndex <= job.submittedAtIndex || recorded.recordedAtIndex > this.#begun().appliedIndex)
+      throw invalid(`item ${item} of ${job.jobId} was recorded out of order`);
+    if (recorded.output) this.#hold(recorded.output, holdersNow);
+    job.results.push({ ...recorded, item, name: input.name, input: input.blob });
+    job.recordedCount++;
+    if (recorded.error) job.failedCount++;
+  }
+
+  #hold(blob: BlobHash, nodes: readonly NodeId[]): void {
+    const { holders, roster } = this.#begun();
+    const known = holders.get(blob);
+    const told = new Set(nodes);
+    if (told.size < nodes.length || !nodes.every((node) => roster.has(node))) throw invalid("a holder cannot be");
+    if (known && (known.size !== told.size || !nodes.every((node) => known.has(node))))
+      throw invalid("the holders of a blob are told in two ways");
+    if (!known) holders.set(blob, told);
+  }
+
+  #closeJob(): void {
+    const job = this.#job;
+    if (!job) return;
+    if (this.#itemsDue > 0) throw invalid(`${job.jobId} lacks ${this.#itemsDue} items`);
+    const isWhole = job.recordedCount === job.inputs.length;
+    if (isWhole !== (job.state === "done")) throw invalid(`${job.jobId} is ${job.state} and cannot be`);
+    this.#job = undefined;
+  }
+}

@@ -1,0 +1,89 @@
+import type { BlobHash, NodeId } from "../../../shared/ids.ts";
+import type { KeptInvite, KeptItem, KeptJob, LedgerHead, LedgerRecord } from "../../../shared/ledger-snapshot.ts";
+import {
+  encodeLedgerPiece,
+  encodeLedgerRecord,
+  INVITES_PER_RECORD,
+  ITEMS_PER_RECORD,
+} from "../../../shared/wire/ledger-snapshot.ts";
+import type { JobRecord } from "./job.ts";
+import type { LedgerContents } from "./ledger.ts";
+
+/**
+ * The ledger as it was at one index, to be written down piece by piece while the ledger itself moves on. The ledger says
+ * what it is about to change, and the old is kept the first time. Whatever is small is copied at once.
+ */
+export class LedgerStill {
+  readonly index: number;
+  readonly #head: LedgerHead;
+  readonly #invites: readonly KeptInvite[];
+  readonly #jobs: readonly JobRecord[];
+  readonly #holders: ReadonlyMap<BlobHash, ReadonlySet<NodeId>>;
+  readonly #jobsBefore = new Map<JobRecord, JobRecord>();
+  readonly #holdersBefore = new Map<BlobHash, readonly NodeId[]>();
+
+  constructor(ledger: LedgerContents) {
+    const { appliedIndex, fleetId, fleetName } = ledger;
+    this.index = appliedIndex;
+    const roster = [...ledger.roster.values()];
+    this.#head = { appliedIndex, fleetName, roster, ...(fleetId === undefined ? {} : { fleetId }) };
+    this.#invites = [...ledger.invites.values()];
+    this.#jobs = [...ledger.jobs.values()];
+    this.#holders = ledger.holders;
+  }
+
+  jobChanges(job: JobRecord): void {
+    if (job.submittedAtIndex > this.index || this.#jobsBefore.has(job)) return;
+    this.#jobsBefore.set(job, { ...job, results: job.results.slice() });
+  }
+
+  holdersChange(blob: BlobHash): void {
+    if (!this.#holdersBefore.has(blob)) this.#holdersBefore.set(blob, [...(this.#holders.get(blob) ?? [])]);
+  }
+
+  /** Pieces of about this size. Between two of them the ledger may move on. */
+  *pieces(bytesMin: number): Generator<Uint8Array> {
+    let [records, bytes] = [[] as Uint8Array[], 0];
+    for (const record of this.#records()) {
+      const encoded = encodeLedgerRecord(record);
+      records.push(encoded);
+      bytes += encoded.length;
+      // The head differs from snapshot to snapshot; apart from it, what did not change makes the same pieces again.
+      if (bytes < bytesMin && record.kind !== "head") continue;
+      yield encodeLedgerPiece(records);
+      [records, bytes] = [[], 0];
+    }
+    if (records.length > 0) yield encodeLedgerPiece(records);
+  }
+
+  *#records(): Generator<LedgerRecord> {
+    yield { kind: "head", ...this.#head };
+    for (let at = 0; at < this.#invites.length; at += INVITES_PER_RECORD)
+      yield { kind: "invites", invites: this.#invites.slice(at, at + INVITES_PER_RECORD) };
+    for (const job of this.#jobs) {
+      yield { kind: "job", ...keptJob(this.#jobsBefore.get(job) ?? job) };
+      for (let at = 0; at < job.inputs.length; at += ITEMS_PER_RECORD)
+        yield { kind: "items", items: this.#items(this.#jobsBefore.get(job) ?? job, at) };
+    }
+  }
+
+  #items(job: JobRecord, from: number): KeptItem[] {
+    return job.inputs.slice(from, from + ITEMS_PER_RECORD).map((input, i) => {
+      const holders = this.#holdersOf(input.blob);
+      const recorded = job.results[from + i];
+      if (!recorded) return { ...input, holders };
+      const { item: _item, name: _name, input: _input, ...result } = recorded;
+      return { ...input, holders, result: { ...result, holdersNow: this.#holdersOf(result.output) } };
+    });
+  }
+
+  #holdersOf(blob: BlobHash | undefined): NodeId[] {
+    if (blob === undefined) return [];
+    return [...(this.#holdersBefore.get(blob) ?? this.#holders.get(blob) ?? [])];
+  }
+}
+
+function keptJob(job: JobRecord): KeptJob {
+  const { endedAtMs, inputs, results: _results, recordedCount: _recorded, failedCount: _failed, ...kept } = job;
+  return { ...kept, items: inputs.length, ...(endedAtMs === undefined ? {} : { endedAtMs }) };
+}

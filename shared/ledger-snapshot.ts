@@ -1,0 +1,59 @@
+/**
+ * A ledger as a row of records, in this order: one head, its invitations, then each job followed by its items. Every list
+ * is in the ledger's own order, which is the log's, so that equal ledgers give equal bytes.
+ */
+import type { RosterNode } from "./fleet.ts";
+import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
+import type { JobInput, JobState, RecordedResult } from "./job.ts";
+import type { InviteIssued } from "./ledger-entry.ts";
+
+/** What is one of a kind, or small. */
+export interface LedgerHead {
+  appliedIndex: number;
+  fleetId?: FleetId;
+  fleetName: string;
+  roster: RosterNode[];
+}
+
+export interface KeptInvite extends InviteIssued {
+  usedBy?: NodeId;
+}
+
+export interface KeptJob {
+  jobId: JobId;
+  pipeline: string;
+  idempotencyKey: string;
+  submittedBy: NodeId;
+  submittedAtMs: number;
+  submittedAtIndex: number;
+  state: JobState;
+  endedAtMs?: number;
+  duplicatesIgnored: number;
+  /** How many items follow. */
+  items: number;
+}
+
+/** What is recorded of an item, but for what the item itself says. */
+export type KeptResult = Omit<RecordedResult, "item" | "name" | "input"> & {
+  /** Who holds the output now; `holders` is as it was recorded. */
+  holdersNow: NodeId[];
+};
+
+export interface KeptItem extends JobInput {
+  /** Who holds the input. */
+  holders: NodeId[];
+  result?: KeptResult;
+}
+
+export type LedgerRecord =
+  | ({ kind: "head" } & LedgerHead)
+  | { kind: "invites"; invites: KeptInvite[] }
+  | ({ kind: "job" } & KeptJob)
+  /** Of the job before it, following on the items before it. */
+  | { kind: "items"; items: KeptItem[] };
+
+/** Names a piece of a snapshot: a blob with some of the records. */
+export interface SnapshotPiece {
+  hash: BlobHash;
+  bytes: number;
+}

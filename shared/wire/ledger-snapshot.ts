@@ -1,0 +1,208 @@
+import type { FleetId, InviteId, JobId, NodeId } from "../ids.ts";
+import type { JobState } from "../job.ts";
+import type { KeptInvite, KeptItem, KeptJob, KeptResult, LedgerRecord, SnapshotPiece } from "../ledger-snapshot.ts";
+import { LIMITS } from "../limits.ts";
+import {
+  checkCount,
+  checkFinite,
+  checkList,
+  checkNodeId,
+  checkText,
+  checkVersion,
+  codec,
+  type Fields,
+  hashFromBytes,
+  hashToBytes,
+  invalid,
+} from "./codec.ts";
+import { addresses } from "./ledger.ts";
+import { checkErrorBody, errorFields } from "./results.ts";
+
+const VERSION = 1;
+/** Begins every piece, so that one whose snapshot was never finished can be told from an input or a result. */
+const MARK = "skein ledger piece";
+/** Records in one piece, which are at least some bytes each. */
+const RECORDS_MAX = 65_536;
+export const INVITES_PER_RECORD = 64;
+export const ITEMS_PER_RECORD = 64;
+/** Node ids of one record of items: all who hold or made something in it. Boxes come and go in a fleet's life. */
+const NODES_PER_RECORD_MAX = 4_096;
+
+/** As many as an entry may name. */
+const HOLDERS_MAX = 256;
+
+const STATES: readonly JobState[] = ["running", "done", "cancelled"];
+
+const piece = codec("LedgerPiece");
+const record = codec("LedgerRecord");
+const manifest = codec("SnapshotManifest");
+
+export const encodeLedgerRecord = (value: LedgerRecord): Uint8Array => {
+  const { kind, ...body } = value;
+  return record.encode({ [kind]: bodyFields(value, body) });
+};
+
+export const encodeLedgerPiece = (records: Uint8Array[]): Uint8Array =>
+  piece.encode({ mark: MARK, version: VERSION, records });
+
+/** @throws FRAME_INVALID */
+export function decodeLedgerPiece(bytes: Uint8Array): LedgerRecord[] {
+  const fields = piece.decode(bytes);
+  if (fields.mark !== MARK) throw invalid("these bytes are no piece of a ledger");
+  checkVersion(fields, VERSION, "ledger piece");
+  return checkList(fields.records, "records", RECORDS_MAX, (one) => decodeRecord(one as Uint8Array));
+}
+
+/** Whether a blob begins as a piece does. */
+export function looksLikeLedgerPiece(bytes: Uint8Array): boolean {
+  const start = encodeLedgerPiece([]).subarray(0, MARK.length + 2);
+  return start.every((byte, at) => bytes[at] === byte);
+}
+
+export const encodeManifest = (pieces: readonly SnapshotPiece[]): Uint8Array =>
+  manifest.encode({
+    version: VERSION,
+    pieces: pieces.map(({ hash, bytes }) => ({ hash: hashToBytes(hash), bytes })),
+  });
+
+/** @throws FRAME_INVALID */
+export function decodeManifest(bytes: Uint8Array): SnapshotPiece[] {
+  const fields = manifest.decode(bytes);
+  checkVersion(fields, VERSION, "snapshot manifest");
+  const pieces = checkList(fields.pieces, "pieces", LIMITS.snapshotPiecesMax, (value) => {
+    const one = value as Fields;
+    return {
+      hash: hashFromBytes(one.hash, "piece"),
+      bytes: checkCount(one.bytes, "piece bytes", LIMITS.snapshotPieceBytesMax),
+    };
+  });
+  if (pieces.length === 0) throw invalid("the snapshot has no pieces");
+  return pieces;
+}
+
+function bodyFields(value: LedgerRecord, body: object): object {
+  if (value.kind === "items") return itemsFields(value.items);
+  if (value.kind === "job") return { ...body, state: STATES.indexOf(value.state) };
+  return body;
+}
+
+/** The same few ids stand in every item, so a record lists each once and its items say which. */
+function itemsFields(items: readonly KeptItem[]): object {
+  const places = new Map<NodeId, number>();
+  const placeOf = (node: NodeId): number => {
+    const place = places.get(node) ?? places.size;
+    places.set(node, place);
+    return place;
+  };
+  const fields = items.map(({ result, ...item }) => ({
+    ...item,
+    blob: hashToBytes(item.blob),
+    holders: item.holders.map(placeOf),
+    ...(result ? { result: keptResultFields(result, placeOf) } : {}),
+  }));
+  return { nodes: [...places.keys()], items: fields };
+}
+
+function keptResultFields(result: KeptResult, placeOf: (node: NodeId) => number): object {
+  const { output, error, ...rest } = result;
+  return {
+    ...rest,
+    node: placeOf(result.node),
+    holders: result.holders.map(placeOf),
+    holdersNow: result.holdersNow.map(placeOf),
+    ...(output ? { output: hashToBytes(output) } : {}),
+    ...(error ? { error: errorFields(error) } : {}),
+  };
+}
+
+function decodeRecord(bytes: Uint8Array): LedgerRecord {
+  const fields = record.decode(bytes);
+  const kind = fields.kind as LedgerRecord["kind"] | undefined;
+  if (!kind) throw invalid("ledger record of an unknown kind");
+  return { kind, ...READERS[kind](fields[kind] as Fields) } as LedgerRecord;
+}
+
+const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
+  head: (f) => ({
+    appliedIndex: checkCount(f.appliedIndex, "applied index"),
+    ...(f.fleetId === undefined ? {} : { fleetId: checkText(f.fleetId, "fleet id") as FleetId }),
+    fleetName: checkText(f.fleetName, "fleet name"),
+    roster: checkList(f.roster, "roster", LIMITS.nodesMax, (value) => {
+      const one = value as Fields;
+      return {
+        nodeId: checkNodeId(one.nodeId, "node id"),
+        name: checkText(one.name, "node name", LIMITS.nameBytesMax + 8),
+        addresses: addresses(one.addresses),
+        admittedAtIndex: checkCount(one.admittedAtIndex, "admittedAtIndex"),
+      };
+    }),
+  }),
+  invites: (f) => ({
+    invites: checkList(f.invites, "invites", INVITES_PER_RECORD, (one) => readInvite(one as Fields)),
+  }),
+  job: readJob,
+  items: (f) => {
+    const nodes = checkList(f.nodes, "nodes", NODES_PER_RECORD_MAX, (id) => checkNodeId(id, "node"));
+    const items = checkList(f.items, "items", ITEMS_PER_RECORD, (one) => readItem(one as Fields, nodes));
+    return { items };
+  },
+};
+
+const readInvite = (f: Fields): KeptInvite => ({
+  inviteId: checkText(f.inviteId, "invite id") as InviteId,
+  secretHash: checkText(f.secretHash, "secret hash"),
+  expiresAtMs: checkFinite(f.expiresAtMs, "expiresAtMs"),
+  ...(f.usedBy === undefined ? {} : { usedBy: checkNodeId(f.usedBy, "usedBy") }),
+});
+
+function readJob(f: Fields): KeptJob {
+  const state = STATES[f.state as number];
+  if (!state) throw invalid("a job is in no known state");
+  return {
+    jobId: checkText(f.jobId, "job id") as JobId,
+    pipeline: checkText(f.pipeline, "pipeline"),
+    idempotencyKey: checkText(f.idempotencyKey, "idempotency key"),
+    submittedBy: checkNodeId(f.submittedBy, "submittedBy"),
+    submittedAtMs: checkFinite(f.submittedAtMs, "submittedAtMs"),
+    submittedAtIndex: checkCount(f.submittedAtIndex, "submittedAtIndex"),
+    state,
+    ...(f.endedAtMs === undefined ? {} : { endedAtMs: checkFinite(f.endedAtMs, "endedAtMs") }),
+    duplicatesIgnored: checkCount(f.duplicatesIgnored, "duplicatesIgnored"),
+    items: checkCount(f.items, "items", LIMITS.jobItemsMax),
+  };
+}
+
+function readItem(f: Fields, nodes: readonly NodeId[]): KeptItem {
+  return {
+    name: checkText(f.name, "input name"),
+    blob: hashFromBytes(f.blob, "input blob"),
+    bytes: checkCount(f.bytes, "input bytes", LIMITS.blobBytesMax),
+    holders: nodesAt(f.holders, nodes),
+    ...(f.result === undefined ? {} : { result: readResult(f.result as Fields, nodes) }),
+  };
+}
+
+function readResult(f: Fields, nodes: readonly NodeId[]): KeptResult {
+  if (Boolean(f.output) === Boolean(f.error)) throw invalid("a result has either an output or an error");
+  return {
+    ...(f.output ? { output: hashFromBytes(f.output, "output") } : {}),
+    outputBytes: checkCount(f.outputBytes, "output bytes", LIMITS.blobBytesMax),
+    ...(f.error ? { error: checkErrorBody(f.error as Fields) } : {}),
+    node: nodeAt(f.node, nodes),
+    shardId: checkText(f.shardId, "shard id") as KeptResult["shardId"],
+    durationMs: checkFinite(f.durationMs, "duration"),
+    finishedAtMs: checkFinite(f.finishedAtMs, "finishedAtMs"),
+    recordedAtIndex: checkCount(f.recordedAtIndex, "recordedAtIndex"),
+    holders: nodesAt(f.holders, nodes),
+    holdersNow: nodesAt(f.holdersNow, nodes),
+  };
+}
+
+function nodeAt(place: unknown, nodes: readonly NodeId[]): NodeId {
+  const node = nodes[place as number];
+  if (!node) throw invalid("an item names a node that its record does not list");
+  return node;
+}
+
+const nodesAt = (places: unknown, nodes: readonly NodeId[]): NodeId[] =>
+  checkList(places, "holders", HOLDERS_MAX, (place) => nodeAt(place, nodes));

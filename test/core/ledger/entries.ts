@@ -1,0 +1,69 @@
+/** Entries as a fleet might agree on them, and as no fleet would: the ledger takes them all. */
+import fc from "fast-check";
+import type { BlobHash, InviteId } from "../../../shared/ids.ts";
+import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
+import { blob, founded, job, node, recorded, result, submitted } from "../../support/nouns.ts";
+
+const nodes = ["a", "b", "c", "d"].map(node);
+const aNode = fc.constantFrom(...nodes);
+const someNodes = fc.subarray(nodes);
+const aJob = fc.constantFrom("j0", "j1", "j2", "j3");
+const ITEMS = 70;
+const anItem = fc.nat(ITEMS - 1);
+/** Inputs and outputs of all jobs are among these, so that jobs stand on one another's blobs. */
+const aBlob: fc.Arbitrary<BlobHash> = fc.nat(6).map((n) => blob(1_000 + n));
+const anInvite = fc.constantFrom("i0", "i1", "i2").map((id) => id as InviteId);
+
+const aResult = fc
+  .record({ name: aJob, item: anItem, output: fc.oneof(aBlob, fc.nat(500).map(blob)), node: aNode, holders: someNodes })
+  .chain(({ name, ...more }) =>
+    fc.boolean().map((fails) => {
+      if (!fails) return result(name, more.item, more);
+      const { output: _output, ...rest } = result(name, more.item, more);
+      return { ...rest, outputBytes: 0, error: { code: "INPUT_EMPTY" as const, message: "empty", facts: { name } } };
+    }),
+  );
+
+export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
+  fc.constant(founded),
+  anInvite.map((inviteId): LedgerEntry => ({ kind: "inviteIssued", inviteId, secretHash: "h", expiresAtMs: 10 })),
+  fc.record({ inviteId: anInvite, nodeId: aNode }).map(
+    (who): LedgerEntry => ({
+      kind: "nodeAdmitted",
+      ...who,
+      name: "box",
+      addresses: ["/ip4/10.0.0.2/tcp/7400"],
+      admittedAtMs: 5,
+    }),
+  ),
+  { weight: 1, arbitrary: aNode.map((nodeId): LedgerEntry => ({ kind: "nodeRemoved", nodeId })) },
+  aNode.map((nodeId): LedgerEntry => ({ kind: "nodeMoved", nodeId, addresses: ["/ip4/10.0.0.9/tcp/7400"] })),
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({ name: aJob, items: fc.constantFrom(0, 1, 3, ITEMS), holders: someNodes })
+      .map(({ name, items, holders }): LedgerEntry => submitted(name, items, { holders })),
+  },
+  aJob.map((name): LedgerEntry => ({ kind: "jobCancelled", jobId: job(name), reason: "why not", cancelledAtMs: 77 })),
+  {
+    weight: 6,
+    arbitrary: fc.array(aResult, { minLength: 1, maxLength: 8 }).map((results): LedgerEntry => recorded(...results)),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ blob: aBlob, added: someNodes, dropped: someNodes }).map(
+      (change): LedgerEntry => ({
+        kind: "holdersChanged",
+        changes: [change],
+      }),
+    ),
+  },
+);
+
+/** A fleet of two with a job, so that most of what follows means something. */
+export const firstEntries: LedgerEntry[] = [
+  founded,
+  { kind: "inviteIssued", inviteId: "i9" as InviteId, secretHash: "h", expiresAtMs: 10 },
+  { kind: "nodeAdmitted", inviteId: "i9" as InviteId, nodeId: nodes[1]!, name: "b", addresses: [], admittedAtMs: 5 },
+  submitted("j0", 3),
+];
