@@ -135,6 +135,7 @@ export class Ledger implements LedgerContents {
   }
 
   #found(entry: LedgerEntry & { kind: "fleetFounded" }, index: number): LedgerOutcome {
+    if (this.fleetId === entry.fleetId && this.fleetName === entry.name) return applied([]);
     if (this.fleetId !== undefined) return refused("the fleet has been founded already");
     this.fleetId = entry.fleetId;
     this.fleetName = entry.name;
@@ -143,7 +144,10 @@ export class Ledger implements LedgerContents {
   }
 
   #issueInvite({ inviteId, secretHash, expiresAtMs }: InviteIssued): LedgerOutcome {
-    if (this.invites.has(inviteId)) return refused("an invitation of that id exists");
+    const known = this.invites.get(inviteId);
+    // Offered twice: whoever proposed it could not see that the first was agreed.
+    if (known?.secretHash === secretHash) return applied([]);
+    if (known) return refused("an invitation of that id exists");
     this.invites.set(inviteId, { inviteId, secretHash, expiresAtMs });
     return applied([]);
   }
@@ -186,7 +190,7 @@ export class Ledger implements LedgerContents {
   }
 
   #remove(nodeId: NodeId): LedgerOutcome {
-    if (!this.roster.delete(nodeId)) return refused("the node is not on the roster");
+    if (!this.roster.delete(nodeId)) return applied([]);
     const touched: BlobHash[] = [];
     for (const [blob, holders] of this.holders) {
       if (!holders.has(nodeId)) continue;
@@ -233,6 +237,7 @@ export class Ledger implements LedgerContents {
   #cancel(entry: JobCancelled): LedgerOutcome {
     const job = this.jobs.get(entry.jobId);
     if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId: entry.jobId }), events: [] };
+    if (job.state === "cancelled") return applied([]);
     if (job.state !== "running") return refused("the job has ended already");
     return applied(this.#end(job, "cancelled", entry.cancelledAtMs));
   }

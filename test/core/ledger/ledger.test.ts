@@ -104,13 +104,29 @@ test("a second submit under one key is the first job; with other inputs it is re
   expect(ledger.jobs.size).toBe(1);
 });
 
-test("a cancelled job records nothing more and cannot be cancelled twice", () => {
+test("a cancelled job records nothing more", () => {
   apply(submitted("x", 2));
   const cancel: LedgerEntry = { kind: "jobCancelled", jobId: job("x"), reason: "asked for", cancelledAtMs: 9 };
   expect(apply(cancel).events).toMatchObject([{ kind: "jobEnded" }]);
   apply(recorded(result("x", 0)));
   expect(ledger.jobs.get(job("x"))).toMatchObject({ state: "cancelled", recordedCount: 0, duplicatesIgnored: 1 });
-  expect(apply(cancel).applied).toBe(false);
+});
+
+test("what is offered a second time because its first answer was lost is answered as the first, and changes nothing", () => {
+  apply(submitted("x", 2));
+  const twice: LedgerEntry[] = [
+    { kind: "jobCancelled", jobId: job("x"), reason: "", cancelledAtMs: 8 },
+    invited("i2"),
+    { kind: "nodeRemoved", nodeId: B },
+    founded,
+  ];
+  for (const entry of twice) {
+    apply(entry);
+    const before = structuredClone([ledger.jobs, ledger.invites, ledger.roster]);
+    const later = entry.kind === "jobCancelled" ? { ...entry, cancelledAtMs: 9 } : entry;
+    expect(apply(later)).toMatchObject({ applied: true, events: [] });
+    expect([ledger.jobs, ledger.invites, ledger.roster]).toEqual(before);
+  }
 });
 
 test("holders follow copies made and nodes removed; a node that is not on the roster holds nothing", () => {
