@@ -163,6 +163,12 @@ export const ERRORS = {
     say: (f) =>
       `The disk under ${f.path} is full (${megabytes(f.freeBytes)} free). Free some space; the node then takes part again.`,
   },
+  SNAPSHOT_LOST: {
+    status: 500,
+    exit: 1,
+    say: (f) =>
+      `This node's snapshot up to entry ${f.index} cannot be read (${f.reason}). It votes, and asks the others until one can give it what is missing; if none ever does, remove the data folder and join again as a new node.`,
+  },
   JOURNAL_CORRUPT: {
     status: 500,
     exit: 1,

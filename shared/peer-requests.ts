@@ -1,6 +1,7 @@
 /** What agents ask of one another on the request lane, as data: method name, question, answer. */
 import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
 import type { Plan } from "./plan.ts";
+import type { LogIndex, RaftSnapshot } from "./raft.ts";
 import type { ReportedResult } from "./wire/results.ts";
 
 export interface LeasedItem {
@@ -46,6 +47,10 @@ export interface PeerRequests {
   };
   /** Which of these blobs are on your disk? */
   have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };
+  /** Receiver of a snapshot to its sender: its pieces are still being fetched, or could not be. */
+  snapshotNews: { question: { index: LogIndex; failed: boolean; reason: string }; answer: Record<string, never> };
+  /** The newest snapshot that your journal holds. If it does not reach up to `index`, ask again a little later. */
+  snapshot: { question: { index: LogIndex }; answer: { snapshot?: RaftSnapshot } };
   /** What only the leader knows of a job. */
   jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
 }

@@ -25,6 +25,8 @@ import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
 import { Reader } from "./reader.ts";
 import { Settings } from "./settings.ts";
+import type { SnapshotLimits } from "./snapshot-taking.ts";
+import { Snapshots } from "./snapshots.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { fleetView, jobView, quorumOf, receiptOf, resultsOf } from "./views.ts";
@@ -40,6 +42,8 @@ export interface AgentInit {
   founder: boolean;
   probed: ProbeResult;
   contents: JournalContents;
+  /** Default: as in shared/limits.ts. */
+  snapshotLimits?: Partial<SnapshotLimits>;
   onStopRequested: () => void;
   onFatal: (error: unknown) => void;
 }
@@ -49,6 +53,9 @@ export interface AgentInit {
  * every box a system call and an encryption: with 16 of them a write under load took half again as much of the leader's core.
  */
 const APPENDS_IN_FLIGHT = 3;
+
+/** Jobs of which a snapshot brought news, the newest: each is up to three of the events that are kept. */
+const RESTORED_JOBS_TOLD_MAX = LIMITS.eventsKeptMax / 4;
 
 /** One agent: the cores, the drivers that carry their effects, and the face it shows. Knows no room of io/. */
 export class Agent implements AgentFace {
@@ -66,6 +73,7 @@ export class Agent implements AgentFace {
   readonly #worker: WorkerDriver;
   readonly #membership: Membership;
   readonly #copies: CopiesLoop;
+  readonly #snapshots: Snapshots;
   #leading: LeaderLoop | undefined;
   #ready = false;
   #stopped = false;
@@ -86,8 +94,11 @@ export class Agent implements AgentFace {
       initial: init.contents,
     });
     this.#driver = new RaftDriver(raft, world, {
-      onEntry: (entry) => this.#apply(entry),
+      onEntry: (entry) => this.#snapshots.entry(entry),
       onRead: (read) => this.#reader.answered(read),
+      onSnapshotMessage: (message) => this.#snapshots.received(message),
+      onSnapshot: (snapshot) => this.#snapshots.install(snapshot),
+      onSnapshotSent: (to, snapshot) => this.#snapshots.sent(to, snapshot),
       onStatus: (status) => this.#statusChanged(status),
       onPace: (news) => this.#events.emit("paceChanged", { ...news }),
       onFatal: init.onFatal,
@@ -113,7 +124,19 @@ export class Agent implements AgentFace {
     this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects) =>
       this.#fleetChanged(effects),
     );
-    const { ledger, peers, proposer, events } = this.#parts();
+    const { ledger, peers, proposer, events, blobAccess } = this.#parts();
+    this.#snapshots = new Snapshots(world, {
+      driver: this.#driver,
+      ledger,
+      peers,
+      events,
+      blobAccess,
+      limits: init.snapshotLimits ?? {},
+      reachable: () => this.#reachable(),
+      apply: (entry) => this.#apply(entry),
+      onRestored: (index, before) => this.#restored(index, before),
+      onFatal: init.onFatal,
+    });
     this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places: () => this.#places() });
     this.#answerPeers();
   }
@@ -123,6 +146,9 @@ export class Agent implements AgentFace {
     await this.#world.network.start();
     this.#rosterChanged();
     this.#gossip.start();
+    await this.#snapshots.load(this.#init.contents.snapshot);
+    if (this.#stopped) return;
+    this.#snapshots.start();
     this.#driver.start();
     this.#membership.start();
     this.#worker.start();
@@ -143,6 +169,7 @@ export class Agent implements AgentFace {
     this.#worker.stop();
     this.#membership.stop();
     this.#gossip.stop();
+    this.#snapshots.stop();
     this.#driver.stop();
     await this.#world.network.stop();
     await this.#world.engine.stop();
@@ -315,6 +342,18 @@ export class Agent implements AgentFace {
     if (role === "leader" && entry.term === term && !this.#leading) this.#beginToLead(term);
   }
 
+  /** A snapshot took the place of entries that were never applied here. */
+  #restored(index: number, before: ReadonlyMap<JobId, JobRecord>): void {
+    this.#proposer.skippedTo(index);
+    this.#rosterChanged();
+    for (const job of [...this.#ledger.jobs.values()].slice(-RESTORED_JOBS_TOLD_MAX)) {
+      const known = before.get(job.jobId);
+      if (!known) this.#tellJob("jobSubmitted", job);
+      if (job.recordedCount !== (known?.recordedCount ?? 0)) this.#tellProgress(job);
+      if (job.state !== (known?.state ?? "running")) this.#tellJob("jobEnded", job);
+    }
+  }
+
   #applyLedgerEntry(entry: RaftEntry): void {
     let outcome: LedgerOutcome;
     try {
@@ -335,10 +374,10 @@ export class Agent implements AgentFace {
     if (event.kind === "rosterChanged") this.#rosterChanged();
     if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
     if (event.kind === "resultsRecorded") {
-      const { jobId, recordedCount, inputs } = event.job;
+      const { jobId } = event.job;
       for (const { item, node, recordedAtIndex } of event.results)
         this.#events.emit("resultRecorded", { jobId, item, node, recordedAtIndex }, "debug");
-      this.#events.emit("jobProgressed", { jobId, itemsRecorded: recordedCount, items: inputs.length }, "debug");
+      this.#tellProgress(event.job);
     }
     if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
     this.#leading?.ledgerMoved(event);
@@ -347,6 +386,10 @@ export class Agent implements AgentFace {
   #tellJob(event: string, job: JobRecord): void {
     const { jobId, pipeline, state, failedCount, inputs } = job;
     this.#events.emit(event, { jobId, pipeline, state, items: inputs.length, itemsFailed: failedCount });
+  }
+
+  #tellProgress({ jobId, recordedCount, inputs }: JobRecord): void {
+    this.#events.emit("jobProgressed", { jobId, itemsRecorded: recordedCount, items: inputs.length }, "debug");
   }
 
   #beginToLead(term: number): void {

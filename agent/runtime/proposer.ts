@@ -48,6 +48,16 @@ export class Proposer {
     this.#waiting.delete(index);
   }
 
+  /** A snapshot took the place of everything up to here: whoever waits for an entry in it cannot see what became of it, and offers it again. */
+  skippedTo(index: number): void {
+    this.#recent.clear();
+    for (const [at, settles] of [...this.#waiting]) {
+      if (at > index) continue;
+      this.#waiting.delete(at);
+      for (const settle of settles) settle({ term: 0, outcome: undefined });
+    }
+  }
+
   /**
    * @returns what the ledger made of it.
    * @throws TOO_LARGE, NO_QUORUM at once when too few voters are reachable, PROPOSAL_DROPPED when nothing was agreed in time,

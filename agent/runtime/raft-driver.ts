@@ -1,7 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { TIMING } from "../../shared/limits.ts";
-import type { RaftEntry, RaftMessage } from "../../shared/raft.ts";
+import type { RaftEntry, RaftMessage, RaftSnapshot } from "../../shared/raft.ts";
 import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
 import type { Raft, RaftStatus, ReadState, Ready } from "../core/raft/index.ts";
 import type { Cancel } from "../ports/index.ts";
@@ -14,6 +14,12 @@ export interface RaftListener {
   onEntry(entry: RaftEntry): void;
   /** An answer to a readIndex() of this node. */
   onRead(read: ReadState): void;
+  /** A leader's snapshot: handed to `step` once everything it stands for is on this disk. */
+  onSnapshotMessage(message: RaftMessage): void;
+  /** It is in the journal, and replaces everything applied so far. */
+  onSnapshot(snapshot: RaftSnapshot): void;
+  /** Its end must be reported to the core, unless the receiver acknowledges. */
+  onSnapshotSent(to: NodeId, snapshot: RaftSnapshot): void;
   /** Role, term or leader changed. */
   onStatus(status: RaftStatus): void;
   /** This leader measured that its fleet should be more patient, or less. */
@@ -29,7 +35,7 @@ const DISK_RETRY_MS = 1_000;
 
 /**
  * The four duties of whoever drives Raft (etcd-io/raft, doc.go), in this order: write what must be durable, send what
- * promised it, apply what is committed, advance. Messages that promise nothing go out at once, also while a write runs,
+ * promised it, apply what is committed (a snapshot first), advance. Messages that promise nothing go out at once, also while a write runs,
  * so that a slow disk does not silence the heartbeats.
  */
 export class RaftDriver {
@@ -111,8 +117,18 @@ export class RaftDriver {
     }
     if (this.#stopped || message.from !== from || message.to !== this.#world.network.self) return;
     this.#pace.heard(message);
+    if (message.type === "snapshot") this.#listener.onSnapshotMessage(message);
+    else this.step(message);
+  }
+
+  step(message: RaftMessage): void {
     this.#raft.step(message);
     this.after();
+  }
+
+  /** Writes down what the core's log was compacted to; in one go with the compaction, for the journal keeps the order. @throws DISK_FULL */
+  journal(snapshot: RaftSnapshot): Promise<void> {
+    return this.#world.journal.append({ entries: [], snapshot });
   }
 
   async #pump(): Promise<void> {
@@ -133,6 +149,7 @@ export class RaftDriver {
     else if (ready.hardState) this.#noteCommitLater();
     if (this.#stopped) return;
     this.#send(ready.messagesAfterPersist);
+    if (ready.snapshot) this.#listener.onSnapshot(ready.snapshot);
     for (const entry of ready.committedEntries) this.#listener.onEntry(entry);
     for (const read of ready.readStates) this.#listener.onRead(read);
     this.#raft.advance();
@@ -190,9 +207,12 @@ export class RaftDriver {
 
   #send(messages: readonly RaftMessage[]): void {
     for (const message of messages) {
-      const sent = this.#world.network.sendConsensus(message.to, encodeRaftMessage(message));
-      if (sent) this.#pace.sent(message);
-      else this.#raft.reportUnreachable(message.to);
+      const { to, snapshot } = message;
+      if (this.#world.network.sendConsensus(to, encodeRaftMessage(message))) {
+        this.#pace.sent(message);
+        if (snapshot) this.#listener.onSnapshotSent(to, snapshot);
+      } else if (snapshot) this.#raft.reportSnapshot(to, false);
+      else this.#raft.reportUnreachable(to);
     }
   }
 

@@ -14,6 +14,7 @@ import {
   hashFromBytes,
   hashToBytes,
 } from "./codec.ts";
+import { checkSnapshot } from "./raft.ts";
 import { checkResult, resultFields } from "./results.ts";
 
 interface Half<T> {
@@ -180,6 +181,30 @@ export const PEER_WIRE: Wire = {
       "HeldAnswer",
       (answer) => ({ held: bytesList(answer.held) }),
       (f) => ({ held: hashes(f.held) }),
+    ),
+  },
+  snapshotNews: {
+    question: half(
+      "SnapshotNewsRequest",
+      (question) => question,
+      (f) => ({
+        index: checkCount(f.index, "index"),
+        failed: f.failed as boolean,
+        reason: checkText(f.reason, "reason", 1_024),
+      }),
+    ),
+    answer: empty,
+  },
+  snapshot: {
+    question: half(
+      "SnapshotRequest",
+      (question) => question,
+      (f) => ({ index: checkCount(f.index, "index") }),
+    ),
+    answer: half(
+      "SnapshotAnswer",
+      (answer) => answer,
+      (f) => (f.snapshot ? { snapshot: checkSnapshot(f.snapshot as Fields) } : {}),
     ),
   },
   jobNews: {

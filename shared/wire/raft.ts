@@ -120,7 +120,7 @@ function checkConf(fields: Fields): ConfState {
   };
 }
 
-function checkSnapshot(fields: Fields): RaftSnapshot {
+export function checkSnapshot(fields: Fields): RaftSnapshot {
   if (!fields.conf) throw invalid("snapshot has no configuration");
   return {
     index: checkCount(fields.index, "snapshot index"),

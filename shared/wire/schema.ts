@@ -145,6 +145,9 @@ message ProposeAnswer { uint64 index = 1; uint64 term = 2; }
 message CopyRequest { repeated bytes blobs = 1; repeated bytes inline = 2; repeated string from = 3; }
 message HeldAnswer { repeated bytes held = 1; string reason = 2; }
 message HaveRequest { repeated bytes blobs = 1; }
+message SnapshotNewsRequest { uint64 index = 1; bool failed = 2; string reason = 3; }
+message SnapshotRequest { uint64 index = 1; }
+message SnapshotAnswer { optional RaftSnapshot snapshot = 1; }
 message PlanShare { string nodeId = 1; string name = 2; uint32 items = 3; double itemsPerSecond = 4; string reason = 5; }
 message Plan {
   string jobId = 1; double madeAtMs = 2; uint64 term = 3; repeated PlanShare shares = 4; double expectedSeconds = 5;

@@ -9,6 +9,7 @@ import type { PeerMethod, PeerRequests } from "../../shared/peer-requests.ts";
 import type { RaftMessage } from "../../shared/raft.ts";
 import { decodeCapacityReport } from "../../shared/wire/capacity.ts";
 import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
+import { decodeLedgerPiece, decodeManifest, encodeManifest } from "../../shared/wire/ledger-snapshot.ts";
 import { PEER_WIRE } from "../../shared/wire/peer.ts";
 import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
 import { A, B, blob, founded, job, recorded, result, shard, submitted } from "../support/nouns.ts";
@@ -81,6 +82,12 @@ const lease = {
   inputHolders: [A],
   copies: 2,
 };
+const snapshot = {
+  index: 7,
+  term: 2,
+  conf: { voters: [A], votersOutgoing: [], learners: [B], learnersNext: [], autoLeave: false },
+  data: encodeManifest([{ hash: blob(1), bytes: 9 }]),
+};
 const plan = {
   jobId: job("x"),
   madeAtMs: 5,
@@ -102,6 +109,8 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     answer: { held: [blob(1)], reason: "" },
   },
   have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
+  snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
+  snapshot: { question: { index: 7 }, answer: { snapshot } },
   jobNews: { question: { jobId: job("x") }, answer: { plan, leased: [{ nodeId: A, items: 3 }] } },
 };
 
@@ -154,6 +163,8 @@ describe("bytes from outside are refused with a code, whatever they are", () => 
     ["raft message", decodeRaftMessage],
     ["ledger entry", decodeLedgerEntry],
     ["capacity report", decodeCapacityReport],
+    ["ledger piece", decodeLedgerPiece],
+    ["snapshot manifest", decodeManifest],
     ...Object.entries(PEER_WIRE).flatMap(([method, wire]): [string, (bytes: Uint8Array) => unknown][] => [
       [`${method} question`, wire.question.decode],
       [`${method} answer`, wire.answer.decode],

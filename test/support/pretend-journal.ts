@@ -1,5 +1,6 @@
 import type { Cancel, Clock, Journal, JournalBatch, JournalContents } from "../../agent/ports/index.ts";
 import { invariant, SkeinError } from "../../shared/errors.ts";
+import type { RaftSnapshot } from "../../shared/raft.ts";
 
 interface Waiting {
   batch: JournalBatch;
@@ -76,6 +77,11 @@ export class PretendJournal {
   /** What would be there after a crash now, for checkers. */
   durable(): JournalContents {
     return copyOf(this.#durable);
+  }
+
+  /** The snapshot of it. */
+  durableSnapshot(): RaftSnapshot | undefined {
+    return this.#durable.snapshot;
   }
 
   #read(): JournalContents {

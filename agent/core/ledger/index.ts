@@ -5,4 +5,4 @@
 export { blobsOf, type JobRecord, unrecordedItems } from "./job.ts";
 export { Ledger, type LedgerContents, type LedgerEvent, type LedgerOutcome } from "./ledger.ts";
 export { LedgerBuilder } from "./restore.ts";
-export type { LedgerStill } from "./still.ts";
+export { LedgerStill } from "./still.ts";

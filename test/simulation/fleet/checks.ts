@@ -2,10 +2,13 @@ import type { Ledger } from "../../../agent/core/ledger/index.ts";
 import { invariant } from "../../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
 import type { RecordedResult } from "../../../shared/job.ts";
+import type { SnapshotPiece } from "../../../shared/ledger-snapshot.ts";
+import { decodeManifest } from "../../../shared/wire/ledger-snapshot.ts";
 import type { SimNode } from "./sim-node.ts";
 
 /** What must hold after every step, whatever was unplugged. Keeps what it saw, so that nothing seen can change later. */
 export class Checks {
+  readonly #pieces = new Map<NodeId, { index: number; pieces: SnapshotPiece[] }>();
   readonly #leaders = new Map<number, NodeId>();
   readonly #recorded = new Map<string, string>();
   readonly #acknowledged = new Map<JobId, number>();
@@ -25,12 +28,24 @@ export class Checks {
 
   afterStep(): void {
     for (const node of this.#nodes) {
+      this.#checkSnapshot(node);
       if (!node.agent) continue;
       node.agent.assertSound();
       const { role, term } = node.agent.raftStatus();
       if (role === "leader") this.#checkLeader(term, node.nodeId);
       this.#checkLedger(node, node.agent.ledger);
     }
+  }
+
+  /** Whatever the journal names would be there after a power cut now, but for what a worn-out disk took. */
+  #checkSnapshot(node: SimNode): void {
+    const snapshot = node.journal.durableSnapshot();
+    if (!snapshot) return;
+    const known = this.#pieces.get(node.nodeId);
+    const pieces = known?.index === snapshot.index ? known.pieces : decodeManifest(snapshot.data);
+    this.#pieces.set(node.nodeId, { index: snapshot.index, pieces });
+    const lost = pieces.find(({ hash }) => !node.blobs.held().has(hash) && !node.blobs.setAside().has(hash));
+    invariant(!lost, `${node.name} has every piece of its snapshot up to ${snapshot.index}, not ${lost?.hash}`);
   }
 
   #checkLeader(term: number, leader: NodeId): void {

@@ -1,3 +1,4 @@
+import { LedgerStill } from "../../../agent/core/ledger/index.ts";
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import type { RosterNode } from "../../../shared/fleet.ts";
 import type { InviteId, JobId, NodeId } from "../../../shared/ids.ts";
@@ -97,7 +98,7 @@ export class SimFleet {
     for (let i = 0; i < items; i++) {
       const bytes = new TextEncoder().encode(`job ${n} page ${i} of seed ${this.seed}`);
       const blob = sha256(bytes);
-      await agent.putBlob(oneChunk(bytes), blob);
+      node.blobs.keep(blob, bytes);
       inputs.push({ name: `page-${i}`, blob, bytes: bytes.length });
     }
     const spec = { pipeline: "ocr", inputs, idempotencyKey: `key-${n}` };
@@ -168,14 +169,9 @@ const EXPECTED_REFUSALS = [
   "BLOB_MISSING",
 ];
 
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
+/** Everything its ledger says, as it would be written down. */
 const storyOf = (node: SimNode): string =>
-  [...node.agent!.ledger.jobs.values()]
-    .map((job) => `${job.jobId}:${job.results.map((result) => `${result?.output}@${result?.recordedAtIndex}`).join()}`)
-    .join("\n");
+  sha256(Buffer.concat([...new LedgerStill(node.agent!.ledger).pieces(Number.POSITIVE_INFINITY)]));
 
 function agreedLog(nodes: readonly SimNode[]): RaftEntry[] {
   const voters = nodes.map((node) => node.nodeId);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Clock, Journal, ProbeResult, Randomness, Telemetry } from "../../../agent/ports/index.ts";
+import type { Blobs, Clock, Journal, ProbeResult, Randomness, Telemetry } from "../../../agent/ports/index.ts";
 import { Agent } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
 import type { RosterNode } from "../../../shared/fleet.ts";
@@ -24,6 +24,9 @@ const FACTS: HardwareFacts = {
   memoryUsableBytes: 6e9,
 };
 const PROBED: ProbeResult = { facts: FACTS, profile: {} as FirmwareProfile, reason: "pretend", executors: 1 };
+
+/** Small enough that a storm sees many snapshots, of many pieces, and boxes that were away for long enough to need one. */
+const SNAPSHOT_LIMITS = { pieceBytes: 512, entriesMin: 12, logBytesMin: 8_192, entriesKept: 6, bytesKept: 1e6 };
 
 /** One box of the pretend world: its disks outlive its agent. */
 export class SimNode {
@@ -80,7 +83,7 @@ export class SimNode {
         randomness: this.#randomness,
         journal,
         network: this.#net.join(this.nodeId),
-        blobs: this.blobs.open(),
+        blobs: this.#slowly(life, this.blobs.open()),
         engine: this.engine,
         probe: { probe: async () => PROBED, vitals: async () => vitals },
         telemetry: this.#telemetry(),
@@ -95,6 +98,7 @@ export class SimNode {
         founder: false,
         probed: PROBED,
         contents: await journal.load(),
+        snapshotLimits: SNAPSHOT_LIMITS,
         onStopRequested: () => {},
         onFatal: (error) => {
           if (this.#life === life) this.#onFatal(error);
@@ -127,6 +131,26 @@ export class SimNode {
 
   thaw(): void {
     this.#life?.thaw();
+  }
+
+  /** Writing and removing takes a moment, before and after it is done, so that a crash may come between any two steps. */
+  #slowly(life: Clock, blobs: Blobs): Blobs {
+    const pause = (): Promise<void> => new Promise((resolve) => life.after(2 * this.#randomness.random(), resolve));
+    const slowed = async <T>(work: () => Promise<T>): Promise<T> => {
+      await pause();
+      const done = await work();
+      await pause();
+      return done;
+    };
+    return {
+      put: (source, expected) => slowed(() => blobs.put(source, expected)),
+      remove: (hash) => slowed(() => blobs.remove(hash)),
+      size: (hash) => blobs.size(hash),
+      read: (hash) => blobs.read(hash),
+      stream: (hash, offset) => blobs.stream(hash, offset),
+      list: () => blobs.list(),
+      freeBytes: () => blobs.freeBytes(),
+    };
   }
 
   #telemetry(): Telemetry {

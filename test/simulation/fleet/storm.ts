@@ -1,4 +1,5 @@
 import type { BlobHash } from "../../../shared/ids.ts";
+import { decodeManifest } from "../../../shared/wire/ledger-snapshot.ts";
 import type { SimFleet } from "./sim-fleet.ts";
 import { type SimNode, sha256 } from "./sim-node.ts";
 
@@ -24,6 +25,7 @@ const FAULTS: { name: string; weight: number; act: Fault }[] = [
   { name: "empty a disk", weight: 4, act: (_, node) => fill(node, false) },
   { name: "break an executor", weight: 2, act: (fleet, node) => breakExecutor(fleet, node) },
   { name: "rot an input", weight: 1, act: (fleet, node) => rot(fleet, node) },
+  { name: "rot a snapshot", weight: 2, act: (fleet) => rotSnapshot(fleet.nodes[0]!) },
 ];
 
 const cutOff: Fault = (fleet, node) => {
@@ -57,6 +59,13 @@ const rot: Fault = (fleet, node) => {
 const holdsSound = (node: SimNode, blob: BlobHash): boolean => {
   const bytes = node.blobs.held().get(blob);
   return bytes !== undefined && sha256(bytes) === blob;
+};
+
+/** One box's and no other's: where no box can read its snapshot, nobody knows what the log begins with. */
+const rotSnapshot = (node: SimNode): void => {
+  const snapshot = node.journal.durableSnapshot();
+  for (const { hash } of snapshot ? decodeManifest(snapshot.data) : [])
+    if (node.blobs.held().has(hash)) node.blobs.rot(hash);
 };
 
 /** Each fault as often as it weighs. */
