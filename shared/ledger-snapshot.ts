@@ -1,6 +1,7 @@
 /**
- * A ledger as a row of records, in this order: one head, its invitations, then each job followed by its items. Every list
- * is in the ledger's own order, which is the log's, so that equal ledgers give equal bytes.
+ * A ledger as a row of records, in this order: one head, its invitations, each job followed by its items, and who holds
+ * the blobs of all items. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
+ * bytes. Holders come last because they change for every item when a box goes; what is recorded of an ended job does not.
  */
 import type { RosterNode } from "./fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
@@ -34,15 +35,17 @@ export interface KeptJob {
 }
 
 /** What is recorded of an item, but for what the item itself says. */
-export type KeptResult = Omit<RecordedResult, "item" | "name" | "input"> & {
-  /** Who holds the output now; `holders` is as it was recorded. */
-  holdersNow: NodeId[];
-};
+export type KeptResult = Omit<RecordedResult, "item" | "name" | "input">;
 
 export interface KeptItem extends JobInput {
-  /** Who holds the input. */
-  holders: NodeId[];
   result?: KeptResult;
+}
+
+/** Who holds an item's blobs now. */
+export interface KeptHolders {
+  input: NodeId[];
+  /** Empty if there is no output. */
+  output: NodeId[];
 }
 
 export type LedgerRecord =
@@ -50,7 +53,9 @@ export type LedgerRecord =
   | { kind: "invites"; invites: KeptInvite[] }
   | ({ kind: "job" } & KeptJob)
   /** Of the job before it, following on the items before it. */
-  | { kind: "items"; items: KeptItem[] };
+  | { kind: "items"; items: KeptItem[] }
+  /** Of the items of all jobs, in their order, following on the holders before it. */
+  | { kind: "holders"; holders: KeptHolders[] };
 
 /** Names a piece of a snapshot: a blob with some of the records. */
 export interface SnapshotPiece {

@@ -1,9 +1,9 @@
 /** Events of the agent as sentences. One that is not known here is told by its own name and facts, so none is lost. */
 
 /** Told by the bars already; as lines they would drown the rest. */
-const QUIET = new Set(["resultRecorded", "jobProgressed", "shardLeased"]);
+const QUIET = new Set(["resultRecorded", "jobProgressed", "shardLeased", "snapshotSent"]);
 const GOOD = new Set(["agentReady", "nodeAdmitted", "copiesRepaired"]);
-const BAD = /failed|damaged|takenBack|silent|refused|unreadable|missed/i;
+const BAD = /failed|damaged|takenBack|silent|lost|refused|unreadable|missed/i;
 
 const SENTENCES = {
   agentStarted: (f) => `${f.name} has started`,
@@ -23,6 +23,9 @@ const SENTENCES = {
   workerSilent: (f) => `${f.node} is silent: ${f.reason}`,
   blobDamaged: (f) => `A damaged copy was set aside at ${f.holder}`,
   copiesRepaired: (f) => `${count(f.copies, "copy", "copies")} made anew`,
+  snapshotTaken: (f) => `The log up to entry ${f.index} was put into a snapshot`,
+  snapshotInstalled: (f) => `Caught up to entry ${f.index} by a snapshot`,
+  snapshotLost: (f) => f.reason,
   eventsMissed: (f) => `${count(f.count, "older event")} not kept`,
 };
 

@@ -227,7 +227,7 @@ export class Agent implements AgentFace {
     const cancelledAtMs = this.#world.clock.nowMs();
     if (job.state === "running")
       await this.#proposer.propose({ kind: "jobCancelled", jobId, reason: "asked for", cancelledAtMs });
-    return jobView(job, this.#nodes(), new Map());
+    return jobView(this.#job(jobId), this.#nodes(), new Map());
   }
 
   results(jobId: JobId): ResultsPage {

@@ -88,14 +88,20 @@ export class SnapshotRecovery {
     return answers.flat();
   }
 
+  /** Newer than what is committed here is not yet: the log will reach it, or the leader will send one of its own. */
+  #isAgreedHere({ index, term }: RaftSnapshot): boolean {
+    if (index > this.#driver.status().applied) return false;
+    const [entry] = this.#driver.raft.entries(index, index + 1);
+    return entry === undefined || entry.term === term;
+  }
+
   async #try(snapshot: RaftSnapshot, from: NodeId[]): Promise<boolean> {
     if (this.#isOver) return true;
     try {
       const pieces = decodeManifest(snapshot.data);
       await this.#pieces.claim(CLAIMANT, pieces);
       const contents = await this.#pieces.build(pieces, snapshot.index, from);
-      // Newer than what is committed here: the log will reach it, or the leader will send one of its own.
-      if (this.#isOver || snapshot.index > this.#driver.status().applied) return this.#isOver;
+      if (this.#isOver || !this.#isAgreedHere(snapshot)) return this.#isOver;
       this.#isOver = true;
       this.#onFound(snapshot, contents);
       this.#pieces.letGo(CLAIMANT);

@@ -45,6 +45,7 @@ export class Snapshots {
   #newest: RaftSnapshot | undefined;
   /** Committed entries that wait for the ledger they follow on; undefined when the ledger is here. */
   #waiting: RaftEntry[] | undefined;
+  #isMending = false;
 
   constructor(world: Surroundings, init: SnapshotsInit) {
     const { driver, ledger, peers, events, blobAccess } = init;
@@ -143,13 +144,18 @@ export class Snapshots {
 
   /** What a node that lost its own needs; one that is too old for it is followed by another, for the next time it asks. */
   #offer(index: LogIndex): { snapshot?: RaftSnapshot } {
-    if (!this.#newest || this.#newest.index < index) this.#takeNow();
+    const isTooOld = (this.#newest?.index ?? 0) < index;
+    if (isTooOld && this.#init.ledger.appliedIndex >= index) this.#takeNow();
     return this.#newest ? { snapshot: this.#newest } : {};
   }
 
   /** A receiver could not get the whole of what it was sent. If a piece is damaged here, it or another snapshot is made anew. */
   async #mend(): Promise<void> {
-    if (this.#newest && !(await this.#pieces.areWhole(decodeManifest(this.#newest.data)))) this.#takeNow();
+    if (!this.#newest || this.#isMending) return;
+    this.#isMending = true;
+    const areWhole = await this.#pieces.areWhole(decodeManifest(this.#newest.data));
+    this.#isMending = false;
+    if (!areWhole) this.#takeNow();
   }
 
   #takeNow(): void {

@@ -1,6 +1,14 @@
 import type { FleetId, InviteId, JobId, NodeId } from "../ids.ts";
 import type { JobState } from "../job.ts";
-import type { KeptInvite, KeptItem, KeptJob, KeptResult, LedgerRecord, SnapshotPiece } from "../ledger-snapshot.ts";
+import type {
+  KeptHolders,
+  KeptInvite,
+  KeptItem,
+  KeptJob,
+  KeptResult,
+  LedgerRecord,
+  SnapshotPiece,
+} from "../ledger-snapshot.ts";
 import { LIMITS } from "../limits.ts";
 import {
   checkCount,
@@ -25,7 +33,8 @@ const MARK = "skein ledger piece";
 const RECORDS_MAX = 65_536;
 export const INVITES_PER_RECORD = 64;
 export const ITEMS_PER_RECORD = 64;
-/** Node ids of one record of items: all who hold or made something in it. Boxes come and go in a fleet's life. */
+export const HOLDERS_PER_RECORD = 512;
+/** Node ids of one record: all who hold or made something in it. Boxes come and go in a fleet's life. */
 const NODES_PER_RECORD_MAX = 4_096;
 
 /** As many as an entry may name. */
@@ -82,25 +91,43 @@ export function decodeManifest(bytes: Uint8Array): SnapshotPiece[] {
 
 function bodyFields(value: LedgerRecord, body: object): object {
   if (value.kind === "items") return itemsFields(value.items);
+  if (value.kind === "holders") return holdersFields(value.holders);
   if (value.kind === "job") return { ...body, state: STATES.indexOf(value.state) };
   return body;
 }
 
 /** The same few ids stand in every item, so a record lists each once and its items say which. */
-function itemsFields(items: readonly KeptItem[]): object {
-  const places = new Map<NodeId, number>();
-  const placeOf = (node: NodeId): number => {
-    const place = places.get(node) ?? places.size;
-    places.set(node, place);
+class NodeList {
+  readonly #places = new Map<NodeId, number>();
+
+  get nodes(): NodeId[] {
+    return [...this.#places.keys()];
+  }
+
+  readonly placeOf = (node: NodeId): number => {
+    const place = this.#places.get(node) ?? this.#places.size;
+    this.#places.set(node, place);
     return place;
   };
-  const fields = items.map(({ result, ...item }) => ({
+}
+
+function itemsFields(kept: readonly KeptItem[]): object {
+  const list = new NodeList();
+  const items = kept.map(({ result, ...item }) => ({
     ...item,
     blob: hashToBytes(item.blob),
-    holders: item.holders.map(placeOf),
-    ...(result ? { result: keptResultFields(result, placeOf) } : {}),
+    ...(result ? { result: keptResultFields(result, list.placeOf) } : {}),
   }));
-  return { nodes: [...places.keys()], items: fields };
+  return { nodes: list.nodes, items };
+}
+
+function holdersFields(kept: readonly KeptHolders[]): object {
+  const list = new NodeList();
+  const holders = kept.map(({ input, output }) => ({
+    input: input.map(list.placeOf),
+    output: output.map(list.placeOf),
+  }));
+  return { nodes: list.nodes, holders };
 }
 
 function keptResultFields(result: KeptResult, placeOf: (node: NodeId) => number): object {
@@ -109,7 +136,6 @@ function keptResultFields(result: KeptResult, placeOf: (node: NodeId) => number)
     ...rest,
     node: placeOf(result.node),
     holders: result.holders.map(placeOf),
-    holdersNow: result.holdersNow.map(placeOf),
     ...(output ? { output: hashToBytes(output) } : {}),
     ...(error ? { error: errorFields(error) } : {}),
   };
@@ -146,6 +172,14 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
     const items = checkList(f.items, "items", ITEMS_PER_RECORD, (one) => readItem(one as Fields, nodes));
     return { items };
   },
+  holders: (f) => {
+    const nodes = checkList(f.nodes, "nodes", NODES_PER_RECORD_MAX, (id) => checkNodeId(id, "node"));
+    const holders = checkList(f.holders, "holders", HOLDERS_PER_RECORD, (value): KeptHolders => {
+      const one = value as Fields;
+      return { input: nodesAt(one.input, nodes), output: nodesAt(one.output, nodes) };
+    });
+    return { holders };
+  },
 };
 
 const readInvite = (f: Fields): KeptInvite => ({
@@ -177,7 +211,6 @@ function readItem(f: Fields, nodes: readonly NodeId[]): KeptItem {
     name: checkText(f.name, "input name"),
     blob: hashFromBytes(f.blob, "input blob"),
     bytes: checkCount(f.bytes, "input bytes", LIMITS.blobBytesMax),
-    holders: nodesAt(f.holders, nodes),
     ...(f.result === undefined ? {} : { result: readResult(f.result as Fields, nodes) }),
   };
 }
@@ -194,7 +227,6 @@ function readResult(f: Fields, nodes: readonly NodeId[]): KeptResult {
     finishedAtMs: checkFinite(f.finishedAtMs, "finishedAtMs"),
     recordedAtIndex: checkCount(f.recordedAtIndex, "recordedAtIndex"),
     holders: nodesAt(f.holders, nodes),
-    holdersNow: nodesAt(f.holdersNow, nodes),
   };
 }
 

@@ -101,14 +101,13 @@ message KeptJob {
 message KeptResult {
   optional bytes output = 1; uint64 outputBytes = 2; optional ErrorBody error = 3; uint32 node = 4; string shardId = 5;
   double durationMs = 6; double finishedAtMs = 7; uint64 recordedAtIndex = 8; repeated uint32 holders = 9;
-  repeated uint32 holdersNow = 10;
 }
-message KeptItem {
-  string name = 1; bytes blob = 2; uint64 bytes = 3; repeated uint32 holders = 4; optional KeptResult result = 5;
-}
+message KeptItem { string name = 1; bytes blob = 2; uint64 bytes = 3; optional KeptResult result = 4; }
 message KeptItems { repeated string nodes = 1; repeated KeptItem items = 2; }
+message ItemHolders { repeated uint32 input = 1; repeated uint32 output = 2; }
+message KeptHolders { repeated string nodes = 1; repeated ItemHolders holders = 2; }
 message LedgerRecord {
-  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; }
+  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; }
 }
 message LedgerPiece { string mark = 1; uint32 version = 2; repeated bytes records = 3; }
 message SnapshotPiece { bytes hash = 1; uint32 bytes = 2; }

@@ -1,12 +1,24 @@
 import type { BlobHash, NodeId } from "../../../shared/ids.ts";
 import type { JobInput, RecordedResult } from "../../../shared/job.ts";
-import type { KeptInvite, KeptItem, KeptJob, LedgerHead, LedgerRecord } from "../../../shared/ledger-snapshot.ts";
+import type {
+  KeptHolders,
+  KeptInvite,
+  KeptItem,
+  KeptJob,
+  LedgerHead,
+  LedgerRecord,
+} from "../../../shared/ledger-snapshot.ts";
 import { invalid } from "../../../shared/wire/codec.ts";
 import { decodeLedgerPiece } from "../../../shared/wire/ledger-snapshot.ts";
 import type { JobRecord } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
 
 type OpenJob = JobRecord & { readonly inputs: JobInput[]; readonly results: (RecordedResult | undefined)[] };
+
+function* blobsIn(jobs: Iterable<JobRecord>): Generator<{ input: BlobHash; output: BlobHash | undefined }> {
+  for (const { inputs, results } of jobs)
+    for (const [item, { blob }] of inputs.entries()) yield { input: blob, output: results[item]?.output };
+}
 
 /** Puts a ledger together from the pieces of a snapshot, in their order. Nothing is believed that no ledger could say. */
 export class LedgerBuilder {
@@ -15,6 +27,8 @@ export class LedgerBuilder {
   #job: OpenJob | undefined;
   /** Items of that job that are still to come. */
   #itemsDue = 0;
+  /** Walks over the items of all jobs once the last is here: whose holders come next. */
+  #due: Iterator<{ input: BlobHash; output: BlobHash | undefined }> | undefined;
 
   /** @throws FRAME_INVALID */
   take(piece: Uint8Array): void {
@@ -25,6 +39,7 @@ export class LedgerBuilder {
   finish(index: number): LedgerContents {
     this.#closeJob();
     const contents = this.#begun();
+    if (!this.#nextDue().done) throw invalid("the holders of an item are missing");
     if (contents.appliedIndex !== index) throw invalid(`the ledger is that of entry ${contents.appliedIndex}`);
     return contents;
   }
@@ -33,7 +48,8 @@ export class LedgerBuilder {
     if (record.kind === "head") this.#takeHead(record);
     else if (record.kind === "invites") this.#takeInvites(record.invites);
     else if (record.kind === "job") this.#takeJob(record);
-    else for (const item of record.items) this.#takeItem(item);
+    else if (record.kind === "items") for (const item of record.items) this.#takeItem(item);
+    else for (const holders of record.holders) this.#takeHolders(holders);
   }
 
   #begun(): LedgerContents {
@@ -68,6 +84,7 @@ export class LedgerBuilder {
     const { jobs, appliedIndex } = this.#begun();
     const before = this.#job?.submittedAtIndex ?? 0;
     this.#closeJob();
+    if (this.#due) throw invalid(`${kept.jobId} comes after the holders`);
     if (jobs.has(kept.jobId) || this.#keys.has(kept.idempotencyKey)) throw invalid(`${kept.jobId} is there twice`);
     if (kept.submittedAtIndex <= before || kept.submittedAtIndex > appliedIndex)
       throw invalid(`${kept.jobId} is out of order`);
@@ -86,23 +103,34 @@ export class LedgerBuilder {
     jobs.set(kept.jobId, this.#job);
   }
 
-  #takeItem({ holders, result, ...input }: KeptItem): void {
+  #takeItem({ result, ...input }: KeptItem): void {
     const job = this.#job;
     if (!job || this.#itemsDue === 0) throw invalid("an item belongs to no job");
     this.#itemsDue--;
-    this.#hold(input.blob, holders);
     const item = job.inputs.push(input) - 1;
     if (!result) {
       job.results.push(undefined);
       return;
     }
-    const { holdersNow, ...recorded } = result;
-    if (recorded.recordedAtIndex <= job.submittedAtIndex || recorded.recordedAtIndex > this.#begun().appliedIndex)
+    if (result.recordedAtIndex <= job.submittedAtIndex || result.recordedAtIndex > this.#begun().appliedIndex)
       throw invalid(`item ${item} of ${job.jobId} was recorded out of order`);
-    if (recorded.output) this.#hold(recorded.output, holdersNow);
-    job.results.push({ ...recorded, item, name: input.name, input: input.blob });
+    job.results.push({ ...result, item, name: input.name, input: input.blob });
     job.recordedCount++;
-    if (recorded.error) job.failedCount++;
+    if (result.error) job.failedCount++;
+  }
+
+  #takeHolders({ input, output }: KeptHolders): void {
+    this.#closeJob();
+    const due = this.#nextDue();
+    if (due.done) throw invalid("these are the holders of no item");
+    this.#hold(due.value.input, input);
+    if (due.value.output) this.#hold(due.value.output, output);
+    else if (output.length > 0) throw invalid("there is no output to be held");
+  }
+
+  #nextDue(): IteratorResult<{ input: BlobHash; output: BlobHash | undefined }> {
+    this.#due ??= blobsIn(this.#begun().jobs.values());
+    return this.#due.next();
   }
 
   #hold(blob: BlobHash, nodes: readonly NodeId[]): void {

@@ -1,8 +1,16 @@
 import type { BlobHash, NodeId } from "../../../shared/ids.ts";
-import type { KeptInvite, KeptItem, KeptJob, LedgerHead, LedgerRecord } from "../../../shared/ledger-snapshot.ts";
+import type {
+  KeptHolders,
+  KeptInvite,
+  KeptItem,
+  KeptJob,
+  LedgerHead,
+  LedgerRecord,
+} from "../../../shared/ledger-snapshot.ts";
 import {
   encodeLedgerPiece,
   encodeLedgerRecord,
+  HOLDERS_PER_RECORD,
   INVITES_PER_RECORD,
   ITEMS_PER_RECORD,
 } from "../../../shared/wire/ledger-snapshot.ts";
@@ -63,25 +71,32 @@ export class LedgerStill {
     for (const job of this.#jobs) {
       yield { kind: "job", ...keptJob(this.#jobsBefore.get(job) ?? job) };
       for (let at = 0; at < job.inputs.length; at += ITEMS_PER_RECORD)
-        yield { kind: "items", items: this.#items(this.#jobsBefore.get(job) ?? job, at) };
+        yield { kind: "items", items: keptItems(this.#jobsBefore.get(job) ?? job, at) };
     }
+    let holders: KeptHolders[] = [];
+    for (const job of this.#jobs)
+      for (const [item, { blob }] of job.inputs.entries()) {
+        const output = (this.#jobsBefore.get(job) ?? job).results[item]?.output;
+        holders.push({ input: this.#holdersOf(blob), output: output ? this.#holdersOf(output) : [] });
+        if (holders.length < HOLDERS_PER_RECORD) continue;
+        yield { kind: "holders", holders };
+        holders = [];
+      }
+    if (holders.length > 0) yield { kind: "holders", holders };
   }
 
-  #items(job: JobRecord, from: number): KeptItem[] {
-    return job.inputs.slice(from, from + ITEMS_PER_RECORD).map((input, i) => {
-      const holders = this.#holdersOf(input.blob);
-      const recorded = job.results[from + i];
-      if (!recorded) return { ...input, holders };
-      const { item: _item, name: _name, input: _input, ...result } = recorded;
-      return { ...input, holders, result: { ...result, holdersNow: this.#holdersOf(result.output) } };
-    });
-  }
-
-  #holdersOf(blob: BlobHash | undefined): NodeId[] {
-    if (blob === undefined) return [];
+  #holdersOf(blob: BlobHash): NodeId[] {
     return [...(this.#holdersBefore.get(blob) ?? this.#holders.get(blob) ?? [])];
   }
 }
+
+const keptItems = (job: JobRecord, from: number): KeptItem[] =>
+  job.inputs.slice(from, from + ITEMS_PER_RECORD).map((input, i) => {
+    const recorded = job.results[from + i];
+    if (!recorded) return input;
+    const { item: _item, name: _name, input: _input, ...result } = recorded;
+    return { ...input, result };
+  });
 
 function keptJob(job: JobRecord): KeptJob {
   const { endedAtMs, inputs, results: _results, recordedCount: _recorded, failedCount: _failed, ...kept } = job;

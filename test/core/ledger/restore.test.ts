@@ -25,7 +25,7 @@ const kept: KeptJob = {
   items: 1,
 };
 const aJob = (more: Partial<KeptJob> = {}): LedgerRecord => ({ kind: "job", ...kept, ...more });
-const item: KeptItem = { name: "page", blob: blob(1), bytes: 3, holders: [A] };
+const item: KeptItem = { name: "page", blob: blob(1), bytes: 3 };
 const result: KeptItem["result"] & object = {
   output: blob(2),
   outputBytes: 1,
@@ -35,9 +35,15 @@ const result: KeptItem["result"] & object = {
   finishedAtMs: 2,
   recordedAtIndex: 6,
   holders: [A, C],
-  holdersNow: [A],
 };
 const items = (...list: KeptItem[]): LedgerRecord => ({ kind: "items", items: list });
+const held = (input = [A], output: (typeof A)[] = []): LedgerRecord => ({
+  kind: "holders",
+  holders: [{ input, output }],
+});
+
+const done = aJob({ state: "done", endedAtMs: 4 });
+const other = aJob({ jobId: job("i"), idempotencyKey: "i", submittedAtIndex: 6 });
 
 function build(records: LedgerRecord[]) {
   const builder = new LedgerBuilder();
@@ -46,38 +52,44 @@ function build(records: LedgerRecord[]) {
 }
 
 test("what a ledger could say is taken", () => {
-  const done = aJob({ state: "done", endedAtMs: 4 });
-  const contents = build([head, done, items({ ...item, result })]);
+  const contents = build([head, done, items({ ...item, result }), held([B], [A])]);
   expect(contents.jobs.get(job("j"))).toMatchObject({ recordedCount: 1, failedCount: 0, endedAtMs: 4 });
   expect(contents.holders.get(blob(2))).toEqual(new Set([A]));
 });
 
 test.each<[string, LedgerRecord[]]>([
-  ["without a head", [aJob(), items(item)]],
+  ["without a head", [aJob(), items(item), held()]],
   ["with nothing at all", []],
   ["with two heads", [head, head]],
   ["of another entry", [{ ...head, appliedIndex: 8 } as LedgerRecord]],
   ["with a node on the roster twice", [{ ...head, roster: [onRoster(A), onRoster(A)] } as LedgerRecord]],
-  ["with an item that belongs to no job", [head, items(item)]],
-  ["with an item too many", [head, aJob(), items(item, item)]],
-  ["with an item too few", [head, aJob({ items: 2 }), items(item)]],
-  ["with a job twice", [head, aJob(), items(item), aJob({ submittedAtIndex: 6 }), items(item)]],
+  ["with an item that belongs to no job", [head, items(item), held()]],
+  ["with an item too many", [head, aJob(), items(item, item), held(), held()]],
+  ["with an item too few", [head, aJob({ items: 2 }), items(item), held()]],
+  ["with a job twice", [head, aJob(), items(item), aJob({ submittedAtIndex: 6 }), items(item), held(), held()]],
   [
     "with two jobs of one key",
-    [head, aJob(), items(item), aJob({ jobId: job("i"), submittedAtIndex: 6 }), items(item)],
+    [head, aJob(), items(item), { ...other, idempotencyKey: "k" } as LedgerRecord, items(item), held(), held()],
   ],
-  ["with jobs out of order", [head, aJob(), items(item), aJob({ jobId: job("i"), idempotencyKey: "i" }), items(item)]],
-  ["with a job of the future", [head, aJob({ submittedAtIndex: 10 }), items(item)]],
-  ["with a job that is done and is not", [head, aJob({ state: "done", endedAtMs: 4 }), items(item)]],
-  ["with a job that is whole and runs", [head, aJob(), items({ ...item, result })]],
-  ["with a job that ended at no time", [head, aJob({ state: "cancelled" }), items(item)]],
+  [
+    "with jobs out of order",
+    [head, aJob(), items(item), { ...other, submittedAtIndex: 5 } as LedgerRecord, items(item), held(), held()],
+  ],
+  ["with a job of the future", [head, aJob({ submittedAtIndex: 10 }), items(item), held()]],
+  ["with a job that is done and is not", [head, done, items(item), held()]],
+  ["with a job that is whole and runs", [head, aJob(), items({ ...item, result }), held([A], [A])]],
+  ["with a job that ended at no time", [head, aJob({ state: "cancelled" }), items(item), held()]],
   [
     "with a result of the future",
-    [head, aJob({ state: "done", endedAtMs: 4 }), items({ ...item, result: { ...result, recordedAtIndex: 10 } })],
+    [head, done, items({ ...item, result: { ...result, recordedAtIndex: 10 } }), held([A], [A])],
   ],
-  ["with a holder that is not on the roster", [head, aJob(), items({ ...item, holders: [C] })]],
-  ["with a holder twice", [head, aJob(), items({ ...item, holders: [A, A] })]],
-  ["with two words on one blob", [head, aJob({ items: 2 }), items(item, { ...item, holders: [A, B] })]],
+  ["with an item whose holders are missing", [head, aJob(), items(item)]],
+  ["with holders too many", [head, aJob(), items(item), held(), held()]],
+  ["with holders of an output that is not there", [head, aJob(), items(item), held([A], [A])]],
+  ["with a job after the holders", [head, aJob(), items(item), held(), other, items(item), held()]],
+  ["with a holder that is not on the roster", [head, aJob(), items(item), held([C])]],
+  ["with a holder twice", [head, aJob(), items(item), held([A, A])]],
+  ["with two words on one blob", [head, aJob({ items: 2 }), items(item, item), held(), held([A, B])]],
 ])("a ledger %s is refused", (_what, records) => {
   expect(() => build(records)).toThrowError(expect.objectContaining({ code: "FRAME_INVALID" }));
 });

@@ -35,6 +35,10 @@ export class SimNode {
   readonly journal: PretendJournal;
   readonly blobs = new PretendBlobs();
   readonly story: string[] = [];
+  /** Blobs whose bytes came in a stream, be it from a peer or a client. */
+  readonly streamed: BlobHash[] = [];
+  /** Called when the agent begins to store bytes of its own. */
+  onPut: ((bytes: Uint8Array) => void) | undefined;
   readonly executors: number;
   secondsPerItem: number;
   /** How long an fsync of its journal takes. */
@@ -143,7 +147,11 @@ export class SimNode {
       return done;
     };
     return {
-      put: (source, expected) => slowed(() => blobs.put(source, expected)),
+      put: (source, expected) => {
+        if (source instanceof Uint8Array) this.onPut?.(source);
+        else if (expected) this.streamed.push(expected);
+        return slowed(() => blobs.put(source, expected));
+      },
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
