@@ -1,5 +1,5 @@
 /**
- * A ledger as a row of records, in this order: one head, its invitations, each job followed by its items, and who holds
+ * A ledger as a row of records, in this order: one head, its invitations and settings, each job followed by its items, and who holds
  * the blobs of all items. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
  * bytes. Holders come last because they change for every item when a box goes; what is recorded of an ended job does not.
  */
@@ -18,6 +18,11 @@ export interface LedgerHead {
 
 export interface KeptInvite extends InviteIssued {
   usedBy?: NodeId;
+}
+
+export interface KeptSetting {
+  name: string;
+  value: string;
 }
 
 export interface KeptJob {
@@ -51,6 +56,7 @@ export interface KeptHolders {
 export type LedgerRecord =
   | ({ kind: "head" } & LedgerHead)
   | { kind: "invites"; invites: KeptInvite[] }
+  | { kind: "settings"; settings: KeptSetting[] }
   | ({ kind: "job" } & KeptJob)
   /** Of the job before it, following on the items before it. */
   | { kind: "items"; items: KeptItem[] }

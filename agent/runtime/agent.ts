@@ -345,6 +345,7 @@ export class Agent implements AgentFace {
   /** A snapshot took the place of entries that were never applied here. */
   #restored(index: number, before: ReadonlyMap<JobId, JobRecord>): void {
     this.#proposer.skippedTo(index);
+    this.#reader.applied(index);
     this.#rosterChanged();
     for (const job of [...this.#ledger.jobs.values()].slice(-RESTORED_JOBS_TOLD_MAX)) {
       const known = before.get(job.jobId);

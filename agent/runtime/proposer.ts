@@ -29,7 +29,7 @@ export class Proposer {
   readonly #peers: Peers;
   readonly #world: Surroundings;
   readonly #noQuorum: () => SkeinError | undefined;
-  readonly #waiting = new Map<number, ((settled: Settled) => void)[]>();
+  readonly #waiting = new Map<number, ((settled: Settled | undefined) => void)[]>();
   readonly #recent = new Map<number, Settled>();
 
   constructor(driver: RaftDriver, peers: Peers, world: Surroundings, noQuorum: () => SkeinError | undefined) {
@@ -48,13 +48,13 @@ export class Proposer {
     this.#waiting.delete(index);
   }
 
-  /** A snapshot took the place of everything up to here: whoever waits for an entry in it cannot see what became of it, and offers it again. */
+  /** A snapshot took the place of everything up to here: whoever waits for an entry in it cannot see what became of it. */
   skippedTo(index: number): void {
     this.#recent.clear();
     for (const [at, settles] of [...this.#waiting]) {
       if (at > index) continue;
       this.#waiting.delete(at);
-      for (const settle of settles) settle({ term: 0, outcome: undefined });
+      for (const settle of settles) settle(undefined);
     }
   }
 
@@ -82,8 +82,8 @@ export class Proposer {
         const settled = await within(clock, endsAtMs - clock.monotonicMs(), this.#settled(place.index));
         // Another term at that index: the leader that took it was deposed and the entry overwritten.
         if (settled?.term === place.term && settled.outcome) return this.#unwrap(settled.outcome);
-        if (!settled && !isIdempotent(entry)) throw unknown("it was not committed in time");
-        lastFault = settled ? "the leader changed" : "it was not committed in time";
+        lastFault = settled ? "the leader changed" : "what became of it was not seen here in time";
+        if (!settled && !isIdempotent(entry)) throw unknown(lastFault);
       } catch (error) {
         if (!isWorthRetrying(error)) throw error;
         lastFault = SkeinError.from(error).message;
@@ -115,7 +115,7 @@ export class Proposer {
     throw new SkeinError("PROPOSAL_DROPPED", { reason: result.reason });
   }
 
-  #settled(index: number): Promise<Settled> {
+  #settled(index: number): Promise<Settled | undefined> {
     const known = this.#recent.get(index);
     if (known) return Promise.resolve(known);
     return new Promise((resolve) => {

@@ -23,7 +23,7 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
-import { addresses } from "./ledger.ts";
+import { addresses, readSetting } from "./ledger.ts";
 import { checkErrorBody, errorFields } from "./results.ts";
 
 const VERSION = 1;
@@ -32,6 +32,7 @@ const MARK = "skein ledger piece";
 /** Records in one piece, which are at least some bytes each. */
 const RECORDS_MAX = 65_536;
 export const INVITES_PER_RECORD = 64;
+export const SETTINGS_PER_RECORD = 64;
 export const ITEMS_PER_RECORD = 64;
 export const HOLDERS_PER_RECORD = 512;
 /** Node ids of one record: all who hold or made something in it. Boxes come and go in a fleet's life. */
@@ -165,6 +166,9 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
   }),
   invites: (f) => ({
     invites: checkList(f.invites, "invites", INVITES_PER_RECORD, (one) => readInvite(one as Fields)),
+  }),
+  settings: (f) => ({
+    settings: checkList(f.settings, "settings", SETTINGS_PER_RECORD, (one) => readSetting(one as Fields)),
   }),
   job: readJob,
   items: (f) => {

@@ -1,6 +1,6 @@
 import type { BlobHash, FleetId, InviteId, JobId } from "../ids.ts";
 import type { JobInput } from "../job.ts";
-import type { HoldersChanged, LedgerEntry } from "../ledger-entry.ts";
+import type { HoldersChanged, LedgerEntry, SettingChanged } from "../ledger-entry.ts";
 import { LIMITS } from "../limits.ts";
 import {
   checkCount,
@@ -107,11 +107,15 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
       };
     }),
   }),
-  settingChanged: (f) => ({
+  settingChanged: readSetting,
+};
+
+export function readSetting(f: Fields): SettingChanged {
+  return {
     name: checkText(f.name, "setting's name"),
     value: checkText(f.value, "setting's value", LIMITS.settingBytesMax),
-  }),
-};
+  };
+}
 
 export function checkInput(f: Fields): JobInput {
   return {

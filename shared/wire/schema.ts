@@ -94,6 +94,7 @@ message RosterNode { string nodeId = 1; string name = 2; repeated string address
 message LedgerHead { uint64 appliedIndex = 1; optional string fleetId = 2; string fleetName = 3; repeated RosterNode roster = 4; }
 message KeptInvite { string inviteId = 1; string secretHash = 2; double expiresAtMs = 3; optional string usedBy = 4; }
 message KeptInvites { repeated KeptInvite invites = 1; }
+message KeptSettings { repeated SettingChanged settings = 1; }
 message KeptJob {
   string jobId = 1; string pipeline = 2; string idempotencyKey = 3; string submittedBy = 4; double submittedAtMs = 5;
   uint64 submittedAtIndex = 6; uint32 state = 7; optional double endedAtMs = 8; uint64 duplicatesIgnored = 9; uint32 items = 10;
@@ -107,7 +108,7 @@ message KeptItems { repeated string nodes = 1; repeated KeptItem items = 2; }
 message ItemHolders { repeated uint32 input = 1; repeated uint32 output = 2; }
 message KeptHolders { repeated string nodes = 1; repeated ItemHolders holders = 2; }
 message LedgerRecord {
-  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; }
+  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; KeptSettings settings = 6; }
 }
 message LedgerPiece { string mark = 1; uint32 version = 2; repeated bytes records = 3; }
 message SnapshotPiece { bytes hash = 1; uint32 bytes = 2; }

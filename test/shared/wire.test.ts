@@ -85,7 +85,7 @@ const lease = {
 const snapshot = {
   index: 7,
   term: 2,
-  conf: { voters: [A], votersOutgoing: [], learners: [B], learnersNext: [], autoLeave: false },
+  conf: { voters: [A], votersOutgoing: [], learners: [B], learnersNext: [], autoLeave: false, witnesses: [] },
   data: encodeManifest([{ hash: blob(1), bytes: 9 }]),
 };
 const plan = {

@@ -39,6 +39,7 @@ export interface LedgerContents {
   fleetName: string;
   roster: Map<NodeId, RosterNode>;
   invites: Map<InviteId, KeptInvite>;
+  settings: Map<string, string>;
   jobs: Map<JobId, JobRecord>;
   holders: Map<BlobHash, Set<NodeId>>;
 }
@@ -57,7 +58,7 @@ export class Ledger implements LedgerContents {
   /** Who holds a blob that a job stands on, as recorded: the blobs of its jobs and no others. */
   holders = new Map<BlobHash, Set<NodeId>>();
   /** Invariant: no value is empty. */
-  readonly settings = new Map<string, string>();
+  settings = new Map<string, string>();
   #jobByKey = new Map<string, JobId>();
   /** Index of the last entry applied. */
   appliedIndex = 0;
@@ -115,6 +116,7 @@ export class Ledger implements LedgerContents {
     this.fleetName = contents.fleetName;
     this.roster = contents.roster;
     this.invites = contents.invites;
+    this.settings = contents.settings;
     this.jobs = contents.jobs;
     this.holders = contents.holders;
     this.#jobByKey = new Map([...contents.jobs.values()].map((job) => [job.idempotencyKey, job.jobId]));

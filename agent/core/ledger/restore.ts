@@ -5,9 +5,11 @@ import type {
   KeptInvite,
   KeptItem,
   KeptJob,
+  KeptSetting,
   LedgerHead,
   LedgerRecord,
 } from "../../../shared/ledger-snapshot.ts";
+import { settingFault } from "../../../shared/settings.ts";
 import { invalid } from "../../../shared/wire/codec.ts";
 import { decodeLedgerPiece } from "../../../shared/wire/ledger-snapshot.ts";
 import type { JobRecord } from "./job.ts";
@@ -47,6 +49,7 @@ export class LedgerBuilder {
   #take(record: LedgerRecord): void {
     if (record.kind === "head") this.#takeHead(record);
     else if (record.kind === "invites") this.#takeInvites(record.invites);
+    else if (record.kind === "settings") this.#takeSettings(record.settings);
     else if (record.kind === "job") this.#takeJob(record);
     else if (record.kind === "items") for (const item of record.items) this.#takeItem(item);
     else for (const holders of record.holders) this.#takeHolders(holders);
@@ -67,6 +70,7 @@ export class LedgerBuilder {
       fleetName,
       roster: known,
       invites: new Map(),
+      settings: new Map(),
       jobs: new Map(),
       holders: new Map(),
     };
@@ -77,6 +81,15 @@ export class LedgerBuilder {
     for (const invite of invites) {
       if (known.has(invite.inviteId)) throw invalid("an invitation is there twice");
       known.set(invite.inviteId, invite);
+    }
+  }
+
+  #takeSettings(settings: readonly KeptSetting[]): void {
+    const known = this.#begun().settings;
+    for (const { name, value } of settings) {
+      if (value === "" || settingFault(name, value)) throw invalid("a setting is none");
+      if (known.has(name)) throw invalid("a setting is there twice");
+      known.set(name, value);
     }
   }
 

@@ -4,6 +4,7 @@ import type {
   KeptInvite,
   KeptItem,
   KeptJob,
+  KeptSetting,
   LedgerHead,
   LedgerRecord,
 } from "../../../shared/ledger-snapshot.ts";
@@ -13,6 +14,7 @@ import {
   HOLDERS_PER_RECORD,
   INVITES_PER_RECORD,
   ITEMS_PER_RECORD,
+  SETTINGS_PER_RECORD,
 } from "../../../shared/wire/ledger-snapshot.ts";
 import type { JobRecord } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
@@ -25,6 +27,7 @@ export class LedgerStill {
   readonly index: number;
   readonly #head: LedgerHead;
   readonly #invites: readonly KeptInvite[];
+  readonly #settings: readonly KeptSetting[];
   readonly #jobs: readonly JobRecord[];
   readonly #holders: ReadonlyMap<BlobHash, ReadonlySet<NodeId>>;
   readonly #jobsBefore = new Map<JobRecord, JobRecord>();
@@ -36,6 +39,7 @@ export class LedgerStill {
     const roster = [...ledger.roster.values()];
     this.#head = { appliedIndex, fleetName, roster, ...(fleetId === undefined ? {} : { fleetId }) };
     this.#invites = [...ledger.invites.values()];
+    this.#settings = [...ledger.settings].map(([name, value]) => ({ name, value }));
     this.#jobs = [...ledger.jobs.values()];
     this.#holders = ledger.holders;
   }
@@ -68,6 +72,8 @@ export class LedgerStill {
     yield { kind: "head", ...this.#head };
     for (let at = 0; at < this.#invites.length; at += INVITES_PER_RECORD)
       yield { kind: "invites", invites: this.#invites.slice(at, at + INVITES_PER_RECORD) };
+    for (let at = 0; at < this.#settings.length; at += SETTINGS_PER_RECORD)
+      yield { kind: "settings", settings: this.#settings.slice(at, at + SETTINGS_PER_RECORD) };
     for (const job of this.#jobs) {
       yield { kind: "job", ...keptJob(this.#jobsBefore.get(job) ?? job) };
       for (let at = 0; at < job.inputs.length; at += ITEMS_PER_RECORD)

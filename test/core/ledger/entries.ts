@@ -38,6 +38,9 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
   ),
   { weight: 1, arbitrary: aNode.map((nodeId): LedgerEntry => ({ kind: "nodeRemoved", nodeId })) },
   aNode.map((nodeId): LedgerEntry => ({ kind: "nodeMoved", nodeId, addresses: ["/ip4/10.0.0.9/tcp/7400"] })),
+  fc
+    .record({ name: fc.constantFrom("a", "b", "votersMax"), value: fc.constantFrom("", "3", "words") })
+    .map((setting): LedgerEntry => ({ kind: "settingChanged", ...setting })),
   {
     weight: 3,
     arbitrary: fc
@@ -66,4 +69,5 @@ export const firstEntries: LedgerEntry[] = [
   { kind: "inviteIssued", inviteId: "i9" as InviteId, secretHash: "h", expiresAtMs: 10 },
   { kind: "nodeAdmitted", inviteId: "i9" as InviteId, nodeId: nodes[1]!, name: "b", addresses: [], admittedAtMs: 5 },
   submitted("j0", 3),
+  { kind: "settingChanged", name: "a", value: "1" },
 ];
