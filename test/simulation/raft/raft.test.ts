@@ -9,6 +9,7 @@ const RECORDED: [seed: number, fault: string][] = [
   [87, "a joint configuration committed with its new half alone"],
   [24, "a leader led on after its removal was committed"],
   [191, "the only node that could lead did not campaign, because its own removal was on its disk, uncommitted"],
+  [5902, "a leader that was being removed gave the witness entries that nobody who stayed had, and nobody could lead"],
 ];
 const FRESH_MS = 40_000;
 
