@@ -90,14 +90,14 @@ export class Simulation {
   /** Returns whether anything was left to do. */
   private calmStep(): boolean {
     while (!this.air.isEmpty) this.arrive(this.air.takeFirst());
-    const busy = this.list.filter((node) => node.busy);
+    const busy = this.list.filter((node) => node.busy && !this.gone.has(node.id));
     for (const node of busy) this.work(node);
     this.steps += 1;
     return busy.length > 0;
   }
 
   /**
-   * In a healthy fleet of two full voters and a witness, one of the two is lost for ever, in the middle of its work.
+   * In a healthy fleet of two full voters and a witness, one of the two, or its disk, is lost for ever, in the middle of its work.
    * Returns whether the fleet was one.
    */
   loseOneOfTwo(): boolean {
@@ -113,13 +113,25 @@ export class Simulation {
       if (!this.air.isEmpty && this.chance(0.6)) this.arrive(this.air.takeFirst());
       else this.workSomewhere();
     }
-    this.tell?.(`${numberOf(lost.id)} is lost for ever`);
-    const noticed = this.chance(0.5);
-    lost.disk.crash(0);
-    lost.stop();
     this.gone.add(lost.id);
-    for (const node of this.list) if (noticed) node.raft?.reportUnreachable(lost.id);
+    if (this.chance(0.3)) this.stickDisk(lost);
+    else this.takeAway(lost);
     return true;
+  }
+
+  private takeAway(node: SimulatedNode): void {
+    this.tell?.(`${numberOf(node.id)} is lost for ever`);
+    node.disk.crash(0);
+    node.stop();
+    if (this.chance(0.5)) for (const { raft } of this.list) raft?.reportUnreachable(node.id);
+  }
+
+  /** It goes on hearing and answering whatever needs no disk; as leader it sees to it that it is none. */
+  private stickDisk(node: SimulatedNode): void {
+    this.tell?.(`the disk of ${numberOf(node.id)} is stuck for ever`);
+    node.stalledFor = Number.POSITIVE_INFINITY;
+    node.raft!.stepDown();
+    this.settle(node);
   }
 
   /** What keeps the fleet from being one again, or undefined if it is. Proposes as a side effect, to see that it serves. */
