@@ -28,7 +28,7 @@ export function becomeLeader(state: RaftState): void {
   for (const [id, peer] of state.peers) {
     peer.recentActive = id === state.id;
     peer.wasActive = supporters.has(id);
-    // One that did not vote has until the second heartbeat to be heard.
+    // A witness waits for who did not vote for one heartbeat's time, unless its link is known to be broken.
     if (!peer.wasActive) peer.lateTicks = Math.max(0, state.electionTicks - state.heartbeatTicks);
   }
   const self = state.peers.get(state.id)!;

@@ -6,7 +6,7 @@
  *   knows of could never be led again;
  * - of a full voter that keeps up: should the leader die, that voter is to win the witness' vote.
  *
- * The price is that entries are committed at the pace of the full voters that keep up. One that does not keep up (silent,
+ * The price is that a fleet of two commits at the pace of the slower of its boxes while both keep up. One that does not keep up (silent,
  * unreachable, its disk stuck, a snapshot or more than a window behind) holds nothing up, and the witness gets everything.
  *
  * What remains: B is away, A and the witness commit, B comes back, and A dies before B has caught up. Then nobody can lead
