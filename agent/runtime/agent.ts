@@ -329,8 +329,6 @@ export class Agent implements AgentFace {
   }
 
   #apply(entry: RaftEntry): void {
-    // A leader's first committed entry of its own term proves that it may speak for the log.
-    const { role, term } = this.#driver.status();
     if (entry.kind === "configuration" || entry.data.length === 0) {
       this.#ledger.pass(entry.index);
       this.#proposer.applied(entry.index, entry.term, undefined);
@@ -339,7 +337,10 @@ export class Agent implements AgentFace {
       this.#applyLedgerEntry(entry);
     }
     this.#reader.applied(entry.index);
-    if (role === "leader" && entry.term === term && !this.#leading) this.#beginToLead(term);
+    if (this.#leading) return;
+    // A leader's first committed entry of its own term proves that it may speak for the log.
+    const { role, term } = this.#driver.status();
+    if (role === "leader" && entry.term === term) this.#beginToLead(term);
   }
 
   /** A snapshot took the place of entries that were never applied here. */

@@ -37,7 +37,11 @@ export class Proposer {
     this.#peers = peers;
     this.#world = world;
     this.#noQuorum = noQuorum;
-    peers.answer("propose", async (_from, { entry }) => this.#proposeHere(entry));
+    peers.answer("propose", async (_from, { entry }) => {
+      // What does not decode is refused before it can enter the log.
+      decodeLedgerEntry(entry);
+      return this.#proposeHere(entry);
+    });
   }
 
   /** Called for every entry that is applied here, in order. */
@@ -102,12 +106,10 @@ export class Proposer {
   async #offer(entry: Uint8Array): Promise<Place> {
     const { leader } = this.#driver.status();
     if (!leader) throw new SkeinError("NO_LEADER");
-    return this.#peers.ask(leader, "propose", { entry });
+    return leader === this.#peers.self ? this.#proposeHere(entry) : this.#peers.ask(leader, "propose", { entry });
   }
 
-  /** What does not decode is refused before it can enter the log. */
   #proposeHere(entry: Uint8Array): Place {
-    decodeLedgerEntry(entry);
     const result = this.#driver.raft.propose(entry);
     this.#driver.after();
     if (result.accepted) return { index: result.index, term: result.term };
