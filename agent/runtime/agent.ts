@@ -427,6 +427,7 @@ export class Agent implements AgentFace {
     this.#gossip.step({ kind: "leaderChanged", leader: status.leader });
     if (!status.leader) return;
     this.#worker.leaderKnown();
+    this.#proposer.leaderChanged(status.leader);
     this.#reader.leaderChanged();
   }
 

@@ -1,4 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
@@ -31,6 +32,7 @@ export class Proposer {
   readonly #noQuorum: () => SkeinError | undefined;
   readonly #waiting = new Map<number, ((settled: Settled | undefined) => void)[]>();
   readonly #recent = new Map<number, Settled>();
+  #offered: { leader: NodeId; given: AbortController } | undefined;
 
   constructor(driver: RaftDriver, peers: Peers, world: Surroundings, noQuorum: () => SkeinError | undefined) {
     this.#driver = driver;
@@ -60,6 +62,14 @@ export class Proposer {
       this.#waiting.delete(at);
       for (const settle of settles) settle(undefined);
     }
+  }
+
+  /** Nobody waits any longer for the answer of a leader that is frozen or unplugged once another leads. */
+  leaderChanged(leader: NodeId): void {
+    if (!this.#offered || this.#offered.leader === leader) return;
+    const { leader: peer, given } = this.#offered;
+    this.#offered = undefined;
+    given.abort(new SkeinError("PEER_UNREACHABLE", { peer, reason: "another node leads now" }));
   }
 
   /**
@@ -106,7 +116,10 @@ export class Proposer {
   async #offer(entry: Uint8Array): Promise<Place> {
     const { leader } = this.#driver.status();
     if (!leader) throw new SkeinError("NO_LEADER");
-    return leader === this.#peers.self ? this.#proposeHere(entry) : this.#peers.ask(leader, "propose", { entry });
+    if (leader === this.#peers.self) return this.#proposeHere(entry);
+    this.leaderChanged(leader);
+    this.#offered ??= { leader, given: new AbortController() };
+    return this.#peers.ask(leader, "propose", { entry }, { signal: this.#offered.given.signal });
   }
 
   #proposeHere(entry: Uint8Array): Place {

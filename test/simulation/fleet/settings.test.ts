@@ -62,6 +62,22 @@ test("a read that meets the death of the leader is answered by the next", async 
   expect(await reading).toEqual({ value: { name: "x", value: "kept" } });
 });
 
+test("a write that was handed to a leader which then fell silent is given up as soon as another leads", async () => {
+  const leader = fleet.leader!;
+  const writer = fleet.nodes.find((node) => node !== leader)!;
+  cutOff(leader);
+  const write = set(writer, "mine");
+  const startMs = fleet.clock.monotonicMs();
+  await fleet.until("another leads", () => fleet.nodes.some((node) => node !== leader && leads(node)), 5_000);
+  const electedMs = fleet.clock.monotonicMs() - startMs;
+  // A step of the simulation, and the heartbeat that tells the writer.
+  expect(await write).toMatchObject({
+    code: "OUTCOME_UNKNOWN",
+    afterMs: expect.toSatisfy((ms) => ms < electedMs + 200),
+  });
+  fleet.mend();
+});
+
 test("a write whose answer was lost is never made twice: it is told that nobody knows", async () => {
   const leader = fleet.leader!;
   const writer = fleet.nodes.find((node) => node !== leader)!;
