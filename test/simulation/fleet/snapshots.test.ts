@@ -138,7 +138,7 @@ test("a box killed at any moment of installing a snapshot installs it, or a late
   expect(Math.min(before, after)).toBeGreaterThan(2);
 });
 
-test("a box whose snapshot rotted does not lead, is given it by the others, and tells the same", async () => {
+test("a box whose snapshot rotted is given it by the others, and tells the same", async () => {
   const fleet = await raised(26);
   const box = fleet.leader!;
   for (let i = 0; i < 2; i++) await workUntilCompacted(fleet, fleet.nodes);
@@ -150,6 +150,43 @@ test("a box whose snapshot rotted does not lead, is given it by the others, and 
   await fleet.until("it knows its jobs again", () => box.agent!.ledger.jobs.size === jobs, 20_000);
   expect(happened(box, "snapshotLost")).toBe(1);
   await converged(fleet);
+});
+
+test("a box whose snapshot rotted and is nowhere any more makes a newer one of the others its own", async () => {
+  const fleet = await raised(28);
+  const box = fleet.nodes.find((node) => node !== fleet.leader)!;
+  const others = fleet.nodes.filter((node) => node !== box);
+  await workUntilCompacted(fleet, fleet.nodes);
+  box.blobs.capacityBytes = 0;
+  for (let i = 0; i < 2; i++) await workUntilCompacted(fleet, others);
+  box.blobs.capacityBytes = Number.POSITIVE_INFINITY;
+  await converged(fleet);
+  box.crash();
+  const before = snapshotIndex(box);
+  for (const hash of piecesNamed(box)) box.blobs.rot(hash);
+  await box.start();
+  await converged(fleet);
+  expect(happened(box, "snapshotFound")).toBe(1);
+  expect(snapshotIndex(box)).toBeGreaterThan(before);
+  box.crash();
+  await box.start();
+  await converged(fleet);
+  expect(happened(box, "snapshotLost")).toBe(1);
+  expect(happened(box, "ledgerLoaded")).toBe(1);
+});
+
+test("a snapshot that rotted on every box that could send it is made anew from what they know", async () => {
+  const fleet = await raised(29);
+  const away = fleet.nodes.find((node) => node !== fleet.leader)!;
+  away.crash();
+  const others = fleet.nodes.filter((node) => node !== away);
+  for (let i = 0; i < 2; i++) await workUntilCompacted(fleet, others);
+  await fleet.run(5_000);
+  for (const node of others) for (const hash of piecesNamed(node)) node.blobs.rot(hash);
+  await away.start();
+  await converged(fleet);
+  expect(happened(away, "snapshotNotFetched")).toBeGreaterThan(0);
+  expect(happened(away, "snapshotInstalled")).toBe(1);
 });
 
 test("on a full disk no snapshot is taken and nothing else breaks; with room again one is", async () => {
