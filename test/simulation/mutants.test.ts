@@ -6,9 +6,10 @@ import { MUTANTS, STUDY_COUNT } from "../core/raft/mutants/mutants.ts";
 const AT_ONCE = 2;
 const INIT = { simulatorSeconds: 10, ...dataBeside() };
 
-test("faults planted in the core are caught, each by the first layer that can, and Figure 8 by the search", async () => {
+// The study's thirty, which take about a minute; `npm run mutants` runs the others too.
+test("faults planted in the core are caught, and that of Figure 8 by the exhaustive search", async () => {
   expect(await falseAlarms({ ...INIT, layers: ["data"] })).toEqual([]);
-  const queue = [...MUTANTS];
+  const queue = MUTANTS.filter(({ number }) => number <= STUDY_COUNT);
   const verdicts: Verdict[] = [];
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
@@ -16,6 +17,6 @@ test("faults planted in the core are caught, each by the first layer that can, a
     }),
   );
   expect(verdicts.filter(({ fault }) => fault !== undefined)).toEqual([]);
-  const caught = verdicts.filter(({ mutant, caughtBy }) => mutant.number <= STUDY_COUNT && caughtBy.length > 0);
+  const caught = verdicts.filter(({ caughtBy }) => caughtBy.length > 0);
   expect(caught.length).toBeGreaterThanOrEqual(STUDY_COUNT - 1);
 }, 240_000);
