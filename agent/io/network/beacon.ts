@@ -196,21 +196,21 @@ export class Beacon {
       return;
     }
     if (!isNodeId(said.nodeId) || said.nodeId === this.#init.self) return;
-    this.#init.onHeard(said.nodeId, bestFirst(dialables(said.addresses), from));
+    this.#init.onHeard(said.nodeId, this.#bestFirst(dialables(said.addresses), from));
     if (this.#init.isMissing(said.nodeId)) this.hurry();
+  }
+
+  /** The address the beacon came from is one that works from here; loopback ones work only if it came from this box. */
+  #bestFirst(addresses: string[], from: string): string[] {
+    const local = from.startsWith("127.") || this.#interfaces.some(({ address }) => address === from);
+    const usable = addresses.filter((address) => local || !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address));
+    const rank = (address: string) => (address.startsWith(`/ip4/${from}/`) ? 0 : 1);
+    return usable.toSorted((a, b) => rank(a) - rank(b));
   }
 
   #complain(event: string, error: unknown, where?: string): void {
     this.#init.telemetry.log("debug", event, { reason: String(error), ...(where ? { where } : {}) });
   }
-}
-
-/** The address the beacon came from is one that works from here; loopback ones work only if it came from this box. */
-function bestFirst(addresses: string[], from: string): string[] {
-  const local = from.startsWith("127.") || ipv4Interfaces().some(({ address }) => address === from);
-  const usable = addresses.filter((address) => local || !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address));
-  const rank = (address: string) => (address.startsWith(`/ip4/${from}/`) ? 0 : 1);
-  return usable.toSorted((a, b) => rank(a) - rank(b));
 }
 
 function ipv4Interfaces(): Interface[] {

@@ -1,6 +1,7 @@
 /**
- * Two changes to libp2p from outside its interfaces, each worth a third or more of the processor time of small talk. Both
- * look before they touch: where a later version has no such insides, nothing is changed, and a test says so.
+ * Three changes to libp2p from outside its interfaces, for the processor time of small talk: the first two are worth a third
+ * or more each, the last a tenth in a profile.
+ * All look before they touch: where a later version has no such insides, nothing is changed, and a test says so.
  */
 import type { Stream } from "@libp2p/interface";
 
@@ -47,4 +48,24 @@ export function writeTogether(connection: object): void {
       socket.uncork();
     }
   };
+}
+
+/** What noise cuts its ciphertext into messages with; `data` is all that has arrived and was not read yet. */
+interface MessageCutter {
+  decoder?: { lengthDecoder?: (data: { byteLength: number }) => number };
+}
+
+const LENGTH_BYTES = 2;
+/** More than can have arrived where not even the length has. */
+const LENGTH_UNKNOWN = 0xffff;
+
+/**
+ * After each message noise looks for the next, finds no length, and throws an error to itself: a stack trace, from deep
+ * within the stack, for every message. A length that is yet to come makes it wait just as well.
+ */
+export function waitForLengths(secured: object): void {
+  const { decoder } = secured as MessageCutter;
+  const read = decoder?.lengthDecoder;
+  if (!decoder || typeof read !== "function") return;
+  decoder.lengthDecoder = (data) => (data.byteLength < LENGTH_BYTES ? LENGTH_UNKNOWN : read(data));
 }

@@ -8,7 +8,7 @@ import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import { gossipService } from "./gossip.ts";
-import { writeTogether } from "./insides.ts";
+import { waitForLengths, writeTogether } from "./insides.ts";
 
 /**
  * Decides how long a small frame waits behind a bulk transfer on the same connection: at libp2p's own 16 MiB the frame
@@ -106,7 +106,9 @@ function fleetNoise({ prologue, onWrongFleet }: FleetNodeInit): NonNullable<Libp
       async secureOutbound(connection, options) {
         writeTogether(connection);
         try {
-          return await inner.secureOutbound(connection, options);
+          const secured = await inner.secureOutbound(connection, options);
+          waitForLengths(secured.connection);
+          return secured;
         } catch (error) {
           if (error instanceof Error && /stage 1 validation/.test(error.message)) onWrongFleet(addressOf(connection));
           throw error;
@@ -123,6 +125,7 @@ function fleetNoise({ prologue, onWrongFleet }: FleetNodeInit): NonNullable<Libp
         };
         connection.addEventListener("message", listen);
         try {
+          waitForLengths((await secured).connection);
           return await secured;
         } catch (error) {
           if (heard) onWrongFleet(addressOf(connection));

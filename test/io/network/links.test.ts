@@ -271,8 +271,12 @@ test("libp2p still has the insides that this room reaches for", async () => {
   expect(typeof stream.sendWindowUpdate).toBe("function");
   expect(typeof stream.recvWindow).toBe("number");
   expect(typeof stream.recvWindowCapacity).toBe("number");
-  const { maConn } = older as unknown as { maConn: Insides };
+  const { maConn, muxer } = older as unknown as { maConn: Insides; muxer: { maConn: { decoder: Insides } } };
   expect(typeof (maConn.socket as Insides).cork).toBe("function");
   // Its own property: the one that writes together, in place of the class's.
   expect(Object.hasOwn(maConn, "sendData")).toBe(true);
+  // Half of a length is no error.
+  const { lengthDecoder } = muxer.maConn.decoder as { lengthDecoder: (data: Uint8Array) => number };
+  expect(lengthDecoder(Uint8Array.of(1))).toBe(0xffff);
+  expect(lengthDecoder(Uint8Array.of(1, 2, 3))).toBe(0x102);
 });
