@@ -107,7 +107,7 @@ export class Simulation {
     const lost = this.nodes.get(this.pick(full))!;
     for (let left = Math.floor(this.random() * 40); left > 0; left -= 1) {
       const leader = this.leaders()[0]!;
-      if (this.chance(0.3)) leader.raft!.propose(numberBytes(++this.counter));
+      if (this.chance(0.3)) leader.raft!.propose(this.checker.proposes(++this.counter));
       if (this.chance(0.1)) this.compact(leader);
       this.settle(leader);
       if (!this.air.isEmpty && this.chance(0.6)) this.arrive(this.air.takeFirst());
