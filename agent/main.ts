@@ -82,6 +82,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     identity: fleet,
     roster: fleet.roster,
     founder: fleet.founder,
+    part: "full",
     probed,
     contents: await loadJournal(world.journal, fleet.founder ? world.network.self : undefined),
     onStopRequested: () => void stop(),

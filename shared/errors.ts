@@ -106,6 +106,11 @@ export const ERRORS = {
   },
   NO_LEADER: { status: 503, exit: 5, say: () => "The fleet is electing a leader. Try again in a moment." },
   NOT_LEADER: { status: 503, exit: 5, say: (f) => `This node does not lead; ${f.leader ?? "nobody known"} does.` },
+  NOT_A_MEMBER: {
+    status: 503,
+    exit: 5,
+    say: (f) => `Node ${f.peer} does not hold the fleet's ledger, so it cannot answer this. Ask a voter.`,
+  },
   PROPOSAL_DROPPED: { status: 503, exit: 5, say: (f) => `The proposal was dropped (${f.reason}). Try again.` },
   OUTCOME_UNKNOWN: {
     status: 503,

@@ -1,8 +1,11 @@
 import type { CapacityReport } from "./capacity.ts";
 import type { FleetId, NodeId } from "./ids.ts";
 
-/** A node's part in consensus. */
-export type NodeRole = "voter" | "learner";
+/** What a box was set up to be: one that does everything, or one that only votes. */
+export type NodePart = "full" | "witness";
+
+/** A node's part in consensus. A worker has none: it gets no log. A witness votes and keeps no ledger. */
+export type NodeRole = "voter" | "learner" | "worker" | "witness";
 
 /** fresh: take work to it · late: silent for longer than its rhythm, no new work · gone: count it out. */
 export type Presence = "fresh" | "late" | "gone";
@@ -14,6 +17,8 @@ export interface RosterNode {
   /** Multiaddrs without `/p2p`, last known. */
   addresses: string[];
   admittedAtIndex: number;
+  /** Absent: full. */
+  part?: NodePart;
 }
 
 /** The link from this node to a peer, from heartbeats on the lanes. */

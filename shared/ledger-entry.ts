@@ -1,3 +1,4 @@
+import type { NodePart } from "./fleet.ts";
 import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "./ids.ts";
 import type { ItemResult, JobInput } from "./job.ts";
 
@@ -23,6 +24,8 @@ export interface NodeAdmitted {
   addresses: string[];
   /** The proposer's clock. */
   admittedAtMs: number;
+  /** Absent: full. */
+  part?: NodePart;
 }
 
 export interface NodeRemoved {

@@ -19,6 +19,11 @@ export const LIMITS = {
   requestBytesPerPeerMax: 16 * MiB,
   /** Facts of an error on its way to a peer, as JSON. */
   factsBytesMax: 16 * KiB,
+  /** An answer of the API that a member gives for a node without the ledger, as JSON, and how much of it goes in one frame. */
+  deputyAnswerBytesMax: 32 * MiB,
+  deputyPieceBytes: 512 * KiB,
+  /** Such answers kept for whoever fetches them piece by piece. */
+  deputyAnswersKept: 8,
   /** Blob transfers at once with one peer, each way. */
   bulkPerPeerMax: 8,
   /** Fetches from one peer that wait for their turn. */
@@ -56,7 +61,7 @@ export const LIMITS = {
   paceSamplesMin: 8,
   /** Nodes in one fleet. */
   nodesMax: 64,
-  /** Voters by default; further nodes are learners. */
+  /** Full voters by default; further nodes are workers. */
   votersMax: 5,
   /** A setting's value, and how many names are set at once: all of them go into a snapshot and into one answer of the API. */
   settingBytesMax: 1 * KiB,
@@ -156,6 +161,9 @@ export const TIMING = {
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
   executorRestartMs: 250,
   executorRestartMaxMs: 10_000,
+  /** Between two questions of a node without the log for the fleet's news, and after an answer that named no leader. */
+  fleetNewsMs: 1_000,
+  fleetNewsAgainMs: 150,
   /** How long an invitation lives unless told otherwise. */
   inviteMs: 15 * 60_000,
   /** The longest life of an invitation; a longer one is a password. */
@@ -195,6 +203,7 @@ const mustHold: [boolean, string][] = [
   [LIMITS.paceSamplesMin < LIMITS.paceSamplesMax, "enough measurements are remembered to count"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
+  [LIMITS.deputyPieceBytes + 1024 < LIMITS.frameBytesMax, "a deputy's piece fits in a frame"],
   [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],
   [
     LIMITS.bulkReadAheadBytes + 2 * LIMITS.bulkChunkBytes < 4 * MiB,

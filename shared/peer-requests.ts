@@ -1,7 +1,8 @@
 /** What agents ask of one another on the request lane, as data: method name, question, answer. */
+import type { RosterNode } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
 import type { Plan } from "./plan.ts";
-import type { LogIndex, RaftSnapshot } from "./raft.ts";
+import type { ConfState, LogIndex, RaftSnapshot } from "./raft.ts";
 import type { ReportedResult } from "./wire/results.ts";
 
 export interface LeasedItem {
@@ -31,6 +32,16 @@ export interface HeldShard {
   items: number[];
 }
 
+/** What a node must know of the fleet and cannot read from a log of its own. */
+export interface FleetNews {
+  term: number;
+  leader?: NodeId;
+  /** How far the ledger was applied where this comes from. */
+  appliedIndex: number;
+  roster: RosterNode[];
+  conf: ConfState;
+}
+
 export interface PeerRequests {
   lease: { question: Lease; answer: { accepted: boolean; reason: string } };
   takeBack: { question: { term: number; shardIds: ShardId[]; because: string }; answer: Record<string, never> };
@@ -53,6 +64,18 @@ export interface PeerRequests {
   snapshot: { question: { index: LogIndex }; answer: { snapshot?: RaftSnapshot } };
   /** What only the leader knows of a job. */
   jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
+  /** A node without the ledger to one that holds it. @throws NOT_A_MEMBER */
+  fleetNews: { question: Record<string, never>; answer: FleetNews };
+  /** The same: an entry to be proposed. Answered once it is applied there, with what the ledger made of it. */
+  record: { question: { entry: Uint8Array }; answer: { jobId?: JobId; existing?: boolean } };
+  /**
+   * The same: a call of the API. The answer is JSON; one that does not fit in a frame is kept there under a ticket, and
+   * fetched piece by piece.
+   */
+  deputy: {
+    question: { call: string; argumentsJson: string; ticket: string; offset: number };
+    answer: { ticket: string; piece: Uint8Array; bytes: number };
+  };
 }
 
 export type PeerMethod = keyof PeerRequests;

@@ -31,13 +31,13 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
     const answer = await face.submit(checkJobSpec(body));
     return { status: answer.existing ? 200 : 201, body: answer };
   },
-  jobs: (face) => ok(face.jobs()),
+  jobs: async (face) => ok(await face.jobs()),
   job: async (face, params) => ok(await face.job(jobIdOf(params))),
   async jobCancel(face, params, body) {
     checkNothing(body);
     return ok(await face.cancel(jobIdOf(params)));
   },
-  results: (face, params) => ok(face.results(jobIdOf(params))),
+  results: async (face, params) => ok(await face.results(jobIdOf(params))),
   receipt: async (face, params) => ok(await face.receipt(jobIdOf(params))),
   settings: async (face) => ok(await face.settings()),
   setting: async (face, params) => ok(await face.setting(params.name ?? "")),

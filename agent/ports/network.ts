@@ -1,4 +1,4 @@
-import type { LinkView, RosterNode } from "../../shared/fleet.ts";
+import type { LinkView, NodePart, RosterNode } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId, InviteId, NodeId } from "../../shared/ids.ts";
 
 export interface RequestOptions {
@@ -26,6 +26,8 @@ export interface Knock {
   nodeId: NodeId;
   name: string;
   addresses: string[];
+  /** Absent: full. */
+  part?: NodePart;
 }
 
 /** What it takes home. */

@@ -1,5 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { FleetView, NodeView, RosterNode } from "../../shared/fleet.ts";
+import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
@@ -10,15 +10,17 @@ import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
 import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
-import { membersOf, Raft, type RaftStatus } from "../core/raft/index.ts";
+import { membersOf, Raft, type RaftRole, type RaftStatus } from "../core/raft/index.ts";
 import type { CopyPlace } from "../core/replication/index.ts";
 import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
 import { CopiesLoop } from "./copies-loop.ts";
+import { Deputy } from "./deputy.ts";
 import { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
 import { GossipLoop } from "./gossip-loop.ts";
 import { LeaderLoop } from "./leader-loop.ts";
+import { LedgerFace } from "./ledger-face.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
 import { Peers } from "./peers.ts";
 import { Proposer } from "./proposer.ts";
@@ -27,9 +29,10 @@ import { Reader } from "./reader.ts";
 import { Settings } from "./settings.ts";
 import type { SnapshotLimits } from "./snapshot-taking.ts";
 import { Snapshots } from "./snapshots.ts";
+import { Standing } from "./standing.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { fleetView, jobView, quorumOf, receiptOf, resultsOf } from "./views.ts";
+import { fleetView, quorumOf } from "./views.ts";
 import { WorkerDriver } from "./worker-driver.ts";
 
 export interface AgentInit {
@@ -40,6 +43,7 @@ export interface AgentInit {
   /** Known members until the ledger says better: what the welcome told, or this node alone for a founder. */
   roster: RosterNode[];
   founder: boolean;
+  part: NodePart;
   probed: ProbeResult;
   contents: JournalContents;
   /** Default: as in shared/limits.ts. */
@@ -74,7 +78,10 @@ export class Agent implements AgentFace {
   readonly #membership: Membership;
   readonly #copies: CopiesLoop;
   readonly #snapshots: Snapshots;
+  readonly #standing: Standing;
+  readonly #deputy: Deputy;
   #leading: LeaderLoop | undefined;
+  #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
   #ready = false;
   #stopped = false;
 
@@ -103,7 +110,18 @@ export class Agent implements AgentFace {
       onPace: (news) => this.#events.emit("paceChanged", { ...news }),
       onFatal: init.onFatal,
     });
-    this.#proposer = new Proposer(this.#driver, this.#peers, world, () => this.#noQuorum());
+    this.#standing = new Standing(world, {
+      part: init.part,
+      roster: init.roster,
+      driver: this.#driver,
+      ledger: this.#ledger,
+      peers: this.#peers,
+      onChange: () => this.#standingChanged(),
+    });
+    const holdsLedger = () => this.#standing.holdsLedger;
+    const members = () => this.#standing.members();
+    const noQuorum = () => this.#noQuorum();
+    this.#proposer = new Proposer(this.#driver, this.#peers, world, { noQuorum, holdsLedger, members });
     this.#reader = new Reader(this.#driver, world, () => this.#noQuorum());
     this.#settings = new Settings(this.#ledger, this.#proposer, this.#reader);
     this.#blobAccess = new BlobAccess(world, this.#peers, this.#events, () => this.#reachable());
@@ -112,12 +130,15 @@ export class Agent implements AgentFace {
       ledger: this.#ledger,
       proposer: this.#proposer,
       events: this.#events,
+      standing: this.#standing,
+      nodes: () => this.#nodes(),
     });
     this.#worker = new WorkerDriver(world, {
       blobAccess: this.#blobAccess,
       peers: this.#peers,
       events: this.#events,
-      leader: () => this.#driver.status().leader,
+      leader: () => this.#standing.leader(),
+      doubtLeader: () => this.#standing.doubtLeader(),
       places: () => this.#places(),
       onRateChange: () => this.#gossip.changed(),
     });
@@ -125,6 +146,7 @@ export class Agent implements AgentFace {
       this.#fleetChanged(effects),
     );
     const { ledger, peers, proposer, events, blobAccess } = this.#parts();
+    this.#deputy = new Deputy(world, this.#peers, { holdsLedger, members, own: this.#ledgerFace() });
     this.#snapshots = new Snapshots(world, {
       driver: this.#driver,
       ledger,
@@ -150,6 +172,7 @@ export class Agent implements AgentFace {
     if (this.#stopped) return;
     this.#snapshots.start();
     this.#driver.start();
+    this.#standing.start();
     this.#membership.start();
     this.#worker.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
@@ -168,6 +191,7 @@ export class Agent implements AgentFace {
     this.#copies.end();
     this.#worker.stop();
     this.#membership.stop();
+    this.#standing.stop();
     this.#gossip.stop();
     this.#snapshots.stop();
     this.#driver.stop();
@@ -191,15 +215,15 @@ export class Agent implements AgentFace {
   }
 
   fleet(): FleetView {
-    return fleetView(this.#init.identity, this.#world.network.self, this.#driver.status(), this.#nodes());
+    return fleetView(this.#init.identity, this.#world.network.self, this.#standing.status(), this.#nodes());
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
-    return this.#membership.remove(nodeIdOrName);
+    return this.#deputy.call("removeNode", nodeIdOrName);
   }
 
   invite(validForMs: number = TIMING.inviteMs): Promise<InviteAnswer> {
-    return this.#membership.invite(validForMs);
+    return this.#deputy.call("invite", validForMs);
   }
 
   submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
@@ -210,35 +234,24 @@ export class Agent implements AgentFace {
     return submitJob(this.#world, { ledger, proposer, blobAccess, places, noQuorum, pipelines }, spec);
   }
 
-  jobs(): JobView[] {
-    const nodes = this.#nodes();
-    return [...this.#ledger.jobs.values()].reverse().map((job) => jobView(job, nodes, new Map()));
+  jobs(): Promise<JobView[]> {
+    return this.#deputy.call("jobs");
   }
 
-  async job(jobId: JobId): Promise<JobDetail> {
-    const job = this.#job(jobId);
-    const news = job.state === "running" ? await this.#askNews(jobId) : undefined;
-    const leased = new Map(news?.leased.map(({ nodeId, items }) => [nodeId, items]));
-    return { job: jobView(job, this.#nodes(), leased), ...(news?.plan ? { plan: news.plan } : {}) };
+  job(jobId: JobId): Promise<JobDetail> {
+    return this.#deputy.call("job", jobId);
   }
 
-  async cancel(jobId: JobId): Promise<JobView> {
-    const job = this.#job(jobId);
-    const cancelledAtMs = this.#world.clock.nowMs();
-    if (job.state === "running")
-      await this.#proposer.propose({ kind: "jobCancelled", jobId, reason: "asked for", cancelledAtMs });
-    return jobView(this.#job(jobId), this.#nodes(), new Map());
+  cancel(jobId: JobId): Promise<JobView> {
+    return this.#deputy.call("cancel", jobId);
   }
 
-  results(jobId: JobId): ResultsPage {
-    const job = this.#job(jobId);
-    return { job: jobView(job, this.#nodes(), new Map()), results: resultsOf(job, this.#ledger) };
+  results(jobId: JobId): Promise<ResultsPage> {
+    return this.#deputy.call("results", jobId);
   }
 
   receipt(jobId: JobId): Promise<Receipt> {
-    const job = this.#job(jobId);
-    const view = jobView(job, this.#nodes(), new Map());
-    return receiptOf(view, job, this.#ledger, this.#blobAccess, [this.#world.network.self, ...this.#reachable()]);
+    return this.#deputy.call("receipt", jobId);
   }
 
   async putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }> {
@@ -255,15 +268,15 @@ export class Agent implements AgentFace {
   }
 
   settings(): Promise<Setting[]> {
-    return this.#settings.all();
+    return this.#deputy.call("settings");
   }
 
   setting(name: string): Promise<Setting> {
-    return this.#settings.get(name);
+    return this.#deputy.call("setting", name);
   }
 
   setSetting(name: string, value: string): Promise<Setting> {
-    return this.#settings.set(name, value);
+    return this.#deputy.call("setSetting", name, value);
   }
 
   eventsSince(id: number): AgentEvent[] {
@@ -289,6 +302,11 @@ export class Agent implements AgentFace {
     return this.#ledger;
   }
 
+  /** False on a worker, a witness, and a learner that has not caught up. */
+  get holdsLedger(): boolean {
+    return this.#standing.holdsLedger;
+  }
+
   raftStatus(): RaftStatus {
     return this.#driver.status();
   }
@@ -303,6 +321,17 @@ export class Agent implements AgentFace {
       events: this.#events,
       blobAccess: this.#blobAccess,
     };
+  }
+
+  #ledgerFace(): LedgerFace {
+    return new LedgerFace(this.#world, {
+      ...this.#parts(),
+      membership: this.#membership,
+      settings: this.#settings,
+      nodes: () => this.#nodes(),
+      reachable: () => this.#reachable(),
+      leader: () => this.#standing.leader(),
+    });
   }
 
   #figures(): ConstructorParameters<typeof GossipLoop>[2] {
@@ -324,12 +353,12 @@ export class Agent implements AgentFace {
   }
 
   #lead(): LeaderLoop {
-    if (!this.#leading) throw new SkeinError("NOT_LEADER", { leader: this.#driver.status().leader });
+    if (!this.#leading) throw new SkeinError("NOT_LEADER", { leader: this.#standing.leader() });
     return this.#leading;
   }
 
   #apply(entry: RaftEntry): void {
-    if (entry.kind === "configuration" || entry.data.length === 0) {
+    if (entry.kind !== "normal" || entry.data.length === 0) {
       this.#ledger.pass(entry.index);
       this.#proposer.applied(entry.index, entry.term, undefined);
       if (entry.kind === "configuration") this.#rosterChanged();
@@ -337,6 +366,7 @@ export class Agent implements AgentFace {
       this.#applyLedgerEntry(entry);
     }
     this.#reader.applied(entry.index);
+    this.#standing.moved();
     if (this.#leading) return;
     // A leader's first committed entry of its own term proves that it may speak for the log.
     const { role, term } = this.#driver.status();
@@ -347,6 +377,7 @@ export class Agent implements AgentFace {
   #restored(index: number, before: ReadonlyMap<JobId, JobRecord>): void {
     this.#proposer.skippedTo(index);
     this.#reader.applied(index);
+    this.#standing.moved();
     this.#rosterChanged();
     for (const job of [...this.#ledger.jobs.values()].slice(-RESTORED_JOBS_TOLD_MAX)) {
       const known = before.get(job.jobId);
@@ -422,12 +453,26 @@ export class Agent implements AgentFace {
       this.#copies.end();
       this.#events.emit("leadershipEnded", { term: status.term });
     }
-    const leader = status.leader ? { leader: status.leader, name: this.#nameOf(status.leader) } : {};
-    this.#events.emit("leaderChanged", { term: status.term, role: status.role, ...leader });
-    this.#gossip.step({ kind: "leaderChanged", leader: status.leader });
-    if (!status.leader) return;
+    this.#tellLeader();
+  }
+
+  #standingChanged(): void {
+    this.#rosterChanged();
+    this.#tellLeader();
+  }
+
+  /** By the own log, or for a node without the log by what it was told. */
+  #tellLeader(): void {
+    const { term, leader } = this.#standing.status();
+    const role = this.#standing.holdsLedger ? this.#driver.status().role : "follower";
+    const told = this.#told;
+    if (told.term === term && told.role === role && told.leader === leader) return;
+    this.#told = { term, role, ...(leader ? { leader } : {}) };
+    this.#events.emit("leaderChanged", { ...this.#told, ...(leader ? { name: this.#nameOf(leader) } : {}) });
+    this.#gossip.step({ kind: "leaderChanged", leader });
+    if (!leader) return;
     this.#worker.leaderKnown();
-    this.#proposer.leaderChanged(status.leader);
+    this.#proposer.leaderChanged(leader);
     this.#reader.leaderChanged();
   }
 
@@ -436,14 +481,14 @@ export class Agent implements AgentFace {
    * admission is not applied yet; to refuse them would be to wait for ever for the ones who could tell.
    */
   #rosterChanged(): void {
-    const agreed = this.#ledger.fleetId === undefined ? this.#init.roster : [...this.#ledger.roster.values()];
+    const agreed = this.#standing.roster();
     const known = new Set(agreed.map((node) => node.nodeId));
-    const named = membersOf(this.#driver.status().conf).filter((nodeId) => !known.has(nodeId));
+    const named = membersOf(this.#standing.status().conf).filter((nodeId) => !known.has(nodeId));
     const strangers = named.map((nodeId) => ({ nodeId, name: shortNodeId(nodeId), addresses: [], admittedAtIndex: 0 }));
     const roster = [...agreed, ...strangers];
     this.#world.network.admit(roster);
     const atMs = this.#world.clock.monotonicMs();
-    this.#gossip.step({ kind: "rosterChanged", roster, roles: this.#membership.roles(), atMs });
+    this.#gossip.step({ kind: "rosterChanged", roster, roles: this.#standing.roles(), atMs });
   }
 
   #fleetChanged(effects: FleetEffect[]): void {
@@ -467,7 +512,7 @@ export class Agent implements AgentFace {
   /** Boxes that hold copies. One that was admitted and never came up is none: nothing waits for it. */
   #places(): CopyPlace[] {
     return this.#nodes()
-      .filter((node) => node.role === "voter" || node.presence === "fresh")
+      .filter((node) => node.role === "voter" || (node.role !== "witness" && node.presence === "fresh"))
       .map((node) => ({
         nodeId: node.nodeId,
         live: node.isSelf || node.presence === "fresh",
@@ -482,28 +527,11 @@ export class Agent implements AgentFace {
   }
 
   #noQuorum(): SkeinError | undefined {
-    const { has, ...facts } = quorumOf(this.#driver.status(), this.#world.network.self, this.#nodes());
+    const { has, ...facts } = quorumOf(this.#standing.status(), this.#world.network.self, this.#nodes());
     return has ? undefined : new SkeinError("NO_QUORUM", facts);
   }
 
   #nameOf(nodeId: NodeId): string {
-    return this.#ledger.roster.get(nodeId)?.name ?? nodeId;
-  }
-
-  #job(jobId: JobId): JobRecord {
-    const job = this.#ledger.jobs.get(jobId);
-    if (!job) throw new SkeinError("JOB_UNKNOWN", { jobId });
-    return job;
-  }
-
-  async #askNews(jobId: JobId): Promise<Awaited<ReturnType<LeaderLoop["news"]>> | undefined> {
-    const { leader } = this.#driver.status();
-    if (!leader) return undefined;
-    try {
-      return await this.#peers.ask(leader, "jobNews", { jobId }, { deadlineMs: 1_000 });
-    } catch (error) {
-      this.#world.telemetry.log("debug", "jobNewsMissing", { reason: SkeinError.from(error).message });
-      return undefined;
-    }
+    return this.#standing.roster().find((node) => node.nodeId === nodeId)?.name ?? nodeId;
   }
 }

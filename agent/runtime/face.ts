@@ -18,13 +18,13 @@ export interface AgentFace {
    * @throws UNKNOWN_PIPELINE, BAD_REQUEST, TOO_LARGE, BLOB_MISSING, COPIES_SHORT, IDEMPOTENCY_CONFLICT, NO_QUORUM
    */
   submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }>;
-  jobs(): JobView[];
+  jobs(): Promise<JobView[]>;
   /** @throws JOB_UNKNOWN */
   job(jobId: JobId): Promise<JobDetail>;
   /** @throws JOB_UNKNOWN, NO_QUORUM */
   cancel(jobId: JobId): Promise<JobView>;
   /** What is recorded so far, in the order of the inputs. @throws JOB_UNKNOWN */
-  results(jobId: JobId): ResultsPage;
+  results(jobId: JobId): Promise<ResultsPage>;
   /** Asks every holder. @throws JOB_UNKNOWN */
   receipt(jobId: JobId): Promise<Receipt>;
   /** Takes bytes in on this node. @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */

@@ -261,7 +261,8 @@ const isReachable = (node: NodeView): boolean => node.link !== undefined && node
 
 /** Why a node gets no new work, as the end of a sentence; undefined if it does. */
 function whyNotEligible(node: NodeView): string | undefined {
-  const { report, presence } = node;
+  const { report, presence, role } = node;
+  if (role === "witness") return "it only votes";
   if (!report) return "nothing was heard of it yet";
   if (presence !== "fresh") return `it is ${presence}`;
   if (report.vitals.diskFreeBytes < LIMITS.diskFreeBytesMin) return "its disk is nearly full";

@@ -2,12 +2,21 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import type { Answer } from "../../shared/peer-requests.ts";
 import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import type { LedgerOutcome } from "../core/ledger/index.ts";
 import type { Peers } from "./peers.ts";
 import type { RaftDriver } from "./raft-driver.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { delay, within } from "./waiting.ts";
+
+export interface ProposerInit {
+  noQuorum: () => SkeinError | undefined;
+  /** False: outcomes cannot be seen here. */
+  holdsLedger: () => boolean;
+  /** Linked members, the leader first. */
+  members: () => NodeId[];
+}
 
 interface Place {
   index: number;
@@ -29,21 +38,22 @@ export class Proposer {
   readonly #driver: RaftDriver;
   readonly #peers: Peers;
   readonly #world: Surroundings;
-  readonly #noQuorum: () => SkeinError | undefined;
+  readonly #init: ProposerInit;
   readonly #waiting = new Map<number, ((settled: Settled | undefined) => void)[]>();
   readonly #recent = new Map<number, Settled>();
   #offered: { leader: NodeId; given: AbortController } | undefined;
 
-  constructor(driver: RaftDriver, peers: Peers, world: Surroundings, noQuorum: () => SkeinError | undefined) {
+  constructor(driver: RaftDriver, peers: Peers, world: Surroundings, init: ProposerInit) {
     this.#driver = driver;
     this.#peers = peers;
     this.#world = world;
-    this.#noQuorum = noQuorum;
+    this.#init = init;
     peers.answer("propose", async (_from, { entry }) => {
       // What does not decode is refused before it can enter the log.
       decodeLedgerEntry(entry);
       return this.#proposeHere(entry);
     });
+    peers.answer("record", (_from, { entry }) => this.#recordFor(entry));
   }
 
   /** Called for every entry that is applied here, in order. */
@@ -89,9 +99,10 @@ export class Proposer {
       });
     let lastFault = "no leader";
     while (clock.monotonicMs() < endsAtMs) {
-      const missing = this.#noQuorum();
+      const missing = this.#init.noQuorum();
       if (missing) throw missing;
       try {
+        if (!this.#init.holdsLedger()) return await this.#recordElsewhere(bytes);
         const place = await this.#offer(bytes);
         const settled = await within(clock, endsAtMs - clock.monotonicMs(), this.#settled(place.index));
         // Another term at that index: the leader that took it was deposed and the entry overwritten.
@@ -105,12 +116,26 @@ export class Proposer {
       }
       await delay(clock, RETRY_MS);
     }
-    throw this.#noQuorum() ?? new SkeinError("PROPOSAL_DROPPED", { reason: lastFault });
+    throw this.#init.noQuorum() ?? new SkeinError("PROPOSAL_DROPPED", { reason: lastFault });
   }
 
   #unwrap(outcome: LedgerOutcome): LedgerOutcome & { applied: true } {
     if (!outcome.applied) throw outcome.error;
     return outcome;
+  }
+
+  /** Without a ledger of its own this node cannot see what becomes of the entry; a member sees it through. */
+  async #recordElsewhere(entry: Uint8Array): Promise<LedgerOutcome & { applied: true }> {
+    const [member] = this.#init.members();
+    if (member === undefined) throw new SkeinError("NO_LEADER");
+    const deadlineMs = TIMING.proposalDeadlineMs + TIMING.requestDeadlineMs;
+    return { applied: true, events: [], ...(await this.#peers.ask(member, "record", { entry }, { deadlineMs })) };
+  }
+
+  async #recordFor(entry: Uint8Array): Promise<Answer<"record">> {
+    if (!this.#init.holdsLedger()) throw new SkeinError("NOT_A_MEMBER", { peer: this.#peers.self });
+    const { jobId, existing } = await this.propose(decodeLedgerEntry(entry));
+    return { ...(jobId === undefined ? {} : { jobId, existing: existing ?? false }) };
   }
 
   async #offer(entry: Uint8Array): Promise<Place> {
@@ -144,11 +169,17 @@ const isIdempotent = (entry: LedgerEntry): boolean => entry.kind !== "settingCha
 
 /** Said before anything entered a log. Of an answer that did not arrive nobody knows. */
 const isRefusal = (error: unknown): boolean =>
-  ["NO_LEADER", "NOT_LEADER", "PEER_BUSY", "PROPOSAL_DROPPED"].includes(SkeinError.from(error).code);
+  ["NO_LEADER", "NOT_LEADER", "NOT_A_MEMBER", "PEER_BUSY", "PROPOSAL_DROPPED"].includes(SkeinError.from(error).code);
 
 const unknown = (reason: string): SkeinError => new SkeinError("OUTCOME_UNKNOWN", { reason });
 
 const isWorthRetrying = (error: unknown): boolean =>
-  ["NO_LEADER", "NOT_LEADER", "PEER_UNREACHABLE", "PEER_BUSY", "DEADLINE_EXCEEDED", "PROPOSAL_DROPPED"].includes(
-    SkeinError.from(error).code,
-  );
+  [
+    "NO_LEADER",
+    "NOT_LEADER",
+    "NOT_A_MEMBER",
+    "PEER_UNREACHABLE",
+    "PEER_BUSY",
+    "DEADLINE_EXCEEDED",
+    "PROPOSAL_DROPPED",
+  ].includes(SkeinError.from(error).code);

@@ -47,6 +47,8 @@ export class RaftDriver {
   #pumping = false;
   #afterDue: Promise<void> | undefined;
   #stopped = false;
+  #isResting = false;
+  #heardLeaderAtMs = Number.NEGATIVE_INFINITY;
   #ticking: Cancel = () => {};
   #commitNote: Cancel | undefined;
 
@@ -64,6 +66,7 @@ export class RaftDriver {
       if (link.state !== "down") return;
       this.#raft.reportUnreachable(link.nodeId);
       this.#pace.linkDown(link.nodeId);
+      if (this.#isResting) return;
       // Nobody waits for a leader whose connection is gone: the next tick may ask for pre-votes, so it comes now.
       if (this.#raft.status().leader === link.nodeId) {
         this.#raft.forgetLeader();
@@ -72,6 +75,7 @@ export class RaftDriver {
       this.after();
     });
     this.#ticking = clock.every(TIMING.tickMs, () => {
+      if (this.#isResting) return;
       this.#raft.tick();
       this.after();
     });
@@ -91,6 +95,19 @@ export class RaftDriver {
 
   status(): RaftStatus {
     return this.#raft.status();
+  }
+
+  /** Leads, or heard its leader within so long: then its log is the fleet's word. */
+  isInTouch(withinMs: number): boolean {
+    return this.#told.role === "leader" || this.#world.clock.monotonicMs() - this.#heardLeaderAtMs <= withinMs;
+  }
+
+  /**
+   * While it rests, its time stands still: it asks for no votes. For a node that learnt from others that it is no member
+   * any more; its own log may not say so. It still hears, and a leader that makes it a member again is followed.
+   */
+  rest(isResting: boolean): void {
+    this.#isResting = isResting;
   }
 
   /**
@@ -117,6 +134,7 @@ export class RaftDriver {
     }
     if (this.#stopped || message.from !== from || message.to !== this.#world.network.self) return;
     this.#pace.heard(message);
+    if (from === this.#told.leader) this.#heardLeaderAtMs = this.#world.clock.monotonicMs();
     if (message.type === "snapshot") this.#listener.onSnapshotMessage(message);
     else this.step(message);
   }

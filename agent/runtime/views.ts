@@ -2,9 +2,9 @@ import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import { isBlobHash, type NodeId } from "../../shared/ids.ts";
 import type { JobShare, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
-import type { RaftStatus } from "../core/raft/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { FleetIdentity } from "./membership.ts";
+import type { FleetStatus } from "./standing.ts";
 
 /** What people and clients are shown, made from what this node has agreed on and hears. Reads only. */
 
@@ -76,7 +76,7 @@ export async function receiptOf(
 
 /** Voters this node can speak with, itself included, against how many it takes. */
 export function quorumOf(
-  status: RaftStatus,
+  status: FleetStatus,
   self: NodeId,
   nodes: readonly NodeView[],
 ): { has: boolean; reachable: number; needed: number; voters: number; missing: string[] } {
@@ -97,7 +97,7 @@ export function quorumOf(
   };
 }
 
-export function fleetView(identity: FleetIdentity, self: NodeId, status: RaftStatus, nodes: NodeView[]): FleetView {
+export function fleetView(identity: FleetIdentity, self: NodeId, status: FleetStatus, nodes: NodeView[]): FleetView {
   const quorum = quorumOf(status, self, nodes);
   return {
     fleetId: identity.fleetId,

@@ -30,6 +30,8 @@ export interface WorkerInit {
   events: Events;
   /** The leader now, if any is known. */
   leader: () => NodeId | undefined;
+  /** The leader did not take a report: it may not lead any more. */
+  doubtLeader: () => void;
   /** Where copies may go: every node that counts, this one included. */
   places: () => CopyPlace[];
   /** This node's figures changed enough to be told. */
@@ -197,6 +199,7 @@ export class WorkerDriver {
       await this.#init.peers.ask(leader, "report", { results }, { deadlineMs: REPORT_DEADLINE_MS });
       this.#step({ kind: "resultsRecorded", results });
     } catch (error) {
+      this.#init.doubtLeader();
       this.#world.telemetry.log("debug", "reportDelayed", { reason: SkeinError.from(error).message });
       this.#step({ kind: "reportFailed", results });
     }

@@ -23,8 +23,9 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
-import { addresses, readSetting } from "./ledger.ts";
+import { readSetting } from "./ledger.ts";
 import { checkErrorBody, errorFields } from "./results.ts";
+import { checkRoster, rosterFields } from "./roster.ts";
 
 const VERSION = 1;
 /** Begins every piece, so that one whose snapshot was never finished can be told from an input or a result. */
@@ -91,6 +92,7 @@ export function decodeManifest(bytes: Uint8Array): SnapshotPiece[] {
 }
 
 function bodyFields(value: LedgerRecord, body: object): object {
+  if (value.kind === "head") return { ...body, roster: rosterFields(value.roster) };
   if (value.kind === "items") return itemsFields(value.items);
   if (value.kind === "holders") return holdersFields(value.holders);
   if (value.kind === "job") return { ...body, state: STATES.indexOf(value.state) };
@@ -154,15 +156,7 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
     appliedIndex: checkCount(f.appliedIndex, "applied index"),
     ...(f.fleetId === undefined ? {} : { fleetId: checkText(f.fleetId, "fleet id") as FleetId }),
     fleetName: checkText(f.fleetName, "fleet name"),
-    roster: checkList(f.roster, "roster", LIMITS.nodesMax, (value) => {
-      const one = value as Fields;
-      return {
-        nodeId: checkNodeId(one.nodeId, "node id"),
-        name: checkText(one.name, "node name", LIMITS.nameBytesMax + 8),
-        addresses: addresses(one.addresses),
-        admittedAtIndex: checkCount(one.admittedAtIndex, "admittedAtIndex"),
-      };
-    }),
+    roster: checkRoster(f.roster),
   }),
   invites: (f) => ({
     invites: checkList(f.invites, "invites", INVITES_PER_RECORD, (one) => readInvite(one as Fields)),

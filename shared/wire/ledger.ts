@@ -32,6 +32,8 @@ function bodyFields(entry: LedgerEntry, body: object): object {
       return { ...body, inputs: entry.inputs.map((input) => ({ ...input, blob: hashToBytes(input.blob) })) };
     case "resultsRecorded":
       return { ...body, results: entry.results.map(resultFields) };
+    case "nodeAdmitted":
+      return { ...body, witness: entry.part === "witness" };
     case "holdersChanged":
       return { changes: entry.changes.map((change) => ({ ...change, blob: hashToBytes(change.blob) })) };
     default:
@@ -76,6 +78,7 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
     name: checkText(f.name, "node name"),
     addresses: addresses(f.addresses),
     admittedAtMs: checkFinite(f.admittedAtMs, "admittedAtMs"),
+    ...(f.witness ? { part: "witness" as const } : {}),
   }),
   nodeRemoved: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id") }),
   nodeMoved: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id"), addresses: addresses(f.addresses) }),

@@ -14,6 +14,7 @@ import {
   hashFromBytes,
   hashToBytes,
 } from "./codec.ts";
+import { checkFleetNews, fleetNewsFields } from "./news.ts";
 import { checkSnapshot } from "./raft.ts";
 import { checkResult, resultFields } from "./results.ts";
 
@@ -222,6 +223,40 @@ export const PEER_WIRE: Wire = {
           const leased = value as Fields;
           return { nodeId: checkNodeId(leased.nodeId, "node"), items: item(leased.items) };
         }),
+      }),
+    ),
+  },
+  fleetNews: { question: empty, answer: half("FleetNews", fleetNewsFields, checkFleetNews) },
+  record: {
+    question: half(
+      "ProposeRequest",
+      (question) => question,
+      (f) => ({ entry: f.entry as Uint8Array }),
+    ),
+    answer: half(
+      "RecordAnswer",
+      (answer) => answer,
+      (f) => ({ existing: f.existing as boolean, ...(f.jobId ? { jobId: jobId(f.jobId) } : {}) }),
+    ),
+  },
+  deputy: {
+    question: half(
+      "DeputyRequest",
+      (question) => question,
+      (f) => ({
+        call: checkText(f.call, "call"),
+        argumentsJson: checkText(f.argumentsJson, "arguments", LIMITS.factsBytesMax),
+        ticket: checkText(f.ticket, "ticket"),
+        offset: checkCount(f.offset, "offset", LIMITS.deputyAnswerBytesMax),
+      }),
+    ),
+    answer: half(
+      "DeputyAnswer",
+      (answer) => answer,
+      (f) => ({
+        ticket: checkText(f.ticket, "ticket"),
+        piece: f.piece as Uint8Array,
+        bytes: checkCount(f.bytes, "bytes", LIMITS.deputyAnswerBytesMax),
       }),
     ),
   },

@@ -109,7 +109,7 @@ function checkEntry(fields: Fields): RaftEntry {
   };
 }
 
-function checkConf(fields: Fields): ConfState {
+export function checkConf(fields: Fields): ConfState {
   return {
     voters: checkNodeIds(fields.voters, "voters"),
     votersOutgoing: checkNodeIds(fields.votersOutgoing, "votersOutgoing"),

@@ -56,6 +56,7 @@ message FleetFounded { string fleetId = 1; string name = 2; Founder founder = 3;
 message InviteIssued { string inviteId = 1; string secretHash = 2; double expiresAtMs = 3; }
 message NodeAdmitted {
   string inviteId = 1; string nodeId = 2; string name = 3; repeated string addresses = 4; double admittedAtMs = 5;
+  bool witness = 6;
 }
 message NodeRemoved { string nodeId = 1; }
 message NodeMoved { string nodeId = 1; repeated string addresses = 2; }
@@ -90,7 +91,7 @@ message LedgerEntry {
   }
 }
 
-message RosterNode { string nodeId = 1; string name = 2; repeated string addresses = 3; uint64 admittedAtIndex = 4; }
+message RosterNode { string nodeId = 1; string name = 2; repeated string addresses = 3; uint64 admittedAtIndex = 4; bool witness = 5; }
 message LedgerHead { uint64 appliedIndex = 1; optional string fleetId = 2; string fleetName = 3; repeated RosterNode roster = 4; }
 message KeptInvite { string inviteId = 1; string secretHash = 2; double expiresAtMs = 3; optional string usedBy = 4; }
 message KeptInvites { repeated KeptInvite invites = 1; }
@@ -156,6 +157,12 @@ message Plan {
 message Leased { string nodeId = 1; uint32 items = 2; }
 message JobNewsRequest { string jobId = 1; }
 message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
+message FleetNews {
+  uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
+}
+message RecordAnswer { optional string jobId = 1; bool existing = 2; }
+message DeputyRequest { string call = 1; string argumentsJson = 2; string ticket = 3; uint64 offset = 4; }
+message DeputyAnswer { string ticket = 1; bytes piece = 2; uint64 bytes = 3; }
 message Empty {}
 `;
 

@@ -47,7 +47,7 @@ test("each page becomes a text file and the output's own bytes, and all good is 
   expect(code).toBe(0);
   expect(readdirSync(out).sort()).toEqual(["page 10.json", "page 10.txt", "page 2.json", "page 2.txt"]);
   expect(readFileSync(join(out, "page 2.txt"), "utf8")).toBe("two\nlines\n");
-  const { results } = pretend.face.results(JOB);
+  const { results } = await pretend.face.results(JOB);
   expect(results.map((result) => result.name)).toEqual(["page 2.JPG", "page 10.png"]);
   expect(sha256(readFileSync(join(out, "page 2.json")))).toBe(results[0]?.output);
   expect(err).toContain("2 of 2 pages read in 4.0 s by 2 nodes (attic 1, bench 1)");
@@ -88,7 +88,10 @@ test("two folders may hold the same names", async () => {
   workAtOnce(pretend.face);
   const [one, two] = [scans({ "a.png": "one" }), scans({ "a.png": "two" })];
   await skein(["run", "ocr", one, join(two, "a.png"), ...api()]);
-  expect(pretend.face.results(JOB).results.map((result) => result.name)).toEqual(["scans-a.png", "2-scans-a.png"]);
+  expect((await pretend.face.results(JOB)).results.map((result) => result.name)).toEqual([
+    "scans-a.png",
+    "2-scans-a.png",
+  ]);
 });
 
 test("the same bytes are sent once, and what the agent has is not sent at all", async () => {
@@ -99,7 +102,7 @@ test("the same bytes are sent once, and what the agent has is not sent at all", 
   await skein(["run", "ocr", scans({ "a.png": "there", "b.png": "new", "c.png": "new" }), ...api()]);
   const sent = pretend.face.calls.filter((call) => call.startsWith("putBlob"));
   expect(sent).toEqual([`putBlob ${sha256(new TextEncoder().encode("new"))}`]);
-  expect(pretend.face.results(JOB).results).toHaveLength(3);
+  expect((await pretend.face.results(JOB)).results).toHaveLength(3);
 });
 
 test("--json prints the job with each page, and only that goes to stdout", async () => {
@@ -115,7 +118,7 @@ test("--json prints the job with each page, and only that goes to stdout", async
 test("--detach prints the job's id and does not wait", async () => {
   const { out, code } = await skein(["run", "ocr", scans({ "a.png": "x" }), "--detach", ...api()]);
   expect([out, code]).toEqual([`${JOB}\n`, 0]);
-  expect(pretend.face.jobs()[0]?.state).toBe("running");
+  expect((await pretend.face.jobs())[0]?.state).toBe("running");
 });
 
 test("a second run under one key is the same job", async () => {
@@ -139,7 +142,7 @@ test("Ctrl-C leaves the job running and says how to come back", async () => {
   expect(code).toBe(130);
   expect(err).toContain(`skein job ${JOB}`);
   expect(err).toContain(`skein results ${JOB} --out ${out}`);
-  expect(pretend.face.jobs()[0]?.state).toBe("running");
+  expect((await pretend.face.jobs())[0]?.state).toBe("running");
   expect(world.listening).toBe(0);
   // And the way back works.
   pretend.face.record(JOB, 2);
@@ -260,7 +263,7 @@ test("an agent that names a result after another folder writes nothing there", a
   workAtOnce(pretend.face);
   const folder = scans({ "a.png": "x" });
   await skein(["run", "ocr", folder, ...api()]);
-  pretend.face.results(JOB).results[0]!.name = "../../evil.png";
+  (await pretend.face.results(JOB)).results[0]!.name = "../../evil.png";
   const out = join(folder, "deep", "text");
   const { code, err } = await skein(["results", JOB, "--out", out, ...api()]);
   expect(code).toBe(2);

@@ -112,6 +112,24 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
   jobNews: { question: { jobId: job("x") }, answer: { plan, leased: [{ nodeId: A, items: 3 }] } },
+  fleetNews: {
+    question: {},
+    answer: {
+      term: 4,
+      leader: A,
+      appliedIndex: 9,
+      roster: [
+        { nodeId: A, name: "a", addresses: ["/ip4/1.2.3.4/tcp/1"], admittedAtIndex: 2 },
+        { nodeId: B, name: "b", addresses: [], admittedAtIndex: 3, part: "witness" },
+      ],
+      conf: { voters: [A], votersOutgoing: [B], learners: [], learnersNext: [], autoLeave: true, witnesses: [B] },
+    },
+  },
+  record: { question: { entry: new Uint8Array([1]) }, answer: { jobId: job("x"), existing: true } },
+  deputy: {
+    question: { call: "job", argumentsJson: '["job-x"]', ticket: "t", offset: 7 },
+    answer: { ticket: "t", piece: new Uint8Array([4, 5]), bytes: 9 },
+  },
 };
 
 /** Node's Buffers and plain arrays of bytes hold the same. */

@@ -130,7 +130,7 @@ export class PretendFace implements AgentFace {
     this.emit("jobEnded", { jobId, state: "done", items: job.view.items, itemsFailed: job.view.itemsFailed });
   }
 
-  jobs(): JobView[] {
+  async jobs(): Promise<JobView[]> {
     return [...this.pretendJobs.values()].map((job) => job.view).reverse();
   }
 
@@ -147,7 +147,7 @@ export class PretendFace implements AgentFace {
     return view;
   }
 
-  results(jobId: JobId): { job: JobView; results: RecordedResult[] } {
+  async results(jobId: JobId): Promise<{ job: JobView; results: RecordedResult[] }> {
     this.#called("results", jobId);
     const { view, results } = this.#jobOf(jobId);
     return { job: view, results };

@@ -10,7 +10,7 @@ export type FleetEvent =
   /** A checked report, signed by the node it speaks of. Also this node's own. */
   | { kind: "reportReceived"; report: CapacityReport; atMs: number }
   | { kind: "linkChanged"; link: LinkView; atMs: number }
-  /** The whole roster, and the part each node has in consensus. A node without a role counts as a learner. */
+  /** The whole roster, and the part each node has in consensus. A node without a role is a worker. */
   | { kind: "rosterChanged"; roster: readonly RosterNode[]; roles: ReadonlyMap<NodeId, NodeRole>; atMs: number }
   | { kind: "leaderChanged"; leader: NodeId | undefined }
   | { kind: "ticked"; atMs: number };
@@ -134,7 +134,7 @@ export class Fleet {
     const before = new Map(this.#entries);
     this.#entries.clear();
     for (const node of [...roster].sort((a, b) => a.admittedAtIndex - b.admittedAtIndex)) {
-      const role = roles.get(node.nodeId) ?? "learner";
+      const role = roles.get(node.nodeId) ?? "worker";
       const known = before.get(node.nodeId);
       this.#entries.set(node.nodeId, known ? { ...known, roster: node, role } : this.#entryOf(node, role));
       this.#linksEarly.delete(node.nodeId);

@@ -167,6 +167,7 @@ export class Ledger implements LedgerContents {
       name: this.#freeName(entry.name, entry.nodeId),
       addresses: entry.addresses,
       admittedAtIndex,
+      ...(entry.part === undefined ? {} : { part: entry.part }),
     });
     return applied([{ kind: "rosterChanged" }]);
   }

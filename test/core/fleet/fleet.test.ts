@@ -134,12 +134,12 @@ describe("reports", () => {
 });
 
 describe("the roster", () => {
-  test("gives names, roles and order; a node without a role is a learner", () => {
+  test("gives names, roles and order; a node without a role is a worker", () => {
     fleet.step({ kind: "rosterChanged", roster: rosterOf(a, b, c).reverse(), roles: voters(a, b), atMs: 0 });
     expect(fleet.nodes(0).map(({ name, role }) => `${name} ${role}`)).toEqual([
       "node-a voter",
       "node-b voter",
-      "node-c learner",
+      "node-c worker",
     ]);
   });
 

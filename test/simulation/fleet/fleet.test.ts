@@ -11,7 +11,7 @@ test("a quiet fleet reads every page, on every node, with two copies of each res
   await fleet.run(2_000);
   const jobId = await fleet.submit(fleet.nodes[1]!, 40);
   await fleet.until("the job ends everywhere", () => fleet.hasConverged(), 60_000);
-  const { results } = fleet.nodes[0]!.agent!.results(jobId!);
+  const { results } = await fleet.nodes[0]!.agent!.results(jobId!);
   expect(results).toHaveLength(40);
   expect(new Set(results.map((result) => result.node)).size).toBe(3);
   for (const { output } of results)

@@ -18,7 +18,11 @@ test("whoever waits for an entry that a snapshot took the place of offers it aga
     after: () => {},
   } as unknown as RaftDriver;
   const world = { clock, network } as unknown as Surroundings;
-  const proposer = new Proposer(driver, new Peers(network), world, () => undefined);
+  const proposer = new Proposer(driver, new Peers(network), world, {
+    noQuorum: () => undefined,
+    holdsLedger: () => true,
+    members: () => [],
+  });
   const entry: LedgerEntry = { kind: "nodeRemoved", nodeId: A };
   let answer: unknown;
   const asking = proposer.propose(entry).then((outcome) => {

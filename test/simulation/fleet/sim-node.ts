@@ -100,6 +100,7 @@ export class SimNode {
         identity: FLEET,
         roster: this.#roster,
         founder: false,
+        part: "full",
         probed: PROBED,
         contents: await journal.load(),
         snapshotLimits: SNAPSHOT_LIMITS,

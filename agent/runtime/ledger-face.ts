@@ -1,0 +1,109 @@
+import { SkeinError } from "../../shared/errors.ts";
+import type { NodeView } from "../../shared/fleet.ts";
+import type { JobId, NodeId } from "../../shared/ids.ts";
+import type { JobView, Receipt } from "../../shared/job.ts";
+import type { InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { Setting } from "../../shared/settings.ts";
+import type { JobRecord, Ledger } from "../core/ledger/index.ts";
+import type { BlobAccess } from "./blob-access.ts";
+import type { LedgerCalls } from "./deputy.ts";
+import type { Membership } from "./membership.ts";
+import type { Peers } from "./peers.ts";
+import type { Proposer } from "./proposer.ts";
+import type { Settings } from "./settings.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { jobView, receiptOf, resultsOf } from "./views.ts";
+
+export interface LedgerFaceInit {
+  ledger: Ledger;
+  proposer: Proposer;
+  peers: Peers;
+  blobAccess: BlobAccess;
+  membership: Membership;
+  settings: Settings;
+  nodes: () => NodeView[];
+  reachable: () => NodeId[];
+  leader: () => NodeId | undefined;
+}
+
+const NEWS_DEADLINE_MS = 1_000;
+
+/** The calls that read or move the ledger, answered from this node's own. */
+export class LedgerFace implements LedgerCalls {
+  readonly #world: Surroundings;
+  readonly #init: LedgerFaceInit;
+
+  constructor(world: Surroundings, init: LedgerFaceInit) {
+    this.#world = world;
+    this.#init = init;
+  }
+
+  removeNode(nodeIdOrName: string): Promise<NodeId> {
+    return this.#init.membership.remove(nodeIdOrName);
+  }
+
+  invite(validForMs: number): Promise<InviteAnswer> {
+    return this.#init.membership.invite(validForMs);
+  }
+
+  async jobs(): Promise<JobView[]> {
+    const nodes = this.#init.nodes();
+    return [...this.#init.ledger.jobs.values()].reverse().map((job) => jobView(job, nodes, new Map()));
+  }
+
+  async job(jobId: JobId): Promise<JobDetail> {
+    const job = this.#job(jobId);
+    const news = job.state === "running" ? await this.#askNews(jobId) : undefined;
+    const leased = new Map(news?.leased.map(({ nodeId, items }) => [nodeId, items]));
+    return { job: jobView(job, this.#init.nodes(), leased), ...(news?.plan ? { plan: news.plan } : {}) };
+  }
+
+  async cancel(jobId: JobId): Promise<JobView> {
+    const job = this.#job(jobId);
+    const cancelledAtMs = this.#world.clock.nowMs();
+    if (job.state === "running")
+      await this.#init.proposer.propose({ kind: "jobCancelled", jobId, reason: "asked for", cancelledAtMs });
+    return jobView(this.#job(jobId), this.#init.nodes(), new Map());
+  }
+
+  async results(jobId: JobId): Promise<ResultsPage> {
+    const job = this.#job(jobId);
+    return { job: jobView(job, this.#init.nodes(), new Map()), results: resultsOf(job, this.#init.ledger) };
+  }
+
+  async receipt(jobId: JobId): Promise<Receipt> {
+    const job = this.#job(jobId);
+    const view = jobView(job, this.#init.nodes(), new Map());
+    const { ledger, blobAccess, reachable } = this.#init;
+    return receiptOf(view, job, ledger, blobAccess, [this.#world.network.self, ...reachable()]);
+  }
+
+  settings(): Promise<Setting[]> {
+    return this.#init.settings.all();
+  }
+
+  setting(name: string): Promise<Setting> {
+    return this.#init.settings.get(name);
+  }
+
+  setSetting(name: string, value: string): Promise<Setting> {
+    return this.#init.settings.set(name, value);
+  }
+
+  #job(jobId: JobId): JobRecord {
+    const job = this.#init.ledger.jobs.get(jobId);
+    if (!job) throw new SkeinError("JOB_UNKNOWN", { jobId });
+    return job;
+  }
+
+  async #askNews(jobId: JobId) {
+    const leader = this.#init.leader();
+    if (!leader) return undefined;
+    try {
+      return await this.#init.peers.ask(leader, "jobNews", { jobId }, { deadlineMs: NEWS_DEADLINE_MS });
+    } catch (error) {
+      this.#world.telemetry.log("debug", "jobNewsMissing", { reason: SkeinError.from(error).message });
+      return undefined;
+    }
+  }
+}

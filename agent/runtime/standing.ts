@@ -1,0 +1,205 @@
+import { SkeinError } from "../../shared/errors.ts";
+import type { NodePart, NodeRole, RosterNode } from "../../shared/fleet.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import { TIMING } from "../../shared/limits.ts";
+import type { FleetNews } from "../../shared/peer-requests.ts";
+import type { ConfState } from "../../shared/raft.ts";
+import type { Ledger } from "../core/ledger/index.ts";
+import { isWitness, membersOf } from "../core/raft/index.ts";
+import type { Cancel } from "../ports/index.ts";
+import type { Peers } from "./peers.ts";
+import type { RaftDriver } from "./raft-driver.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface StandingInit {
+  part: NodePart;
+  /** Known members until the fleet says better. */
+  roster: readonly RosterNode[];
+  driver: RaftDriver;
+  ledger: Ledger;
+  peers: Peers;
+  /** Leader, roster or configuration may have changed. */
+  onChange: () => void;
+}
+
+/** Who leads and who counts, as far as this node knows. */
+export interface FleetStatus {
+  term: number;
+  leader?: NodeId;
+  commit: number;
+  conf: ConfState;
+}
+
+/**
+ * Where this node stands. One that holds the ledger reads the fleet from its own log. A worker, a witness, a learner that
+ * has not caught up and a voter that lost its seat while it was away do not: they ask one that holds it, every second and
+ * at once when they know of no leader.
+ */
+export class Standing {
+  readonly #world: Surroundings;
+  readonly #init: StandingInit;
+  /** Own log and ledger are the fleet's word. Taken away by news of a later configuration without this node. */
+  #holdsLedger: boolean;
+  /** What was heard last while that was not so. */
+  #news: FleetNews | undefined;
+  #asking = false;
+  #turn = 0;
+  #next: Cancel = () => {};
+  #stopped = false;
+
+  constructor(world: Surroundings, init: StandingInit) {
+    this.#world = world;
+    this.#init = init;
+    this.#holdsLedger = init.part === "full" && this.#isIn(init.driver.status().conf);
+    init.peers.answer("fleetNews", async () => this.#tell());
+  }
+
+  start(): void {
+    this.#world.network.onLink(({ nodeId, state }) => {
+      if (this.#holdsLedger || (state === "suspect" && nodeId !== this.#news?.leader)) return;
+      if (nodeId === this.#news?.leader) this.#init.onChange();
+      this.#askSoon(0);
+    });
+    this.#askSoon(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#next();
+  }
+
+  get holdsLedger(): boolean {
+    return this.#holdsLedger;
+  }
+
+  status(): FleetStatus {
+    const own = this.#init.driver.status();
+    const news = this.#news;
+    if (this.#holdsLedger || !news) return own;
+    const { term, leader, appliedIndex, conf } = news;
+    if (this.#followsLog()) return { ...own, conf: news.appliedIndex > own.applied ? conf : own.conf };
+    const isLinked = leader !== undefined && this.#linked().has(leader);
+    return { term: Math.max(term, own.term), commit: appliedIndex, conf, ...(isLinked ? { leader } : {}) };
+  }
+
+  leader(): NodeId | undefined {
+    return this.status().leader;
+  }
+
+  /** The roster by the newest word there is. */
+  roster(): readonly RosterNode[] {
+    const { ledger } = this.#init;
+    if (!this.#holdsLedger && this.#news) return this.#news.roster;
+    return ledger.fleetId === undefined ? this.#init.roster : [...ledger.roster.values()];
+  }
+
+  roles(): ReadonlyMap<NodeId, NodeRole> {
+    const { conf } = this.status();
+    const roles = new Map<NodeId, NodeRole>(conf.learners.map((nodeId) => [nodeId, "learner"]));
+    for (const { nodeId, part } of this.roster()) if (part === "witness") roles.set(nodeId, "witness");
+    for (const nodeId of [...conf.voters, ...conf.votersOutgoing])
+      roles.set(nodeId, isWitness(conf, nodeId) ? "witness" : "voter");
+    return roles;
+  }
+
+  /** Linked nodes that may hold the ledger, the leader first. Before anything is known that is everyone. */
+  members(): NodeId[] {
+    const { conf, leader } = this.status();
+    const linked = this.#linked();
+    const known = membersOf(conf).filter((nodeId) => linked.has(nodeId) && !isWitness(conf, nodeId));
+    const others = known.length > 0 ? known : [...linked];
+    return [...others.filter((nodeId) => nodeId === leader), ...others.filter((nodeId) => nodeId !== leader)];
+  }
+
+  /** A request found that the leader is not who it was. */
+  doubtLeader(): void {
+    if (!this.#holdsLedger) this.#askSoon(0);
+  }
+
+  /** The own log moved on. A learner that comes as far as the news it heard holds the ledger from then on. */
+  moved(): void {
+    if (this.#holdsLedger || this.#init.part === "witness") return;
+    const own = this.#init.driver.status();
+    const news = this.#news;
+    if (!this.#followsLog() || !news || !this.#isIn(news.conf) || own.applied < news.appliedIndex) return;
+    this.#holdsLedger = true;
+    this.#news = undefined;
+    this.#init.onChange();
+  }
+
+  /** A member by its own log, which the leader keeps up to date. */
+  #followsLog(): boolean {
+    const { driver } = this.#init;
+    return driver.isInTouch(TIMING.fleetNewsMs) && this.#isIn(driver.status().conf);
+  }
+
+  #tell(): FleetNews {
+    const { peers, driver, ledger } = this.#init;
+    if (!this.#holdsLedger || ledger.fleetId === undefined) throw new SkeinError("NOT_A_MEMBER", { peer: peers.self });
+    const { term, leader, applied, conf } = driver.status();
+    return { term, ...(leader ? { leader } : {}), appliedIndex: applied, roster: [...ledger.roster.values()], conf };
+  }
+
+  #askSoon(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#next();
+    this.#next = this.#world.clock.after(delayMs, () => void this.#ask());
+  }
+
+  /** A member that hears its leader knows more than anyone could tell it. */
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    const isCurious = !this.#holdsLedger || !this.#init.driver.isInTouch(TIMING.fleetNewsMs);
+    this.#asking = true;
+    if (isCurious) await this.#askOne();
+    this.#asking = false;
+    const isLost = !this.#holdsLedger && this.leader() === undefined;
+    this.#askSoon(isLost ? TIMING.fleetNewsAgainMs : TIMING.fleetNewsMs);
+  }
+
+  async #askOne(): Promise<void> {
+    const members = this.members();
+    const whom = members[this.#turn % members.length];
+    if (whom === undefined) return;
+    try {
+      const news = await this.#init.peers.ask(whom, "fleetNews", {}, { deadlineMs: TIMING.fleetNewsMs });
+      // One that knows no leader may be as lost as this one.
+      this.#turn = news.leader === undefined ? this.#turn + 1 : 0;
+      this.#hear(news);
+    } catch (error) {
+      this.#turn++;
+      this.#world.telemetry.log("debug", "fleetNewsMissing", { whom, reason: SkeinError.from(error).message });
+    }
+  }
+
+  #hear(news: FleetNews): void {
+    if (this.#stopped) return;
+    const { driver } = this.#init;
+    const known = this.#news ?? { term: 0, appliedIndex: 0 };
+    if (news.term < known.term || (news.term === known.term && news.appliedIndex < known.appliedIndex)) return;
+    const isIn = this.#isIn(news.conf);
+    if (this.#holdsLedger) {
+      // Out of touch for a moment is no reason to give the ledger up; a later configuration without this node is.
+      if (isIn || news.appliedIndex <= driver.status().applied) return;
+      this.#holdsLedger = false;
+      this.#world.telemetry.log("info", "seatLost", { appliedIndex: news.appliedIndex });
+    }
+    const isSame = this.#news !== undefined && tellable(this.#news) === tellable(news);
+    this.#news = news;
+    driver.rest(!isIn);
+    this.moved();
+    if (!isSame) this.#init.onChange();
+  }
+
+  #isIn(conf: ConfState): boolean {
+    return membersOf(conf).includes(this.#world.network.self);
+  }
+
+  #linked(): Set<NodeId> {
+    const links = this.#world.network.links().filter((link) => link.state !== "down");
+    return new Set(links.map((link) => link.nodeId));
+  }
+}
+
+/** What others would want to be told of, if it changed. */
+const tellable = ({ term, leader, roster, conf }: FleetNews): string => JSON.stringify([term, leader, roster, conf]);
