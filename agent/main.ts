@@ -2,23 +2,23 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { RosterNode } from "../shared/fleet.ts";
+import type { NodePart, RosterNode } from "../shared/fleet.ts";
 import type { BlobHash, FleetId } from "../shared/ids.ts";
 import { AGENT_VERSION } from "../shared/version.ts";
 import { startApi } from "./api/index.ts";
 import { openBlobs } from "./io/blobs/index.ts";
 import { systemClock, systemRandomness } from "./io/clock/index.ts";
-import { createInferenceEngine } from "./io/inference/index.ts";
 import { openJournal } from "./io/journal/index.ts";
 import { createPeerNetwork } from "./io/network/index.ts";
 import { createProbe } from "./io/probe/index.ts";
 import { createTelemetry } from "./io/telemetry/index.ts";
-import type { Journal, JournalContents, LogLevel, ProbeResult } from "./ports/index.ts";
-import { Agent, type AgentFace, foundingContents, type Surroundings } from "./runtime/index.ts";
+import type { InferenceEngine, Journal, JournalContents, LogLevel, ProbeResult, Telemetry } from "./ports/index.ts";
+import { Agent, type AgentFace, foundingContents, noEngine, type Surroundings } from "./runtime/index.ts";
 
 export interface AgentConfig {
   dataDir: string;
   name: string;
+  part: NodePart;
   /** libp2p's protobuf of the Ed25519 key. */
   nodeKey: Uint8Array;
   fleet: { fleetId: FleetId; fleetName: string; fleetSecret: string; founder: boolean; roster: RosterNode[] };
@@ -65,10 +65,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
       { telemetry },
     ),
     blobs: await openBlobs(join(dataDir, "blobs"), { telemetry }),
-    engine: createInferenceEngine(
-      { executors: probed.executors, memoryBytesPerExecutorMax: executorMemoryBytes(probed) },
-      { telemetry },
-    ),
+    engine: config.part === "witness" ? noEngine : await createEngine(probed, telemetry),
     probe,
     telemetry,
     sha256: (bytes) => createHash("sha256").update(bytes).digest("hex") as BlobHash,
@@ -82,7 +79,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     identity: fleet,
     roster: fleet.roster,
     founder: fleet.founder,
-    part: "full",
+    part: config.part,
     probed,
     contents: await loadJournal(world.journal, fleet.founder ? world.network.self : undefined),
     onStopRequested: () => void stop(),
@@ -102,6 +99,13 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
   }
   agent.start().catch((error: unknown) => stop(error));
   return { face: agent, apiUrl: api.url, stop: () => stop(), stopped: ending.promise };
+}
+
+/** A witness never comes here, so it runs on a box without this room's packages. */
+async function createEngine(probed: ProbeResult, telemetry: Telemetry): Promise<InferenceEngine> {
+  const { createInferenceEngine } = await import("./io/inference/index.ts");
+  const memoryBytesPerExecutorMax = executorMemoryBytes(probed);
+  return createInferenceEngine({ executors: probed.executors, memoryBytesPerExecutorMax }, { telemetry });
 }
 
 /** Twice what reading a large page takes; less on a box that has less to share. */

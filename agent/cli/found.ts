@@ -23,6 +23,10 @@ export interface SetupOptions extends CommonOptions {
   executors?: string;
 }
 
+export interface JoinOptions extends SetupOptions {
+  witness?: boolean;
+}
+
 export interface InitOptions extends SetupOptions {
   fleet?: string;
 }
@@ -50,23 +54,25 @@ export async function init(options: InitOptions, world: World): Promise<number> 
 }
 
 /** @throws ALREADY_INITIALISED, INVITE_INVALID, PEER_UNREACHABLE, NO_QUORUM, BAD_REQUEST */
-export async function join(token: string, options: SetupOptions, world: World): Promise<number> {
+export async function join(token: string, options: JoinOptions, world: World): Promise<number> {
   const dataDir = dataDirOf(options, world);
   await refuseIfFounded(dataDir);
-  const config = configFrom(options, world);
+  const part = options.witness ? { part: "witness" as const } : {};
+  const config = { ...configFrom(options, world), ...part };
   const invite = decodeInvite(token);
   const nodeKey = await keepIdentity(dataDir, async () => (await createIdentity()).key);
   const nodeId = nodeIdOf(nodeKey);
   const { inviteId, secret, addresses } = invite;
   const own = ownAddresses(config.network.hosts, config.network.port);
-  const said = { inviteId, secret, nodeId, name: config.name, addresses: own };
+  const said = { inviteId, secret, nodeId, name: config.name, addresses: own, ...part };
   const answer = knock({ addresses, nodeKey, knock: said });
   const { fleetId, fleetName, fleetSecret, roster } = await answer.catch((error: unknown) => explain(error, invite));
   await writeHome(dataDir, { fleetId, fleetName, fleetSecret, founder: false, roster }, config);
   if (options.json) world.out(`${JSON.stringify({ dataDir, nodeId, name: config.name, fleetId, fleetName })}\n`);
   else {
     const others = roster.filter((node) => node.nodeId !== nodeId).map((node) => plain(node.name));
-    world.out(`This box is "${config.name}" in fleet "${plain(fleetName)}", with ${others.join(", ")}.\n`);
+    const as = options.witness ? ", the witness," : "";
+    world.out(`This box is "${config.name}"${as} in fleet "${plain(fleetName)}", with ${others.join(", ")}.\n`);
     world.out(`${tokenNote(config)}\nNext: ${next("start", options)}\n`);
   }
   return 0;

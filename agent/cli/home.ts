@@ -1,9 +1,9 @@
 /** The data folder's files: who this box is, which fleet it belongs to, how it is set up. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkKeys, checkList, checkRecord, checkText, checkWhole, refuse } from "../../shared/checks.ts";
+import { checkKeys, checkList, checkOneOf, checkRecord, checkText, checkWhole, refuse } from "../../shared/checks.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { RosterNode } from "../../shared/fleet.ts";
+import type { NodePart, RosterNode } from "../../shared/fleet.ts";
 import { type FleetId, isNodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { writeWhole } from "./files.ts";
@@ -27,6 +27,8 @@ export interface HomeConfig {
   api: { host: string; port: number; token?: string };
   /** Inference processes; absent: what the firmware profile says. */
   executors?: number;
+  /** A witness votes and does nothing else; absent: full. Settled when the box joins. */
+  part?: NodePart;
 }
 
 export interface Home {
@@ -135,16 +137,19 @@ function checkRosterNode(value: unknown, path: string): RosterNode {
     name: checkText(record.name, `${path}.name`, LIMITS.nameBytesMax),
     addresses: checkList(record.addresses, `${path}.addresses`, LIMITS.nodesMax, checkShortText),
     admittedAtIndex: checkWhole(record.admittedAtIndex, `${path}.admittedAtIndex`, 0),
+    ...checkPart(record.part, `${path}.part`),
   };
 }
 
+const checkPart = (value: unknown, path: string): { part?: NodePart } =>
+  value === undefined ? {} : { part: checkOneOf(value, path, ["full", "witness"]) };
 const checkShortText = (value: unknown, path: string): string => checkText(value, path, LIMITS.nameBytesMax);
 const PORT_MAX = 65_535;
 /** More would be a slip of the finger: each costs a model in memory. */
 const EXECUTORS_MAX = 256;
 
 export function checkConfig(record: Record<string, unknown>): HomeConfig {
-  checkKeys(record, "", ["version", "name", "network", "api", "executors"]);
+  checkKeys(record, "", ["version", "name", "network", "api", "executors", "part"]);
   const network = checkRecord(record.network, "network");
   checkKeys(network, "network", ["port", "hosts", "beacon"]);
   const api = checkRecord(record.api, "api");
@@ -164,5 +169,6 @@ export function checkConfig(record: Record<string, unknown>): HomeConfig {
       ...(api.token === undefined ? {} : { token: checkText(api.token, "api.token", LIMITS.nameBytesMax) }),
     },
     ...(executors === undefined ? {} : { executors: checkWhole(executors, "executors", 0, EXECUTORS_MAX) }),
+    ...checkPart(record.part, "part"),
   };
 }

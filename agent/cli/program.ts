@@ -98,7 +98,10 @@ function addSetup(command: AddCommand): void {
     "the fleet's name",
     "home",
   );
-  withSetup(command("join <token>", "bring this box into a fleet", join));
+  withSetup(command("join <token>", "bring this box into a fleet", join)).option(
+    "--witness",
+    "only vote: this box keeps no pages, no log and runs no models; for a fleet of two",
+  );
   command("start", "run this box's agent until Ctrl-C", start).option(
     "--log-level <level>",
     "debug, info, warn, error",

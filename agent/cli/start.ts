@@ -28,6 +28,7 @@ export async function start(options: StartOptions, world: World): Promise<number
     const running = await startAgent({
       dataDir,
       name,
+      part: config.part ?? "full",
       nodeKey,
       fleet,
       network,

@@ -226,7 +226,8 @@ export class Agent implements AgentFace {
     return this.#deputy.call("invite", validForMs);
   }
 
-  submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
+  async submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
+    this.#refuseWorkAtWitness();
     const { ledger, proposer, blobAccess } = this.#parts();
     const places = () => this.#places();
     const pipelines = () => this.#pipelines();
@@ -255,6 +256,7 @@ export class Agent implements AgentFace {
   }
 
   async putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }> {
+    this.#refuseWorkAtWitness();
     const existed = (await this.blobSize(expected)) !== undefined;
     return { ...(await this.#world.blobs.put(source, expected)), existed };
   }
@@ -309,6 +311,11 @@ export class Agent implements AgentFace {
 
   raftStatus(): RaftStatus {
     return this.#driver.status();
+  }
+
+  #refuseWorkAtWitness(): void {
+    if (this.#init.part === "witness")
+      throw new SkeinError("BAD_REQUEST", { reason: "this box is a witness and keeps no pages; hand them to another" });
   }
 
   // ---- how the parts move one another
@@ -509,10 +516,17 @@ export class Agent implements AgentFace {
       .map((node) => node.nodeId);
   }
 
-  /** Boxes that hold copies. One that was admitted and never came up is none: nothing waits for it. */
+  /**
+   * Boxes that hold copies. One that was admitted and never came up is none: nothing waits for it. A voter that is gone
+   * is waited for, but not where a witness votes: there the other box shall go on alone, and copies are made good later.
+   */
   #places(): CopyPlace[] {
+    const goesOnAlone = this.#standing.status().conf.witnesses.length > 0;
     return this.#nodes()
-      .filter((node) => node.role === "voter" || (node.role !== "witness" && node.presence === "fresh"))
+      .filter(
+        (node) => node.presence === "fresh" || (node.role === "voter" && !(goesOnAlone && node.presence === "gone")),
+      )
+      .filter((node) => node.role !== "witness")
       .map((node) => ({
         nodeId: node.nodeId,
         live: node.isSelf || node.presence === "fresh",

@@ -6,4 +6,5 @@ export { Agent, type AgentInit } from "./agent.ts";
 export type { AgentFace } from "./face.ts";
 export { foundingContents } from "./founding.ts";
 export type { FleetIdentity } from "./membership.ts";
+export { noEngine } from "./no-engine.ts";
 export type { Surroundings } from "./surroundings.ts";

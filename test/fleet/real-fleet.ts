@@ -7,6 +7,7 @@ import { freePorts } from "../../agent/cli/demo/ports.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { AgentEvent } from "../../shared/routes.ts";
 import type { Lan } from "./lan.ts";
 import type { Page } from "./pages.ts";
@@ -18,6 +19,8 @@ export interface RaiseOptions {
   executors?: number;
   /** Puts each agent into a network namespace of its own; default: all on loopback. */
   lan?: Lan;
+  /** Set on the founder before the others join. */
+  settings?: Record<string, string>;
   /** Data folders that are not in the fleet's own folder, by the agent's name. */
   dataDirs?: Record<string, string>;
 }
@@ -49,6 +52,8 @@ export class RealFleet {
     const fleet = new RealFleet(await mkdtemp(join(tmpdir(), "skein-fleet-")), options);
     try {
       const founder = await fleet.add(names[0]!);
+      for (const [name, value] of Object.entries(options.settings ?? {}))
+        await founder.client.settingSet(name, { value });
       await Promise.all(names.slice(1).map(async (name) => fleet.add(name, founder)));
       fleet.agents.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
       await fleet.whole();
@@ -61,10 +66,10 @@ export class RealFleet {
   }
 
   /** One more box: `init` without an inviter, `invite` and `join` with one; started, and up when this resolves. */
-  async add(name: string, inviter?: RealAgent): Promise<RealAgent> {
+  async add(name: string, inviter?: RealAgent, ...options: string[]): Promise<RealAgent> {
     const agent = await this.prepare(name);
     const command = inviter ? ["join", (await inviter.client.invite({})).token] : ["init", "--fleet", "test"];
-    await this.setUp(agent, ...command);
+    await this.setUp(agent, ...command, ...options);
     this.agents.push(agent);
     await this.start(agent);
     if (!inviter) await this.until("the founder leads", () => this.leaderIn(agent) === agent);
@@ -152,16 +157,24 @@ export class RealFleet {
     return agreed()!;
   }
 
-  /** Every agent runs, leads or follows one leader, is a voter, is fresh and has measured itself, in everyone's view. */
+  /** Every agent runs, knows the leader, is fresh and has measured itself, and as many vote as should, in everyone's view. */
   async whole(): Promise<void> {
     const { agents } = this;
     const seesAll = async ({ client }: RealAgent): Promise<boolean> => {
       const { nodes, leader } = await client.fleet();
-      const isWhole = nodes.every((n) => n.role === "voter" && n.presence === "fresh" && hasMeasured(n));
-      return leader !== undefined && nodes.length === agents.length && isWhole;
+      const isWhole = nodes.every((n) => n.presence === "fresh" && hasMeasured(n));
+      const full = nodes.filter((n) => n.role !== "witness");
+      const areSeated = full.filter((n) => n.role === "voter").length === this.#votersWanted(full.length, nodes.length);
+      return leader !== undefined && nodes.length === agents.length && isWhole && areSeated;
     };
     await this.poll("the fleet is whole", async () => (await Promise.all(agents.map(seesAll))).every(Boolean));
     await this.leader();
+  }
+
+  /** Two boxes both vote; of more an odd number does, or any number with a witness. */
+  #votersWanted(full: number, nodes: number): number {
+    const most = Math.min(full, Number(this.#options.settings?.votersMax ?? LIMITS.votersMax));
+    return most <= 2 || most % 2 === 1 || nodes > full ? most : most - 1;
   }
 
   /** Resolves when it holds; looked at after every event of any agent. */

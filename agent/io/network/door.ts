@@ -94,7 +94,9 @@ export class Door {
     let reply: WelcomeFrame;
     try {
       const bytes = await new StreamReader(stream, () => {}).nextFrame(LIMITS.doorFrameBytesMax, GUEST_STALL_MS);
-      reply = { ...(await this.#judge(readKnock(bytes, connection.remotePeer.toString()), host)) };
+      const welcome = await this.#judge(readKnock(bytes, connection.remotePeer.toString()), host);
+      const roster = welcome.roster.map((node) => ({ ...node, witness: node.part === "witness" }));
+      reply = { ...welcome, roster };
       this.#init.telemetry.log("info", "joinerWelcomed", { peer: connection.remotePeer.toString(), address });
     } catch (error) {
       const known = SkeinError.from(errorFrom(error));
@@ -122,14 +124,16 @@ export class Door {
   }
 }
 
+const partOf = (witness: boolean) => (witness ? { part: "witness" as const } : {});
+
 /** The name on the knock must be the one the handshake proved: an invitation cannot be spent for another box. */
 function readKnock(bytes: Uint8Array, provedPeer: string): Knock {
-  const { inviteId, secret, nodeId, name, addresses }: KnockFrame = WIRE.knock.decode(bytes);
+  const { inviteId, secret, nodeId, name, addresses, witness }: KnockFrame = WIRE.knock.decode(bytes);
   const bad = (reason: string) => new SkeinError("BAD_REQUEST", { reason });
   if (!isNodeId(nodeId) || nodeId !== provedPeer) throw bad("the knock names another node than the one that knocks");
   for (const text of [inviteId, secret, name])
     if (text.length === 0 || text.length > LIMITS.nameBytesMax) throw bad("a name in the knock is empty or too long");
-  return { inviteId: inviteId as InviteId, secret, nodeId, name, addresses: dialables(addresses) };
+  return { inviteId: inviteId as InviteId, secret, nodeId, name, addresses: dialables(addresses), ...partOf(witness) };
 }
 
 export interface KnockInit {
@@ -153,7 +157,7 @@ export async function knock({ addresses, knock, nodeKey }: KnockInit): Promise<W
   try {
     const signal = AbortSignal.timeout(TIMING.knockDeadlineMs);
     const stream = await enter(node, member, doors, signal);
-    const body = WIRE.knock.encode({ ...knock, addresses: [...knock.addresses] });
+    const body = WIRE.knock.encode({ ...knock, addresses: [...knock.addresses], witness: knock.part === "witness" });
     const reader = new StreamReader(stream, () => {});
     await sendSteadily(stream, framed(body), GUEST_STALL_MS);
     await stream.close({ signal });
@@ -187,11 +191,12 @@ function readWelcome(frame: WelcomeFrame): Welcome {
     fleetId: fleetId as FleetId,
     fleetName,
     fleetSecret,
-    roster: roster.map(({ nodeId, name, addresses, admittedAtIndex }) => ({
+    roster: roster.map(({ nodeId, name, addresses, admittedAtIndex, witness }) => ({
       nodeId: nodeId as NodeId,
       name,
       addresses: dialables(addresses),
       admittedAtIndex,
+      ...partOf(witness),
     })),
   };
 }

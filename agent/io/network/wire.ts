@@ -32,8 +32,9 @@ message Beacon { uint32 version = 1; string nodeId = 2; repeated string addresse
 
 message KnockFrame {
   uint32 version = 1; string inviteId = 2; string secret = 3; string nodeId = 4; string name = 5; repeated string addresses = 6;
+  bool witness = 7;
 }
-message RosterLine { string nodeId = 1; string name = 2; repeated string addresses = 3; double admittedAtIndex = 4; }
+message RosterLine { string nodeId = 1; string name = 2; repeated string addresses = 3; double admittedAtIndex = 4; bool witness = 5; }
 message WelcomeFrame {
   uint32 version = 1; string fleetId = 2; string fleetName = 3; string fleetSecret = 4; repeated RosterLine roster = 5;
   Failure failure = 6;
@@ -92,12 +93,13 @@ export interface KnockFrame {
   nodeId: string;
   name: string;
   addresses: string[];
+  witness: boolean;
 }
 export interface WelcomeFrame {
   fleetId: string;
   fleetName: string;
   fleetSecret: string;
-  roster: { nodeId: string; name: string; addresses: string[]; admittedAtIndex: number }[];
+  roster: { nodeId: string; name: string; addresses: string[]; admittedAtIndex: number; witness: boolean }[];
   failure?: Failure;
 }
 

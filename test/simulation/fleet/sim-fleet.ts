@@ -16,6 +16,14 @@ const LETTERS = "abcdefghijkmnopqrstuvwxyz";
 const nodeIdOf = (i: number): NodeId => `12D3KooW${LETTERS[i]!.repeat(44)}` as NodeId;
 const STEP_MS = 50;
 
+export interface SimFleetOptions {
+  /** How many of the boxes vote from the start; the others have no log. Default: all. */
+  voters?: number;
+  /** One more box, the last, that only votes, and not from the start. */
+  witness?: boolean;
+  settings?: Record<string, string>;
+}
+
 /** A whole fleet in one process under one seed: the real runtime and cores over pretend network, disk, clock and engine. */
 export class SimFleet {
   readonly seed: number;
@@ -26,35 +34,44 @@ export class SimFleet {
   readonly checks: Checks;
   readonly jobs: { jobId: JobId; inputs: JobInput[] }[] = [];
   steps = 0;
+  readonly #options: SimFleetOptions;
   #submits = 0;
   #fatal: unknown;
 
-  constructor(seed: number, size: number) {
+  constructor(seed: number, size: number, options: SimFleetOptions = {}) {
     this.seed = seed;
+    this.#options = options;
     this.random = seededRandomness(seed);
     this.net = new PretendNet(this.clock, this.random);
-    const roster: RosterNode[] = Array.from({ length: size }, (_, i) => ({
+    const roster: RosterNode[] = Array.from({ length: size + (options.witness ? 1 : 0) }, (_, i) => ({
       nodeId: nodeIdOf(i),
       name: `n${i}`,
       addresses: [`/ip4/10.0.0.${i + 1}/tcp/7400`],
       admittedAtIndex: 0,
+      ...(i === size ? { part: "witness" as const } : {}),
     }));
     const onFatal = (error: unknown): void => {
       this.#fatal ??= error;
     };
-    this.nodes = roster.map(({ nodeId, name }) => {
+    this.nodes = roster.map(({ nodeId, name, part }) => {
       const secondsPerItem = 0.05 + 0.4 * this.random.random();
       const executors = 1 + Math.floor(2 * this.random.random());
       const world = { net: this.net, clock: this.clock, randomness: this.random, onFatal };
-      return new SimNode({ nodeId, name, secondsPerItem, executors, roster }, world);
+      return new SimNode({ nodeId, name, secondsPerItem, executors, roster, ...(part ? { part } : {}) }, world);
     });
     this.checks = new Checks(this.nodes);
   }
 
-  /** Every box starts with the same agreed log: the fleet founded and everyone a voter. */
+  /** Every voter starts with the same agreed log: the fleet founded, everyone on the roster. */
   async start(): Promise<void> {
-    const entries = agreedLog(this.nodes);
+    const full = this.nodes.filter((node) => node.part === "full");
+    const voters = full.slice(0, this.#options.voters ?? full.length);
+    const entries = agreedLog(this.nodes, voters, this.#options.settings ?? {});
     for (const node of this.nodes) {
+      if (!voters.includes(node)) {
+        await node.start();
+        continue;
+      }
       const journal = node.journal.open();
       const written = journal.append({ hardState: { term: 1, vote: "", commit: entries.length }, entries });
       await this.clock.runUntil(this.clock.monotonicMs() + 20);
@@ -105,7 +122,8 @@ export class SimFleet {
     const told = agent.submit(spec).then(
       ({ jobId }) => {
         this.jobs.push({ jobId, inputs });
-        this.checks.acknowledge(jobId, agent.ledger.jobs.get(jobId)!.submittedAtIndex);
+        const known = this.nodes.map((one) => one.agent?.ledger.jobs.get(jobId)).find((job) => job !== undefined);
+        if (known) this.checks.acknowledge(jobId, known.submittedAtIndex);
         return jobId;
       },
       (error: unknown) => {
@@ -143,9 +161,14 @@ export class SimFleet {
 
   /** Every acknowledged job has ended on every node, and all ledgers tell the same. */
   hasConverged(): boolean {
-    if (this.nodes.some((node) => !node.agent)) return false;
-    const stories = this.nodes.map((node) => storyOf(node));
-    const areEnded = this.nodes.every((node) =>
+    const { leader } = this;
+    if (!leader || this.nodes.some((node) => !node.agent)) return false;
+    const { voters, learners, witnesses } = leader.agent!.raftStatus().conf;
+    const holders = this.nodes.filter(({ agent }) => agent!.holdsLedger);
+    const expected = [...voters, ...learners].filter((nodeId) => !witnesses.includes(nodeId));
+    if (!expected.every((nodeId) => holders.some((node) => node.nodeId === nodeId))) return false;
+    const stories = holders.map((node) => storyOf(node));
+    const areEnded = holders.every((node) =>
       [...node.agent!.ledger.jobs.values()].every((job) => job.state === "done"),
     );
     return areEnded && stories.every((story) => story === stories[0]);
@@ -167,19 +190,25 @@ const EXPECTED_REFUSALS = [
   "UNKNOWN_PIPELINE",
   "NOT_READY",
   "BLOB_MISSING",
+  "NO_LEADER",
 ];
 
 /** Everything its ledger says, as it would be written down. */
 const storyOf = (node: SimNode): string =>
   sha256(Buffer.concat([...new LedgerStill(node.agent!.ledger).pieces(Number.POSITIVE_INFINITY)]));
 
-function agreedLog(nodes: readonly SimNode[]): RaftEntry[] {
-  const voters = nodes.map((node) => node.nodeId);
+function agreedLog(
+  nodes: readonly SimNode[],
+  voting: readonly SimNode[],
+  settings: Record<string, string>,
+): RaftEntry[] {
+  const voters = voting.map((node) => node.nodeId);
   const conf = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, witnesses: [] };
   const [founder, ...others] = nodes.map((node, i) => ({
     nodeId: node.nodeId,
     name: node.name,
     addresses: [`/ip4/10.0.0.${i + 1}/tcp/7400`],
+    ...(node.part === "witness" ? { part: node.part } : {}),
   }));
   const ledger: LedgerEntry[] = [
     { kind: "fleetFounded", fleetId: FLEET.fleetId, name: FLEET.fleetName, founder: founder! },
@@ -190,6 +219,7 @@ function agreedLog(nodes: readonly SimNode[]): RaftEntry[] {
         { kind: "nodeAdmitted", inviteId, ...node, admittedAtMs: 0 },
       ];
     }),
+    ...Object.entries(settings).map(([name, value]): LedgerEntry => ({ kind: "settingChanged", name, value })),
   ];
   const normal = ledger.map(
     (entry, i): RaftEntry => ({ index: i + 2, term: 1, kind: "normal", data: encodeLedgerEntry(entry) }),

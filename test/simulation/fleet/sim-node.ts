@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Blobs, Clock, Journal, ProbeResult, Randomness, Telemetry } from "../../../agent/ports/index.ts";
-import { Agent } from "../../../agent/runtime/index.ts";
+import { Agent, noEngine } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
-import type { RosterNode } from "../../../shared/fleet.ts";
+import type { NodePart, RosterNode } from "../../../shared/fleet.ts";
 import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendBlobs } from "../../support/pretend-blobs.ts";
@@ -40,6 +40,7 @@ export class SimNode {
   /** Called when the agent begins to store bytes of its own. */
   onPut: ((bytes: Uint8Array) => void) | undefined;
   readonly executors: number;
+  readonly part: NodePart;
   secondsPerItem: number;
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
@@ -53,13 +54,21 @@ export class SimNode {
   #life: BoxClock | undefined;
 
   constructor(
-    init: { nodeId: NodeId; name: string; secondsPerItem: number; executors: number; roster: RosterNode[] },
+    init: {
+      nodeId: NodeId;
+      name: string;
+      secondsPerItem: number;
+      executors: number;
+      roster: RosterNode[];
+      part?: NodePart;
+    },
     world: { net: PretendNet; clock: Clock; randomness: Randomness; onFatal: (error: unknown) => void },
   ) {
     this.nodeId = init.nodeId;
     this.name = init.name;
     this.secondsPerItem = init.secondsPerItem;
     this.executors = init.executors;
+    this.part = init.part ?? "full";
     this.#roster = init.roster;
     this.#net = world.net;
     this.#clock = world.clock;
@@ -88,7 +97,7 @@ export class SimNode {
         journal,
         network: this.#net.join(this.nodeId),
         blobs: this.#slowly(life, this.blobs.open()),
-        engine: this.engine,
+        engine: this.part === "witness" ? noEngine : this.engine,
         probe: { probe: async () => PROBED, vitals: async () => vitals },
         telemetry: this.#telemetry(),
         sha256,
@@ -100,7 +109,7 @@ export class SimNode {
         identity: FLEET,
         roster: this.#roster,
         founder: false,
-        part: "full",
+        part: this.part,
         probed: PROBED,
         contents: await journal.load(),
         snapshotLimits: SNAPSHOT_LIMITS,

@@ -1,0 +1,160 @@
+/** Fleets of more boxes than voters: who has no seat works all the same, and a seat that stays empty is taken. */
+import { expect, test } from "vitest";
+import type { NodeRole } from "../../../shared/fleet.ts";
+import type { JobId } from "../../../shared/ids.ts";
+import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
+import type { SimNode } from "./sim-node.ts";
+import { storm } from "./storm.ts";
+
+async function raise(seed: number, size: number, options: SimFleetOptions): Promise<SimFleet> {
+  const fleet = new SimFleet(seed, size, options);
+  await fleet.start();
+  await fleet.until("all know the leader", () => knowsLeader(fleet, fleet.nodes), 10_000);
+  await fleet.run(2_000);
+  return fleet;
+}
+
+const knowsLeader = (fleet: SimFleet, nodes: readonly SimNode[]): boolean =>
+  fleet.leader !== undefined && nodes.every((node) => node.agent!.fleet().leader === fleet.leader!.nodeId);
+
+/** `n0 voter, n1 voter, n2 worker` as a node sees it. */
+const rolesIn = (node: SimNode): Map<string, NodeRole> =>
+  new Map(node.agent!.fleet().nodes.map(({ name, role }) => [name, role]));
+const namesOf = (node: SimNode, role: NodeRole): string[] =>
+  [...rolesIn(node)].flatMap(([name, is]) => (is === role ? [name] : []));
+
+/** What it came to, while the fleet's time goes on. */
+async function settled<T>(fleet: SimFleet, promise: Promise<T>): Promise<T> {
+  let told: { value: T } | { error: unknown } | undefined;
+  promise.then(
+    (value) => {
+      told = { value };
+    },
+    (error: unknown) => {
+      told = { error };
+    },
+  );
+  await fleet.until("an answer", () => told !== undefined, 20_000);
+  if (!("value" in told!)) throw told!.error;
+  return told.value;
+}
+
+async function ended(fleet: SimFleet, via: SimNode, jobId: JobId): Promise<void> {
+  for (let n = 0; n < 200; n++) {
+    const { job } = await settled(fleet, via.agent!.job(jobId));
+    if (job.state === "done") return;
+    await fleet.run(500);
+  }
+  throw new Error(`${jobId} does not end`);
+}
+
+test.each([6, 7])(
+  "of %i boxes five vote, and the others work without the log; a job handed in there is read by all",
+  async (size) => {
+    const fleet = await raise(21, size, { voters: 5 });
+    const worker = fleet.nodes.at(-1)!;
+    for (const node of fleet.nodes) {
+      expect(namesOf(node, "voter")).toHaveLength(5);
+      expect(namesOf(node, "worker")).toHaveLength(size - 5);
+    }
+    const jobId = await fleet.submit(worker, 60);
+    expect(jobId).toBeDefined();
+    await ended(fleet, worker, jobId!);
+    const { results } = await settled(fleet, worker.agent!.results(jobId!));
+    expect(results).toHaveLength(60);
+    expect(new Set(results.map(({ node }) => node)).size).toBe(size);
+    const receipt = await settled(fleet, worker.agent!.receipt(jobId!));
+    expect(receipt.copiesMin).toBeGreaterThanOrEqual(2);
+    expect(receipt.results.map(({ item }) => item)).toEqual(results.map(({ item }) => item));
+    expect((await settled(fleet, worker.agent!.jobs())).map((job) => job.jobId)).toEqual([jobId]);
+    expect(worker.agent!.ledger.appliedIndex, "what a worker knows of the log").toBe(0);
+  },
+);
+
+test("a job with more results than fit in a frame is told to a worker piece by piece", async () => {
+  const fleet = await raise(22, 4, { voters: 3, settings: { votersMax: "3" } });
+  const worker = fleet.nodes[3]!;
+  for (const node of fleet.nodes) node.engine!.secondsPerItem = 0.01;
+  const jobId = await fleet.submit(worker, 2_500);
+  await ended(fleet, worker, jobId!);
+  const { results } = await settled(fleet, worker.agent!.results(jobId!));
+  expect(results.map(({ item }) => item)).toEqual(Array.from({ length: 2_500 }, (_, item) => item));
+  expect(JSON.stringify(results).length).toBeGreaterThan(1024 * 1024);
+});
+
+test("a worker cancels, sets, invites and removes as any box does, and is told why it cannot", async () => {
+  const fleet = await raise(23, 4, { voters: 3, settings: { votersMax: "3" } });
+  const agent = fleet.nodes[3]!.agent!;
+  const jobId = await fleet.submit(fleet.nodes[3]!, 200);
+  expect(await settled(fleet, agent.cancel(jobId!))).toMatchObject({ state: "cancelled" });
+  await expect(settled(fleet, agent.job("job-none" as JobId))).rejects.toMatchObject({ code: "JOB_UNKNOWN" });
+  expect(await settled(fleet, agent.setSetting("x", "1"))).toEqual({ name: "x", value: "1" });
+  expect(await settled(fleet, agent.setting("x"))).toEqual({ name: "x", value: "1" });
+  expect((await settled(fleet, agent.invite())).token).toMatch(/^skein1-/);
+  await expect(settled(fleet, agent.removeNode("nobody"))).rejects.toMatchObject({ code: "NODE_UNKNOWN" });
+  expect(await settled(fleet, agent.removeNode("n2"))).toBe(fleet.nodes[2]!.nodeId);
+  await fleet.until("its seat is taken by the worker", () => namesOf(fleet.nodes[3]!, "voter").includes("n3"), 20_000);
+  expect(namesOf(fleet.nodes[0]!, "voter").sort()).toEqual(["n0", "n1", "n3"]);
+});
+
+test.each([31, 32, 33])(
+  "the leader dies under a worker's feet, and what it computed is recorded by the next (seed %i)",
+  async (seed) => {
+    const fleet = await raise(seed, 4, { voters: 3, settings: { votersMax: "3" } });
+    const worker = fleet.nodes[3]!;
+    const jobId = await fleet.submit(worker, 80);
+    await fleet.run(1_500);
+    fleet.leader!.crash();
+    await ended(fleet, worker, jobId!);
+    const { results } = await settled(fleet, worker.agent!.results(jobId!));
+    expect(results.filter(({ error }) => error)).toEqual([]);
+  },
+);
+
+test.each([41, 42, 43])(
+  "a voter that stays gone is replaced, and works without the log when it is back (seed %i)",
+  async (seed) => {
+    const fleet = await raise(seed, 4, { voters: 3, settings: { votersMax: "3", voterGoneAfterSeconds: "30" } });
+    const [, , , heir] = fleet.nodes as [SimNode, SimNode, SimNode, SimNode];
+    const lost = seed === 43 ? fleet.leader! : fleet.nodes.find((node) => node !== fleet.leader && node !== heir)!;
+    const others = fleet.nodes.filter((node) => node !== lost);
+    lost.crash();
+    await fleet.run(20_000);
+    expect(namesOf(others[0]!, "voter").sort()).toEqual(["n0", "n1", "n2"]);
+    await fleet.until("the worker has its seat", () => rolesIn(others[0]!).get(heir.name) === "voter", 60_000);
+    expect(namesOf(others[0]!, "voter")).not.toContain(lost.name);
+    const jobId = await fleet.submit(heir, 20);
+    await fleet.until("the heir holds the ledger", () => heir.agent!.holdsLedger, 5_000);
+    await lost.start();
+    await fleet.until("it learns that it is a worker", () => rolesIn(lost).get(lost.name) === "worker", 10_000);
+    await ended(fleet, lost, jobId!);
+    const { term } = fleet.leader!.agent!.raftStatus();
+    const next = await fleet.submit(lost, 40);
+    await ended(fleet, lost, next!);
+    const { results } = await settled(fleet, lost.agent!.results(next!));
+    expect(new Set(results.map(({ node }) => node))).toContain(lost.nodeId);
+    await fleet.run(30_000);
+    expect(fleet.leader!.agent!.raftStatus().term, "it calls no election").toBe(term);
+  },
+);
+
+test("a voter that comes back in time keeps its seat", async () => {
+  const fleet = await raise(51, 4, { voters: 3, settings: { votersMax: "3", voterGoneAfterSeconds: "60" } });
+  const lost = fleet.nodes.find((node) => node !== fleet.leader)!;
+  lost.crash();
+  await fleet.run(40_000);
+  await lost.start();
+  await fleet.run(60_000);
+  expect(namesOf(fleet.leader!, "voter").sort()).toEqual(["n0", "n1", "n2"]);
+  expect(lost.agent!.holdsLedger).toBe(true);
+});
+
+test("no promise is broken in storms over voters and workers whose seats change hands", async () => {
+  for (const seed of [61, 62, 63]) {
+    const fleet = new SimFleet(seed, 5, { voters: 3, settings: { votersMax: "3", voterGoneAfterSeconds: "5" } });
+    const happened: string[] = [];
+    await fleet.start();
+    await storm(fleet, 30, happened);
+    await fleet.until(`seed ${seed} converges`, () => fleet.hasConverged(), 120_000);
+  }
+});
