@@ -7,11 +7,12 @@ import { bytes, duration, pairs, plain, plural, table } from "./table.ts";
 
 export function describeFleet(fleet: FleetView, health: Health, jobs: readonly JobView[], url: string): string {
   const leader = fleet.nodes.find((node) => node.isLeader);
+  const part = fleet.nodes.find((node) => node.isSelf)?.role ?? "not a member";
   const running = jobs.filter((job) => job.state === "running").length;
   const quorum = fleet.hasQuorum ? "quorum" : `NO QUORUM, missing ${fleet.votersMissing.join(", ")}`;
   return pairs([
     ["fleet", `${fleet.fleetName}: ${plural(fleet.nodes.length, "node")}, ${quorum}`],
-    ["this node", `${health.name} (${shortNodeId(fleet.self)}), ${health.state}`],
+    ["this node", `${health.name} (${shortNodeId(fleet.self)}), ${part}, ${health.state}`],
     ["leader", leader ? `${leader.name}, term ${fleet.term}` : `none; term ${fleet.term}`],
     ["jobs", `${running} running, ${jobs.length - running} ended`],
     ["dashboard", `${url}/`],

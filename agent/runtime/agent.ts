@@ -27,12 +27,13 @@ import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
 import { Reader } from "./reader.ts";
 import { Settings } from "./settings.ts";
-import type { SnapshotLimits } from "./snapshot-taking.ts";
+import { SNAPSHOT_LIMITS, type SnapshotLimits } from "./snapshot-taking.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Standing } from "./standing.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { fleetView, quorumOf } from "./views.ts";
+import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
 
 export interface AgentInit {
@@ -77,7 +78,7 @@ export class Agent implements AgentFace {
   readonly #worker: WorkerDriver;
   readonly #membership: Membership;
   readonly #copies: CopiesLoop;
-  readonly #snapshots: Snapshots;
+  readonly #snapshots: Pick<Snapshots, keyof Snapshots>;
   readonly #standing: Standing;
   readonly #deputy: Deputy;
   #leading: LeaderLoop | undefined;
@@ -145,20 +146,9 @@ export class Agent implements AgentFace {
     this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects) =>
       this.#fleetChanged(effects),
     );
-    const { ledger, peers, proposer, events, blobAccess } = this.#parts();
+    const { ledger, peers, proposer, events } = this.#parts();
     this.#deputy = new Deputy(world, this.#peers, { holdsLedger, members, own: this.#ledgerFace() });
-    this.#snapshots = new Snapshots(world, {
-      driver: this.#driver,
-      ledger,
-      peers,
-      events,
-      blobAccess,
-      limits: init.snapshotLimits ?? {},
-      reachable: () => this.#reachable(),
-      apply: (entry) => this.#apply(entry),
-      onRestored: (index, before) => this.#restored(index, before),
-      onFatal: init.onFatal,
-    });
+    this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
     this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places: () => this.#places() });
     this.#answerPeers();
   }
@@ -328,6 +318,29 @@ export class Agent implements AgentFace {
       events: this.#events,
       blobAccess: this.#blobAccess,
     };
+  }
+
+  #makeSnapshots(): Snapshots {
+    return new Snapshots(this.#world, {
+      ...this.#parts(),
+      driver: this.#driver,
+      limits: this.#init.snapshotLimits ?? {},
+      reachable: () => this.#reachable(),
+      apply: (entry) => this.#apply(entry),
+      onRestored: (index, before) => this.#restored(index, before),
+      onFatal: this.#init.onFatal,
+    });
+  }
+
+  #witnessLog(): WitnessLog {
+    return new WitnessLog(this.#world, {
+      driver: this.#driver,
+      ...SNAPSHOT_LIMITS,
+      ...this.#init.snapshotLimits,
+      apply: (entry) => this.#apply(entry),
+      onRestored: (index) => this.#restored(index, new Map()),
+      onFatal: this.#init.onFatal,
+    });
   }
 
   #ledgerFace(): LedgerFace {

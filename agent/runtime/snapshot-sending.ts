@@ -59,7 +59,8 @@ export class SnapshotSending {
   /** The core's message is on its way. */
   sent(to: NodeId, { index, data }: RaftSnapshot): void {
     this.#to.set(to, { index, endsAtMs: this.#world.clock.monotonicMs() + SILENT_MS });
-    void this.#pieces.claim(claimant(to), decodeManifest(data));
+    // A witness is sent a place in the log and no pieces.
+    if (data.length > 0) void this.#pieces.claim(claimant(to), decodeManifest(data));
     this.#events.emit("snapshotSent", { to, index }, "debug");
   }
 

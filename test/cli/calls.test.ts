@@ -31,7 +31,7 @@ test("status tells the fleet in a few lines", async () => {
   expect(out).toBe(
     [
       "fleet      home: 3 nodes, quorum",
-      "this node  attic (aaaaaa), ready",
+      "this node  attic (aaaaaa), voter, ready",
       "leader     bench, term 7",
       "jobs       1 running, 0 ended",
       `dashboard  ${pretend.api.url}/`,

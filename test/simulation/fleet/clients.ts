@@ -93,4 +93,13 @@ export class Clients {
   }
 }
 
-const REFUSALS = ["NO_QUORUM", "PROPOSAL_DROPPED", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"];
+/** The last three from a box without the ledger, which asks another. */
+const REFUSALS = [
+  "NO_QUORUM",
+  "PROPOSAL_DROPPED",
+  "OUTCOME_UNKNOWN",
+  "DEADLINE_EXCEEDED",
+  "NO_LEADER",
+  "NOT_A_MEMBER",
+  "PEER_UNREACHABLE",
+];

@@ -109,7 +109,7 @@ export class SimFleet {
   /** A client puts blobs and submits on one node; a refusal is an answer too. */
   async submit(node: SimNode, items: number): Promise<JobId | undefined> {
     const { agent } = node;
-    if (!agent) return undefined;
+    if (!agent || node.part === "witness") return undefined;
     const n = this.#submits++;
     const inputs: JobInput[] = [];
     for (let i = 0; i < items; i++) {

@@ -1,5 +1,5 @@
 import { Clients } from "./clients.ts";
-import { SimFleet } from "./sim-fleet.ts";
+import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import { storm } from "./storm.ts";
 
 export interface WeatherReport {
@@ -19,11 +19,15 @@ export async function weather(init: {
   forMs: number;
   nodes: number;
   faults: number;
+  /** Fewer than nodes: the others have no log, and seats change hands within a storm. */
+  voters?: number;
+  witness?: boolean;
 }): Promise<WeatherReport> {
   const startMs = performance.now();
+  const options = optionsOf(init.voters, init.witness);
   let [seeds, jobsAcknowledged, settingsAnswered, fleetMs] = [0, 0, 0, 0];
   do {
-    const fleet = new SimFleet(init.first + seeds, init.nodes);
+    const fleet = new SimFleet(init.first + seeds, init.nodes, options);
     const clients = new Clients(fleet);
     const happened: string[] = [];
     try {
@@ -33,7 +37,8 @@ export async function weather(init: {
       await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
       await clients.finish();
     } catch (error) {
-      const again = `npm run simulate:fleet -- --seed ${fleet.seed} --nodes ${init.nodes} --faults ${init.faults}`;
+      const more = `${init.voters ? ` --voters ${init.voters}` : ""}${init.witness ? " --witness" : ""}`;
+      const again = `npm run simulate:fleet -- --seed ${fleet.seed} --nodes ${init.nodes} --faults ${init.faults}${more}`;
       const cause = error instanceof Error ? error.stack : String(error);
       const broken = `${fleet.story()}\n\n${happened.join("\n")}\n\nseed ${fleet.seed}: ${cause}\nsee it again: ${again}`;
       return { seeds, jobsAcknowledged, summary: "", broken };
@@ -49,3 +54,9 @@ export async function weather(init: {
     `in ${Math.round(realMs / 1_000)} s (${Math.round(fleetMs / realMs)} times real time): no promise broken`;
   return { seeds, jobsAcknowledged, summary };
 }
+
+/** Of more boxes than voters the seats change hands within a storm. */
+const optionsOf = (voters: number | undefined, witness = false): SimFleetOptions => ({
+  ...(voters === undefined ? {} : { voters, settings: { votersMax: `${voters}`, voterGoneAfterSeconds: "5" } }),
+  witness,
+});
