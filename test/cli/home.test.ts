@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ownAddresses } from "../../agent/cli/found.ts";
-import { readHome } from "../../agent/cli/home.ts";
+import { readHome, writeHome } from "../../agent/cli/home.ts";
 import { claimRunFile, processMark, publishRunFile, readRunFile, removeRunFile } from "../../agent/cli/run-file.ts";
 import { nodeIdOf } from "../../agent/io/network/index.ts";
-import type { InviteId } from "../../shared/ids.ts";
+import type { RosterNode } from "../../shared/fleet.ts";
+import type { InviteId, NodeId } from "../../shared/ids.ts";
 import { encodeInvite } from "../../shared/invite.ts";
 import { skein } from "../support/pretend-world.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -55,6 +56,16 @@ test("a home is not founded twice, nor joined to a second fleet", async () => {
   expect(readFileSync(join(data, "fleet.json"), "utf8")).toBe(before);
 });
 
+test("a witness' home says so, and which of the others is one", async () => {
+  const data = home();
+  await skein(["init", "--data", data]);
+  const { fleet, config } = await readHome(data);
+  const node = { nodeId: `12D3KooW${"w".repeat(44)}` as NodeId, name: "owl", addresses: [], admittedAtIndex: 3 };
+  const roster: RosterNode[] = [{ ...node, part: "witness" }];
+  await writeHome(data, { ...fleet, roster }, { ...config, part: "witness" });
+  expect(await readHome(data)).toMatchObject({ fleet: { roster }, config: { part: "witness" } });
+});
+
 test("$SKEIN_DATA names the folder where --data does not", async () => {
   const { pretendWorld } = await import("../support/pretend-world.ts");
   const data = home();
@@ -93,6 +104,7 @@ const DAMAGES: [what: string, file: string, content: (whole: string) => string, 
     "fleetSecret",
   ],
   ["with a misspelt setting", "config.json", (whole) => whole.replace('"name"', '"nmae"'), "nmae is not known"],
+  ["with a part that is none", "config.json", (whole) => whole.replace('"name"', '"part": "x", "name"'), "part"],
   ["with a port that is none", "config.json", (whole) => whole.replace("7400", '"7400"'), "network.port"],
 ];
 test.each(DAMAGES)(

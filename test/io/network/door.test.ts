@@ -151,3 +151,20 @@ test("nothing but a knock is taken at the door", async () => {
   for (const protocol of ["/skein/consensus/1", "/skein/request/1", "/skein/blob/1", "/meshsub/1.1.0"])
     await expect(node.dialProtocol(multiaddr(addresses[0]!), protocol)).rejects.toThrow();
 });
+
+test("a knock says that its box is a witness, and the welcome says which of the others is one", async () => {
+  const [a, b] = await Promise.all([createIdentity(), createIdentity()]);
+  const line = { addresses: [], admittedAtIndex: 2 };
+  const roster: Welcome["roster"] = [
+    { nodeId: a.nodeId, name: "attic", ...line },
+    { nodeId: b.nodeId, name: "owl", ...line, part: "witness" },
+  ];
+  const parts: Knock["part"][] = [];
+  const addresses = await member.network.openDoor(async ({ part }) => {
+    parts.push(part);
+    return { ...welcome, roster };
+  }, 10_000);
+  expect((await ask(addresses)).roster).toEqual(roster);
+  await ask(addresses, { part: "witness" });
+  expect(parts).toEqual([undefined, "witness"]);
+});
