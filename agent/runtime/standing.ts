@@ -102,13 +102,12 @@ export class Standing {
     return roles;
   }
 
-  /** Linked nodes that may hold the ledger, the leader first. Before anything is known that is everyone. */
+  /** Linked nodes, those most likely to hold the ledger first: all that is known of the others may be old. */
   members(): NodeId[] {
     const { conf, leader } = this.status();
-    const linked = this.#linked();
-    const known = membersOf(conf).filter((nodeId) => linked.has(nodeId) && !isWitness(conf, nodeId));
-    const others = known.length > 0 ? known : [...linked];
-    return [...others.filter((nodeId) => nodeId === leader), ...others.filter((nodeId) => nodeId !== leader)];
+    const full = membersOf(conf).filter((nodeId) => !isWitness(conf, nodeId));
+    const rank = (nodeId: NodeId): number => (nodeId === leader ? 0 : full.includes(nodeId) ? 1 : 2);
+    return [...this.#linked()].sort((a, b) => rank(a) - rank(b));
   }
 
   /** A request found that the leader is not who it was. */
@@ -133,11 +132,14 @@ export class Standing {
     return driver.isInTouch(TIMING.fleetNewsMs) && this.#isIn(driver.status().conf);
   }
 
+  /** Also at second hand: one that was away for long may know nobody who holds the ledger now. */
   #tell(): FleetNews {
-    const { peers, driver, ledger } = this.#init;
-    if (!this.#holdsLedger || ledger.fleetId === undefined) throw new SkeinError("NOT_A_MEMBER", { peer: peers.self });
-    const { term, leader, applied, conf } = driver.status();
-    return { term, ...(leader ? { leader } : {}), appliedIndex: applied, roster: [...ledger.roster.values()], conf };
+    const { peers, ledger } = this.#init;
+    const { term, leader, commit, conf } = this.status();
+    if (this.#holdsLedger ? ledger.fleetId === undefined : !this.#news)
+      throw new SkeinError("NOT_A_MEMBER", { peer: peers.self });
+    const appliedIndex = this.#holdsLedger ? ledger.appliedIndex : Math.min(commit, this.#news?.appliedIndex ?? 0);
+    return { term, ...(leader ? { leader } : {}), appliedIndex, roster: [...this.roster()], conf };
   }
 
   #askSoon(delayMs: number): void {

@@ -1,4 +1,5 @@
 /** More boxes than voters: the one without a seat works without the log, takes a seat that stays empty, and its old owner works. */
+import { rm } from "node:fs/promises";
 import { expect, test } from "vitest";
 import type { NodeRole } from "../../shared/fleet.ts";
 import type { JobId } from "../../shared/ids.ts";
@@ -59,4 +60,27 @@ test("a job handed in at a worker outlives a voter; its seat is taken, and it co
   await expectSameEverywhere(next, stage.pages(1));
   expect(await lost.skein("receipt", next)).toMatchObject({ exitCode: 0 });
   expect((await lost.skein("jobs")).out).toContain(jobId);
+});
+
+test("a wiped box comes back as a new node under a free name, and its old self is replaced, then removed", async () => {
+  const { fleet } = stage;
+  const worker = await workerOf(fleet.agents);
+  const leader = await fleet.leader();
+  const wiped = fleet.others(worker, leader)[0]!;
+  await fleet.forget(wiped);
+  await rm(wiped.dataDir, { recursive: true });
+  const again = await fleet.add(wiped.name, leader);
+  expect(again.nodeId).not.toBe(wiped.nodeId);
+  await fleet.poll(
+    `${worker.name} has the seat of ${wiped.name}`,
+    async () => (await roleOf(worker, leader)) === "voter",
+  );
+  expect(await roleOf(wiped, again)).toBe("worker");
+  const names = (await again.client.fleet()).nodes.map(({ name }) => name).sort();
+  expect(names).toEqual([...fleet.agents.map(({ name }) => name), `${wiped.name}-2`].sort());
+  expect(await again.skein("remove", wiped.nodeId)).toMatchObject({ exitCode: 0 });
+  await fleet.whole();
+  const jobId = await fleet.submit(again, stage.pages(2));
+  await fleet.jobEnded(jobId, fleet.others(again));
+  await expectSameEverywhere(jobId, stage.pages(2));
 });

@@ -138,6 +138,28 @@ test.each([41, 42, 43])(
   },
 );
 
+test("a voter that was away while all others lost their seats finds its place by what workers tell it", async () => {
+  const settings = { votersMax: "3", voterGoneAfterSeconds: "5" };
+  const fleet = await raise(52, 6, { voters: 3, settings });
+  const [a, b, c, d, e, f] = fleet.nodes as [SimNode, SimNode, SimNode, SimNode, SimNode, SimNode];
+  const hasLeft = ({ nodeId }: SimNode): boolean => {
+    const conf = fleet.leader?.agent?.raftStatus().conf;
+    return conf !== undefined && ![...conf.voters, ...conf.votersOutgoing].includes(nodeId);
+  };
+  for (const lost of [c, b, a]) {
+    lost.crash();
+    await fleet.until(`the seat of ${lost.name} is taken`, () => hasLeft(lost), 60_000);
+  }
+  for (const back of [a, b]) await back.start();
+  await fleet.run(5_000);
+  for (const node of [d, e, f]) expect(rolesIn(a).get(node.name)).toBe("voter");
+  // Those who vote now are not heard by the one that returns; only those who worked from then on are.
+  for (const voter of [d, e, f]) fleet.net.cut(c.nodeId, voter.nodeId);
+  await c.start();
+  await fleet.until("it hears of its place", () => rolesIn(c).get(c.name) === "worker", 20_000);
+  for (const node of [d, e, f]) expect(rolesIn(c).get(node.name)).toBe("voter");
+});
+
 test("a voter that comes back in time keeps its seat", async () => {
   const fleet = await raise(51, 4, { voters: 3, settings: { votersMax: "3", voterGoneAfterSeconds: "60" } });
   const lost = fleet.nodes.find((node) => node !== fleet.leader)!;
