@@ -126,10 +126,15 @@ export class Proposer {
 
   /** Without a ledger of its own this node cannot see what becomes of the entry; a member sees it through. */
   async #recordElsewhere(entry: Uint8Array): Promise<LedgerOutcome & { applied: true }> {
-    const [member] = this.#init.members();
-    if (member === undefined) throw new SkeinError("NO_LEADER");
     const deadlineMs = TIMING.proposalDeadlineMs + TIMING.requestDeadlineMs;
-    return { applied: true, events: [], ...(await this.#peers.ask(member, "record", { entry }, { deadlineMs })) };
+    for (const member of this.#init.members()) {
+      try {
+        return { applied: true, events: [], ...(await this.#peers.ask(member, "record", { entry }, { deadlineMs })) };
+      } catch (error) {
+        if (SkeinError.from(error).code !== "NOT_A_MEMBER") throw error;
+      }
+    }
+    throw new SkeinError("NO_LEADER");
   }
 
   async #recordFor(entry: Uint8Array): Promise<Answer<"record">> {

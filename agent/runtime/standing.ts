@@ -30,6 +30,9 @@ export interface FleetStatus {
   conf: ConfState;
 }
 
+/** News that nobody confirmed for so long does not rule out other news any more. */
+const NEWS_OLD_MS = 10 * TIMING.fleetNewsMs;
+
 /**
  * Where this node stands. One that holds the ledger reads the fleet from its own log. A worker, a witness, a learner that
  * has not caught up and a voter that lost its seat while it was away do not: they ask one that holds it, every second and
@@ -42,6 +45,7 @@ export class Standing {
   #holdsLedger: boolean;
   /** What was heard last while that was not so. */
   #news: FleetNews | undefined;
+  #heardAtMs = 0;
   #asking = false;
   #turn = 0;
   #next: Cancel = () => {};
@@ -177,7 +181,10 @@ export class Standing {
   #hear(news: FleetNews): void {
     if (this.#stopped) return;
     const { driver } = this.#init;
-    const known = this.#news ?? { term: 0, appliedIndex: 0 };
+    const nowMs = this.#world.clock.monotonicMs();
+    // Not for ever, or one wrong word of a term that never was would be the last this node believes.
+    const isFirst = !this.#news || nowMs - this.#heardAtMs > NEWS_OLD_MS;
+    const known = isFirst ? { term: 0, appliedIndex: 0 } : this.#news!;
     if (news.term < known.term || (news.term === known.term && news.appliedIndex < known.appliedIndex)) return;
     const isIn = this.#isIn(news.conf);
     if (this.#holdsLedger) {
@@ -188,6 +195,7 @@ export class Standing {
     }
     const isSame = this.#news !== undefined && tellable(this.#news) === tellable(news);
     this.#news = news;
+    this.#heardAtMs = nowMs;
     driver.rest(!isIn);
     this.moved();
     if (!isSame) this.#init.onChange();

@@ -133,8 +133,15 @@ test.each([41, 42, 43])(
     await ended(fleet, lost, next!);
     const { results } = await settled(fleet, lost.agent!.results(next!));
     expect(new Set(results.map(({ node }) => node))).toContain(lost.nodeId);
+    let asked = 0;
+    const { send } = fleet.net;
+    fleet.net.send = (from, to, packet) => {
+      if (from === lost.nodeId && packet.kind === "consensus") asked++;
+      return send.call(fleet.net, from, to, packet);
+    };
     await fleet.run(30_000);
-    expect(fleet.leader!.agent!.raftStatus().term, "it calls no election").toBe(term);
+    expect(asked, "it asks for no votes").toBe(0);
+    expect(fleet.leader!.agent!.raftStatus().term).toBe(term);
   },
 );
 
