@@ -14,6 +14,7 @@ const SENTENCES = {
   leadershipEnded: () => "This box leads no more",
   nodeAdmitted: (f) => `${f.name} came into the fleet`,
   nodePresenceChanged: (f) => `${f.name} is ${f.to === "fresh" ? "present" : f.to}: ${f.because}`,
+  membershipChanging: (f) => `Seats change: ${f.change} (${f.because})`,
   jobSubmitted: (f) => `${f.jobId} handed in: ${count(f.items, "page")}`,
   jobPlanned: (f) => `${f.jobId} planned. ${f.summary}`,
   jobEnded: (f) => `${f.jobId} ${f.state}${f.itemsFailed > 0 ? `, ${count(f.itemsFailed, "page")} failed` : ""}`,
@@ -47,7 +48,7 @@ function withNames(value, nameOf) {
   return value !== null && typeof value === "object" ? JSON.stringify(value) : value;
 }
 
-/** `membershipChanging` with its facts → `Membership changing: kind addVoter, node attic`. */
+/** `ledgerEntryUnreadable` with its facts → `Ledger entry unreadable: index 7, reason it is cut off`. */
 function plainly(event, facts) {
   const words = event.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   const shown = Object.entries(facts).filter(([, value]) => value !== undefined && value !== "");
