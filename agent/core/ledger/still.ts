@@ -19,6 +19,9 @@ import {
 import type { JobRecord } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
 
+/** A piece is read in one go; an item's holders are few bytes and take as long as so many more of anything else. */
+const HOLDERS_WEIGHT_BYTES = 100;
+
 /**
  * The ledger as it was at one index, to be written down piece by piece while the ledger itself moves on. The ledger says
  * what it is about to change, and the old is kept the first time. Whatever is small is copied at once.
@@ -59,7 +62,7 @@ export class LedgerStill {
     for (const record of this.#records()) {
       const encoded = encodeLedgerRecord(record);
       records.push(encoded);
-      bytes += encoded.length;
+      bytes += encoded.length + (record.kind === "holders" ? HOLDERS_WEIGHT_BYTES * record.holders.length : 0);
       // The head differs from snapshot to snapshot; apart from it, what did not change makes the same pieces again.
       if (bytes < bytesMin && record.kind !== "head") continue;
       yield encodeLedgerPiece(records);
