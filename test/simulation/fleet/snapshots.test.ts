@@ -189,6 +189,23 @@ test("a snapshot that rotted on every box that could send it is made anew from w
   expect(happened(away, "snapshotInstalled")).toBe(1);
 });
 
+test("a piece that is some job's input too stays when its snapshot goes", async () => {
+  const fleet = await raised(30);
+  const [box] = fleet.nodes as [SimNode];
+  await workUntilCompacted(fleet, fleet.nodes);
+  const [blob] = piecesNamed(box) as [BlobHash];
+  const bytes = box.blobs.held().get(blob)!.length;
+  let isTaken = false;
+  void box.agent!.submit({ pipeline: "ocr", inputs: [{ name: "odd", blob, bytes }] }).then(() => {
+    isTaken = true;
+  });
+  await fleet.until("the job is taken", () => isTaken, 8_000);
+  for (let i = 0; i < 2; i++) await workUntilCompacted(fleet, fleet.nodes);
+  await converged(fleet);
+  expect(piecesNamed(box)).not.toContain(blob);
+  expect(box.blobs.held().has(blob)).toBe(true);
+});
+
 test("on a full disk no snapshot is taken and nothing else breaks; with room again one is", async () => {
   const fleet = await raised(27);
   const box = fleet.nodes[2]!;
