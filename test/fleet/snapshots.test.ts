@@ -41,11 +41,11 @@ test("a box that was away while the log was compacted, and one that joins after 
   await compactBeyond(others, commitIndex);
 
   await fleet.start(away);
-  await fleet.jobEnded(second, [away]);
-  expect(lastSnapshotOf(away, "snapshotInstalled")).toBeGreaterThan(commitIndex);
   const late = await fleet.add("desk", leader);
-  await fleet.jobEnded(second, [late]);
-  expect(lastSnapshotOf(late, "snapshotInstalled")).toBeGreaterThan(commitIndex);
+  for (const box of [away, late]) {
+    await fleet.jobEnded(second, [box]);
+    await fleet.until(`${box.name} has a snapshot`, () => lastSnapshotOf(box, "snapshotInstalled") > commitIndex);
+  }
   await fleet.whole();
 
   for (const jobId of [first, second])
