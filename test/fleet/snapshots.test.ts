@@ -57,6 +57,7 @@ test("a box that was away while the log was compacted, and one that joins after 
   await fleet.restart(away);
   await fleet.until("it has read its snapshot", () => lastSnapshotOf(away, "ledgerLoaded") > 0);
   for (const jobId of [first, second]) expect(await storyOf(away, jobId)).toEqual(await storyOf(leader, jobId));
+  await fleet.whole();
   const third = await fleet.submit(away, stage.pages(0).slice(6, 12));
   await fleet.jobEnded(third);
 });
