@@ -37,6 +37,8 @@ export interface DeputyInit {
 
 /** The peer could not have done anything, or another can do it better. */
 const ELSEWHERE = ["NOT_A_MEMBER", "PEER_UNREACHABLE", "PEER_BUSY"];
+/** It may have been done. */
+const UNCERTAIN = ["PEER_UNREACHABLE", "DEADLINE_EXCEEDED"];
 /** Done twice, with another's between, they would undo that one. */
 const ONCE: readonly LedgerCall[] = ["setSetting"];
 /** Longer than what a member itself waits for at most. */
@@ -66,20 +68,20 @@ export class Deputy {
   /** @throws what the call throws; NO_LEADER if no member can be asked. */
   async call<C extends LedgerCall>(call: C, ...given: Arguments<C>): Promise<Outcome<C>> {
     if (this.#init.holdsLedger()) return (await this.#ownAnswer(call, given)) as Outcome<C>;
-    let fault = new SkeinError("NO_LEADER");
     for (const member of this.#init.members()) {
       try {
         return JSON.parse(new TextDecoder().decode(await this.#fetch(member, call, given))) as Outcome<C>;
       } catch (error) {
         if (error instanceof SyntaxError)
           throw new SkeinError("FRAME_INVALID", { peer: member, reason: error.message });
-        fault = SkeinError.from(error);
-        if (fault.code === "PEER_UNREACHABLE" && ONCE.includes(call))
+        const fault = SkeinError.from(error);
+        if (UNCERTAIN.includes(fault.code) && ONCE.includes(call))
           throw new SkeinError("OUTCOME_UNKNOWN", { reason: fault.message });
         if (!ELSEWHERE.includes(fault.code)) throw fault;
+        this.#world.telemetry.log("debug", "deputyRefused", { call, member, reason: fault.message });
       }
     }
-    throw fault;
+    throw new SkeinError("NO_LEADER");
   }
 
   async #fetch(member: NodeId, call: LedgerCall, given: unknown[]): Promise<Uint8Array> {

@@ -63,6 +63,7 @@ export class LedgerFace implements LedgerCalls {
     const cancelledAtMs = this.#world.clock.nowMs();
     if (job.state === "running")
       await this.#init.proposer.propose({ kind: "jobCancelled", jobId, reason: "asked for", cancelledAtMs });
+    // Asked for again: a snapshot may have put another in its place.
     return jobView(this.#job(jobId), this.#init.nodes(), new Map());
   }
 

@@ -1,5 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
+import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { SnapshotPiece } from "../../shared/ledger-snapshot.ts";
 import type { LogIndex, RaftEntry, RaftMessage, RaftSnapshot } from "../../shared/raft.ts";
 import { decodeManifest } from "../../shared/wire/ledger-snapshot.ts";
@@ -83,11 +83,6 @@ export class Snapshots {
     this.#fetching.stop();
     this.#sending.stop();
     this.#recovery.stop();
-  }
-
-  /** Blobs that no job stands on and that must stay all the same. */
-  isPiece(hash: BlobHash): boolean {
-    return this.#pieces.isClaimed(hash);
   }
 
   /**

@@ -62,10 +62,6 @@ export class WitnessLog implements Pick<Snapshots, keyof Snapshots> {
     this.#init.onRestored(snapshot.index);
   }
 
-  isPiece(): boolean {
-    return false;
-  }
-
   async #compact(): Promise<void> {
     const { driver, entriesMin, entriesKept, onFatal } = this.#init;
     const { applied } = driver.status();

@@ -27,10 +27,12 @@ const aResult = fc
 export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
   fc.constant(founded),
   anInvite.map((inviteId): LedgerEntry => ({ kind: "inviteIssued", inviteId, secretHash: "h", expiresAtMs: 10 })),
-  fc.record({ inviteId: anInvite, nodeId: aNode }).map(
-    (who): LedgerEntry => ({
+  fc.record({ inviteId: anInvite, nodeId: aNode, part: fc.constantFrom("full", "witness") }).map(
+    ({ inviteId, nodeId, part }): LedgerEntry => ({
       kind: "nodeAdmitted",
-      ...who,
+      inviteId,
+      nodeId,
+      ...(part === "witness" ? { part } : {}),
       name: "box",
       addresses: ["/ip4/10.0.0.2/tcp/7400"],
       admittedAtMs: 5,

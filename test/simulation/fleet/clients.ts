@@ -93,13 +93,4 @@ export class Clients {
   }
 }
 
-/** The last three from a box without the ledger, which asks another. */
-const REFUSALS = [
-  "NO_QUORUM",
-  "PROPOSAL_DROPPED",
-  "OUTCOME_UNKNOWN",
-  "DEADLINE_EXCEEDED",
-  "NO_LEADER",
-  "NOT_A_MEMBER",
-  "PEER_UNREACHABLE",
-];
+const REFUSALS = ["NO_QUORUM", "NO_LEADER", "PROPOSAL_DROPPED", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"];

@@ -25,7 +25,7 @@ const FAULTS: { name: string; weight: number; act: Fault }[] = [
   { name: "empty a disk", weight: 4, act: (_, node) => fill(node, false) },
   { name: "break an executor", weight: 2, act: (fleet, node) => breakExecutor(fleet, node) },
   { name: "rot an input", weight: 1, act: (fleet, node) => rot(fleet, node) },
-  { name: "rot a snapshot", weight: 2, act: (fleet) => rotSnapshot(fleet.nodes[0]!) },
+  { name: "rot a snapshot", weight: 2, act: (fleet) => rotSnapshot(fleet) },
 ];
 
 const cutOff: Fault = (fleet, node) => {
@@ -61,11 +61,17 @@ const holdsSound = (node: SimNode, blob: BlobHash): boolean => {
   return bytes !== undefined && sha256(bytes) === blob;
 };
 
-/** One box's and no other's: where no box can read its snapshot, nobody knows what the log begins with. */
-const rotSnapshot = (node: SimNode): void => {
+/**
+ * One box's and no other's, and only of what another knows by itself: where no box can read its snapshot, nobody knows
+ * what the log begins with, and of two boxes with a witness one may be alone in knowing.
+ */
+const rotSnapshot = ({ nodes }: SimFleet): void => {
+  const [node, ...others] = nodes as [SimNode, ...SimNode[]];
   const snapshot = node.journal.durableSnapshot();
-  for (const { hash } of snapshot ? decodeManifest(snapshot.data) : [])
-    if (node.blobs.held().has(hash)) node.blobs.rot(hash);
+  const knows = ({ part, agent }: SimNode, index: number): boolean =>
+    part === "full" && agent !== undefined && agent.ledger.appliedIndex >= index;
+  if (!snapshot || !others.some((other) => knows(other, snapshot.index))) return;
+  for (const { hash } of decodeManifest(snapshot.data)) if (node.blobs.held().has(hash)) node.blobs.rot(hash);
 };
 
 /** Each fault as often as it weighs. */
