@@ -27,6 +27,8 @@ export interface AgentConfig {
   /** Default: what the firmware profile says for this box. 0: it runs nothing. */
   executors?: number;
   logLevel: LogLevel;
+  /** Called when this box has left its fleet, before the agent stops. */
+  onLeft: () => Promise<void>;
 }
 
 export interface RunningAgent {
@@ -83,6 +85,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     probed,
     contents: await loadJournal(world.journal, fleet.founder ? world.network.self : undefined),
     onStopRequested: () => void stop(),
+    onLeft: config.onLeft,
     onFatal: (error) => {
       telemetry.log("error", "agentFailed", { reason: String(error) });
       void stop(error);

@@ -122,6 +122,19 @@ export const ERRORS = {
     exit: 5,
     say: () => "Another change of membership is under way. Try again in a moment.",
   },
+  HANDOVER_FAILED: {
+    status: 503,
+    exit: 1,
+    say: (f) => `The leadership was not handed over: ${f.reason}. Nothing is lost: ${f.leader} leads on.`,
+  },
+  LEAVE_REFUSED: { status: 409, exit: 1, say: (f) => `This box cannot leave now: ${f.reason}.` },
+  HAS_LEFT: {
+    status: 409,
+    exit: 4,
+    say: (f) =>
+      `This box left the fleet ${f.fleet} at ${f.leftAt}, and its id is spent. To come in again it needs a new one: move ${f.data} away or delete it, then \`skein join TOKEN\`.`,
+  },
+  RECOVERY_REFUSED: { status: 409, exit: 1, say: (f) => `The fleet is not recovered: ${f.reason}.` },
   COPIES_SHORT: {
     status: 503,
     exit: 1,

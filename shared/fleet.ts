@@ -19,6 +19,10 @@ export interface RosterNode {
   admittedAtIndex: number;
   /** Absent: full. */
   part?: NodePart;
+  /** Gets no new work and does not lead, so that it can be switched off; absent: takes part in full. */
+  drained?: true;
+  /** Drained for good: its copies no longer count. */
+  leaving?: true;
 }
 
 /** The link from this node to a peer, from heartbeats on the lanes. */
@@ -39,6 +43,8 @@ export interface NodeView {
   isLeader: boolean;
   role: NodeRole;
   presence: Presence;
+  drained?: true;
+  leaving?: true;
   link?: LinkView;
   /** The newest report; absent until one arrived. */
   report?: CapacityReport;
@@ -56,4 +62,15 @@ export interface FleetView {
   votersMissing: string[];
   commitIndex: number;
   nodes: NodeView[];
+  /** The last time this fleet was recovered without its quorum. */
+  recovered?: FleetRecovery;
+}
+
+/** What the ledger keeps of a recovery. */
+export interface FleetRecovery {
+  recoveredBy: NodeId;
+  recoveredAtMs: number;
+  /** Taken off the roster for good. */
+  removed: { nodeId: NodeId; name: string }[];
+  atIndex: number;
 }

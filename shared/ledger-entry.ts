@@ -74,6 +74,20 @@ export interface SettingChanged {
   value: string;
 }
 
+/** A box is to be emptied, or (`drained` false) takes part in full again. `leaving`: for good, so its copies are made anew elsewhere. */
+export interface NodeDrained {
+  nodeId: NodeId;
+  drained: boolean;
+  leaving: boolean;
+}
+
+/** The fleet lost its quorum for good and goes on from one box's log. Takes the missing off the roster. */
+export interface FleetRecovered {
+  recoveredBy: NodeId;
+  removed: NodeId[];
+  recoveredAtMs: number;
+}
+
 /** What may be written in the agreed log. */
 export type LedgerEntry =
   | ({ kind: "fleetFounded" } & FleetFounded)
@@ -81,6 +95,8 @@ export type LedgerEntry =
   | ({ kind: "nodeAdmitted" } & NodeAdmitted)
   | ({ kind: "nodeRemoved" } & NodeRemoved)
   | ({ kind: "nodeMoved" } & NodeMoved)
+  | ({ kind: "nodeDrained" } & NodeDrained)
+  | ({ kind: "fleetRecovered" } & FleetRecovered)
   | ({ kind: "jobSubmitted" } & JobSubmitted)
   | ({ kind: "jobCancelled" } & JobCancelled)
   | ({ kind: "resultsRecorded" } & ResultsRecorded)

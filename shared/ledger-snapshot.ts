@@ -3,7 +3,7 @@
  * the blobs of all items. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
  * bytes. Holders come last because they change for every item when a box goes; what is recorded of an ended job does not.
  */
-import type { RosterNode } from "./fleet.ts";
+import type { FleetRecovery, RosterNode } from "./fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
 import type { JobInput, JobState, RecordedResult } from "./job.ts";
 import type { InviteIssued } from "./ledger-entry.ts";
@@ -14,6 +14,7 @@ export interface LedgerHead {
   fleetId?: FleetId;
   fleetName: string;
   roster: RosterNode[];
+  lastRecovery?: FleetRecovery;
 }
 
 export interface KeptInvite extends InviteIssued {

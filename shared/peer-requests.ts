@@ -3,6 +3,7 @@ import type { RosterNode } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
 import type { Plan } from "./plan.ts";
 import type { ConfState, LogIndex, RaftSnapshot } from "./raft.ts";
+import type { Standing } from "./recovery.ts";
 import type { ReportedResult } from "./wire/results.ts";
 
 export interface LeasedItem {
@@ -62,6 +63,12 @@ export interface PeerRequests {
   snapshotNews: { question: { index: LogIndex; failed: boolean; reason: string }; answer: Record<string, never> };
   /** The newest snapshot that your journal holds. If it does not reach up to `index`, ask again a little later. */
   snapshot: { question: { index: LogIndex }; answer: { snapshot?: RaftSnapshot } };
+  /** Any node to the leader: hand the leadership to `to`, or to the best successor. Answered by the old leader once it knows the new one. */
+  handOver: { question: { to?: NodeId }; answer: { leader: NodeId; term: number } };
+  /** Any node to the leader: how many items it has leased to a node. */
+  workAt: { question: { nodeId: NodeId }; answer: { items: number } };
+  /** How far your log goes; asked when the fleet may have lost its quorum for good. */
+  standing: { question: Record<string, never>; answer: Standing };
   /** What only the leader knows of a job. */
   jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
   /** A node without the ledger to one that holds it. @throws NOT_A_MEMBER */

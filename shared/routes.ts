@@ -1,8 +1,10 @@
 /** The HTTP API, written once: the server, the client, the CLI and the dashboard all derive from this table. */
+import type { DrainView, LeaveView } from "./departure.ts";
 import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
 import type { Plan } from "./plan.ts";
+import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
 
 /** A line of the event stream: something that happened, seen from this node. */
@@ -46,6 +48,11 @@ interface RouteTypes {
   fleet: { params: []; request: undefined; response: FleetView };
   nodes: { params: []; request: undefined; response: NodeView[] };
   nodeRemove: { params: ["node"]; request: undefined; response: { removed: NodeId } };
+  nodeDrain: { params: ["node"]; request: { drained: boolean }; response: DrainView };
+  leaderTransfer: { params: []; request: { node?: string }; response: { leader: NodeId; term: number } };
+  leave: { params: []; request: { force?: boolean }; response: LeaveView };
+  recoveryView: { params: []; request: undefined; response: RecoveryView };
+  recover: { params: []; request: RecoverRequest; response: RecoverAnswer };
   invite: { params: []; request: { validForMs?: number }; response: InviteAnswer };
   jobSubmit: { params: []; request: JobSpec; response: { jobId: JobId; existing: boolean } };
   jobs: { params: []; request: undefined; response: JobView[] };
@@ -76,6 +83,23 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
   fleet: { method: "GET", path: "/v1/fleet", says: "what this node believes of the fleet" },
   nodes: { method: "GET", path: "/v1/nodes", says: "the nodes alone" },
   nodeRemove: { method: "DELETE", path: "/v1/nodes/:node", says: "takes a node (id or name) out of the fleet" },
+  nodeDrain: {
+    method: "POST",
+    path: "/v1/nodes/:node/drain",
+    says: "empties a node (id or name) or takes that back, and tells how far it is; may be asked again and again",
+  },
+  leaderTransfer: {
+    method: "POST",
+    path: "/v1/leader",
+    says: "hands the leadership to a node (id or name), or to the best successor",
+  },
+  leave: {
+    method: "POST",
+    path: "/v1/leave",
+    says: "takes this node out of the fleet as soon as nothing is lost by it; asked again until it has left",
+  },
+  recoveryView: { method: "GET", path: "/v1/recovery", says: "what recovering without a quorum would do" },
+  recover: { method: "POST", path: "/v1/recovery", says: "goes on without the missing, from this node's log" },
   invite: { method: "POST", path: "/v1/invites", says: "a one-time token for `skein join`" },
   jobSubmit: {
     method: "POST",

@@ -1,7 +1,16 @@
 import type { JobId } from "../../shared/ids.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
 import type { AgentFace } from "../runtime/face.ts";
-import { checkInviteRequest, checkJobSpec, checkNothing, checkSettingRequest } from "./check-bodies.ts";
+import {
+  checkDrainRequest,
+  checkInviteRequest,
+  checkJobSpec,
+  checkLeaveRequest,
+  checkNothing,
+  checkRecoverRequest,
+  checkSettingRequest,
+  checkTransferRequest,
+} from "./check-bodies.ts";
 
 interface Answer<N extends RouteName> {
   status: number;
@@ -26,6 +35,11 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   fleet: (face) => ok(face.fleet()),
   nodes: (face) => ok(face.fleet().nodes),
   nodeRemove: async (face, params) => ok({ removed: await face.removeNode(params.node ?? "") }),
+  nodeDrain: async (face, params, body) => ok(await face.drainNode(params.node ?? "", checkDrainRequest(body))),
+  leaderTransfer: async (face, _params, body) => ok(await face.transferLeader(checkTransferRequest(body))),
+  leave: async (face, _params, body) => ok(await face.leave(checkLeaveRequest(body))),
+  recoveryView: async (face) => ok(await face.recoveryView()),
+  recover: async (face, _params, body) => ok(await face.recover(checkRecoverRequest(body))),
   invite: async (face, _params, body) => ok(await face.invite(checkInviteRequest(body))),
   async jobSubmit(face, _params, body) {
     const answer = await face.submit(checkJobSpec(body));

@@ -1,5 +1,6 @@
 /** Bodies from clients, checked before anyone believes them. */
 import {
+  checkBoolean,
   checkFileName,
   checkKeys,
   checkList,
@@ -9,9 +10,10 @@ import {
   refuse,
 } from "../../shared/checks.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import { isBlobHash } from "../../shared/ids.ts";
+import { isBlobHash, isNodeId, type NodeId } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import type { RecoverRequest } from "../../shared/recovery.ts";
 import { settingFault } from "../../shared/settings.ts";
 
 /** @throws BAD_REQUEST, NO_INPUTS, TOO_LARGE */
@@ -69,6 +71,40 @@ export function checkSettingRequest(name: string, body: unknown): string {
   const reason = settingFault(name, record.value);
   if (reason) throw new SkeinError("BAD_REQUEST", { reason });
   return record.value;
+}
+
+/** @throws BAD_REQUEST */
+export function checkDrainRequest(body: unknown): boolean {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["drained"]);
+  return checkBoolean(record.drained, "drained");
+}
+
+/** The node to lead; undefined for the best there is. @throws BAD_REQUEST */
+export function checkTransferRequest(body: unknown): string | undefined {
+  const record = checkRecord(body ?? {}, "");
+  checkKeys(record, "", ["node"]);
+  return record.node === undefined ? undefined : checkText(record.node, "node", LIMITS.nameBytesMax);
+}
+
+/** Whether to leave without waiting. @throws BAD_REQUEST */
+export function checkLeaveRequest(body: unknown): boolean {
+  const record = checkRecord(body ?? {}, "");
+  checkKeys(record, "", ["force"]);
+  return record.force !== undefined && checkBoolean(record.force, "force");
+}
+
+/** @throws BAD_REQUEST */
+export function checkRecoverRequest(body: unknown): RecoverRequest {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["fleetName", "missing"]);
+  return {
+    fleetName: checkText(record.fleetName, "fleetName", LIMITS.nameBytesMax),
+    missing: checkList(record.missing, "missing", LIMITS.nodesMax, (value, path): NodeId => {
+      if (!isNodeId(value)) refuse(path, "must be a node id");
+      return value;
+    }),
+  };
 }
 
 /** @throws BAD_REQUEST for anything but no body or an empty object. */

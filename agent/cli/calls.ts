@@ -4,12 +4,13 @@ import { SkeinError } from "../../shared/errors.ts";
 import { describeFleet, describeJob, describeJobs, describeNodes, describeReceipt } from "./describe.ts";
 import { type CommonOptions, clientFor, dataDirOf, wholeNumber } from "./options.ts";
 import { readRunFile } from "./run-file.ts";
+import type { SteadyClient } from "./steady-client.ts";
 import { pairs, plain } from "./table.ts";
 import type { World } from "./world.ts";
 
 type Command<O extends CommonOptions = CommonOptions> = (options: O, world: World) => Promise<number>;
 
-function print(options: CommonOptions, world: World, value: unknown, text: string): number {
+export function print(options: CommonOptions, world: World, value: unknown, text: string): number {
   world.out(options.json ? `${JSON.stringify(value, null, 2)}\n` : text);
   return 0;
 }
@@ -112,11 +113,21 @@ export const invite: Command<CommonOptions & { minutes?: string }> = async (opti
 const STOP_PATIENCE_MS = 30_000;
 const STOP_POLL_MS = 100;
 
-/** Resolves when the agent is gone, as far as this box can tell. */
 export const stop: Command = async (options, world) => {
-  const running = options.api ? undefined : await readRunFile(dataDirOf(options, world));
   const client = await clientFor(options, world);
-  const answer = await client.call((one) => one.stop());
+  const answer = await untilGone(options, world, client, () => client.call((one) => one.stop()));
+  return print(options, world, answer, "The agent has stopped.\n");
+};
+
+/** Does what makes the agent stop, and resolves when it is gone, as far as this box can tell. */
+export async function untilGone<T>(
+  options: CommonOptions,
+  world: World,
+  client: SteadyClient,
+  act: () => Promise<T>,
+): Promise<T> {
+  const running = options.api ? undefined : await readRunFile(dataDirOf(options, world));
+  const answer = await act();
   const untilMs = performance.now() + STOP_PATIENCE_MS;
   const isGone = async (): Promise<boolean> =>
     running
@@ -132,5 +143,5 @@ export const stop: Command = async (options, world) => {
       throw new SkeinError("DEADLINE_EXCEEDED", { what: "The stop", deadlineMs: STOP_PATIENCE_MS });
     await sleep(STOP_POLL_MS);
   }
-  return print(options, world, answer, "The agent has stopped.\n");
-};
+  return answer;
+}

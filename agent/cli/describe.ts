@@ -14,10 +14,29 @@ export function describeFleet(fleet: FleetView, health: Health, jobs: readonly J
     ["fleet", `${fleet.fleetName}: ${plural(fleet.nodes.length, "node")}, ${quorum}`],
     ["this node", `${health.name} (${shortNodeId(fleet.self)}), ${part}, ${health.state}`],
     ["leader", leader ? `${leader.name}, term ${fleet.term}` : `none; term ${fleet.term}`],
+    ...drainedRow(fleet),
+    ...recoveredRow(fleet),
     ["jobs", `${running} running, ${jobs.length - running} ended`],
     ["dashboard", `${url}/`],
   ]);
 }
+
+type Rows = [name: string, value: string][];
+
+function drainedRow({ nodes }: FleetView): Rows {
+  const drained = nodes.filter((node) => node.drained).map((node) => `${node.name}${node.leaving ? " (leaving)" : ""}`);
+  return drained.length === 0 ? [] : [["drained", drained.join(", ")]];
+}
+
+function recoveredRow({ recovered, nodes }: FleetView): Rows {
+  if (!recovered) return [];
+  const by = nodes.find((node) => node.nodeId === recovered.recoveredBy)?.name ?? shortNodeId(recovered.recoveredBy);
+  const at = new Date(recovered.recoveredAtMs).toISOString().slice(0, 16).replace("T", " ");
+  return [["recovered", `${at} UTC from ${by}, without ${recovered.removed.map((node) => node.name).join(", ")}`]];
+}
+
+const partOf = (node: NodeView): string =>
+  `${node.isLeader ? "leader" : node.role}${node.leaving ? ", leaving" : node.drained ? ", drained" : ""}`;
 
 const figure = (value: number | undefined, digits: number, unit: string): string =>
   value === undefined ? "-" : `${value.toFixed(digits)} ${unit}`;
@@ -30,7 +49,7 @@ export function describeNodes(nodes: readonly NodeView[]): string {
     return [
       `${node.name}${node.isSelf ? " *" : ""}`,
       shortNodeId(node.nodeId),
-      node.isLeader ? "leader" : node.role,
+      partOf(node),
       node.presence,
       report?.hardware.profile ?? "-",
       rate || "-",

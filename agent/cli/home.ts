@@ -45,11 +45,13 @@ const pathsIn = (dataDir: string) => ({
   key: join(dataDir, "identity.key"),
   fleet: join(dataDir, "fleet.json"),
   config: join(dataDir, "config.json"),
+  left: join(dataDir, "left.json"),
 });
 
-/** @throws NOT_INITIALISED; BAD_REQUEST naming the file and the field if one is damaged. */
+/** @throws HAS_LEFT, NOT_INITIALISED; BAD_REQUEST naming the file and the field if one is damaged. */
 export async function readHome(dataDir: string): Promise<Home> {
   const paths = pathsIn(dataDir);
+  await refuseIfLeft(dataDir);
   const nodeKey = await readIfThere(paths.key);
   const fleet = await readIfThere(paths.fleet);
   const config = await readIfThere(paths.config);
@@ -62,8 +64,25 @@ export async function readHome(dataDir: string): Promise<Home> {
   };
 }
 
-/** @throws ALREADY_INITIALISED if the folder belongs to a fleet. */
+/** This box has left its fleet. An id belongs to one life of one disk, so the folder serves no other. */
+export async function markLeft(dataDir: string, fleetName: string): Promise<void> {
+  await writeWhole(pathsIn(dataDir).left, asText({ version: VERSION, fleetName, leftAt: new Date().toISOString() }));
+}
+
+async function refuseIfLeft(dataDir: string): Promise<void> {
+  const path = pathsIn(dataDir).left;
+  const content = await readIfThere(path);
+  if (!content) return;
+  const [fleet, leftAt] = checkedFile(path, content, (record) => [
+    checkText(record.fleetName, "fleetName", LIMITS.nameBytesMax),
+    checkText(record.leftAt, "leftAt", LIMITS.nameBytesMax),
+  ]) as [string, string];
+  throw new SkeinError("HAS_LEFT", { fleet, leftAt, data: dataDir });
+}
+
+/** @throws HAS_LEFT, ALREADY_INITIALISED if the folder belongs to a fleet. */
 export async function refuseIfFounded(dataDir: string): Promise<void> {
+  await refuseIfLeft(dataDir);
   const paths = pathsIn(dataDir);
   const content = await readIfThere(paths.fleet);
   if (!content) return;

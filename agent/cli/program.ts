@@ -3,6 +3,8 @@ import { SkeinError } from "../../shared/errors.ts";
 import { AGENT_VERSION } from "../../shared/version.ts";
 import * as calls from "./calls.ts";
 import { demo } from "./demo/index.ts";
+import * as operate from "./operate.ts";
+import { recover } from "./recover.ts";
 import { results, run } from "./run.ts";
 import { install, uninstall } from "./service.ts";
 import { plain } from "./table.ts";
@@ -68,6 +70,20 @@ function build(world: World, end: (exitCode: number) => void): Command {
   command("set <name> <value>", 'set a value that every box agrees on; "" takes it away', calls.set);
   command("get <name>", "a setting's value, as the fleet has agreed by now", calls.get);
   command("settings", "every setting", calls.settings);
+  command("drain [node]", "empty a node (this box) before it is switched off; it stays a member", operate.drain).option(
+    "--undo",
+    "let it take part in full again",
+  );
+  command("transfer-leader [node]", "hand the leadership to a node, or to the best there is", operate.transferLeader);
+  command(
+    "leave",
+    "take this box out of the fleet for good, its copies made anew elsewhere first",
+    operate.leave,
+  ).option("--force", "wait neither for what runs here nor for the copies");
+  command("recover", "go on without boxes that are gone for good, when too few are left for a quorum", recover).option(
+    "--yes <fleet>",
+    "the fleet's name, instead of typing it when asked",
+  );
   command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
     "--once",
     "end after the table",

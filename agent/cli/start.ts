@@ -1,7 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import { type RunningAgent, startAgent } from "../main.ts";
 import type { LogLevel } from "../ports/index.ts";
-import { readHome } from "./home.ts";
+import { markLeft, readHome } from "./home.ts";
 import { type CommonOptions, dataDirOf, tokenOf } from "./options.ts";
 import { claimRunFile, publishRunFile, removeRunFile } from "./run-file.ts";
 import { stopWish } from "./stop-wish.ts";
@@ -35,6 +35,7 @@ export async function start(options: StartOptions, world: World): Promise<number
       api: { host: config.api.host, port: config.api.port, ...(token === undefined ? {} : { token }) },
       ...(config.executors === undefined ? {} : { executors: config.executors }),
       logLevel,
+      onLeft: () => markLeft(dataDir, fleet.fleetName),
     });
     await publishRunFile(dataDir, running.apiUrl);
     world.err(`${name} of fleet ${fleet.fleetName} is up. Dashboard: ${running.apiUrl}/\n`);

@@ -1,3 +1,5 @@
+import { createInterface } from "node:readline/promises";
+
 /** What a command needs of the terminal it was started in; tests bring their own. */
 export interface World {
   /** To stdout: data only. */
@@ -9,6 +11,8 @@ export interface World {
   columns(): number;
   env: Readonly<Record<string, string | undefined>>;
   fetch: typeof fetch;
+  /** What a person types in answer to a question on stderr; undefined where no person sits at a terminal. */
+  ask(question: string): Promise<string | undefined>;
   /** Calls for each Ctrl-C or request to end, until the returned function is called; meanwhile the process does not end by itself. */
   onInterrupt(listener: (signal: NodeJS.Signals) => void): () => void;
   /** Ends the process where it stands. */
@@ -28,6 +32,7 @@ export function systemWorld(): World {
     columns: () => process.stderr.columns ?? 80,
     env: process.env,
     fetch: globalThis.fetch,
+    ask: askOnTerminal,
     onInterrupt(listener) {
       for (const signal of ENDING) process.on(signal, listener);
       // Started over an IPC channel by a program that is gone now (the demonstration, a test): as if its terminal had closed.
@@ -40,4 +45,14 @@ export function systemWorld(): World {
     },
     exit: (code) => process.exit(code),
   };
+}
+
+async function askOnTerminal(question: string): Promise<string | undefined> {
+  if (!process.stdin.isTTY) return undefined;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question);
+  } finally {
+    terminal.close();
+  }
 }

@@ -101,7 +101,8 @@ function fillNode(card, node) {
   const { report } = node;
   card.dataset.presence = node.presence;
   setText(at("h3"), node.name);
-  const tags = [node.isLeader ? "leader" : node.role, ...(node.isSelf ? ["here"] : [])];
+  const retiring = node.leaving ? ["leaving"] : node.drained ? ["drained"] : [];
+  const tags = [node.isLeader ? "leader" : node.role, ...retiring, ...(node.isSelf ? ["here"] : [])];
   keep(at(".tags"), tags, (text) => make("span", text === "leader" ? "tag lead" : "tag", text));
   setText(at(".presence"), node.presence === "fresh" ? "present" : node.presence);
   setText(at(".link"), node.isSelf ? "self" : linkText(node.link));

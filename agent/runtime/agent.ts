@@ -1,9 +1,11 @@
+import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
+import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
@@ -15,10 +17,12 @@ import type { CopyPlace } from "../core/replication/index.ts";
 import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
 import { CopiesLoop } from "./copies-loop.ts";
+import { Departure } from "./departure.ts";
 import { Deputy } from "./deputy.ts";
 import { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
 import { GossipLoop } from "./gossip-loop.ts";
+import { Handover } from "./handover.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { LedgerFace } from "./ledger-face.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
@@ -26,6 +30,7 @@ import { Peers } from "./peers.ts";
 import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
 import { Reader } from "./reader.ts";
+import { Recovery } from "./recovery.ts";
 import { Settings } from "./settings.ts";
 import { SNAPSHOT_LIMITS, type SnapshotLimits } from "./snapshot-taking.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -50,6 +55,8 @@ export interface AgentInit {
   /** Default: as in shared/limits.ts. */
   snapshotLimits?: Partial<SnapshotLimits>;
   onStopRequested: () => void;
+  /** This box has left the fleet: its folder must not be started again. */
+  onLeft: () => Promise<void>;
   onFatal: (error: unknown) => void;
 }
 
@@ -81,6 +88,9 @@ export class Agent implements AgentFace {
   readonly #snapshots: Pick<Snapshots, keyof Snapshots>;
   readonly #standing: Standing;
   readonly #deputy: Deputy;
+  readonly #handover: Handover;
+  readonly #departure: Departure;
+  readonly #recovery: Recovery;
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
   #ready = false;
@@ -147,9 +157,22 @@ export class Agent implements AgentFace {
       this.#fleetChanged(effects),
     );
     const { ledger, peers, proposer, events } = this.#parts();
-    this.#deputy = new Deputy(world, this.#peers, { holdsLedger, members, own: this.#ledgerFace() });
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
     this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places: () => this.#places() });
+    const common = { ...this.#parts(), driver: this.#driver, nodes: () => this.#nodes() };
+    const { fleetName } = init.identity;
+    this.#handover = new Handover(world, common);
+    this.#departure = new Departure(world, {
+      ...common,
+      fleetName,
+      standing: this.#standing,
+      handover: this.#handover,
+      copiesOwed: (node) => this.#deputy.call("copiesOwed", node),
+      onLeft: init.onLeft,
+      requestStop: () => this.requestStop(),
+    });
+    this.#recovery = new Recovery(world, { ...common, fleetName });
+    this.#deputy = new Deputy(world, this.#peers, { holdsLedger, members, own: this.#ledgerFace() });
     this.#answerPeers();
   }
 
@@ -164,6 +187,7 @@ export class Agent implements AgentFace {
     this.#driver.start();
     this.#standing.start();
     this.#membership.start();
+    this.#handover.start();
     this.#worker.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
     await this.#world.engine.start();
@@ -180,6 +204,7 @@ export class Agent implements AgentFace {
     this.#leading?.end();
     this.#copies.end();
     this.#worker.stop();
+    this.#handover.stop();
     this.#membership.stop();
     this.#standing.stop();
     this.#gossip.stop();
@@ -205,11 +230,32 @@ export class Agent implements AgentFace {
   }
 
   fleet(): FleetView {
-    return fleetView(this.#init.identity, this.#world.network.self, this.#standing.status(), this.#nodes());
+    const { self } = this.#world.network;
+    return fleetView(this.#init.identity, self, this.#standing.status(), this.#nodes(), this.#ledger.lastRecovery);
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
     return this.#deputy.call("removeNode", nodeIdOrName);
+  }
+
+  drainNode(nodeIdOrName: string, drained: boolean): Promise<DrainView> {
+    return this.#deputy.call("drainNode", nodeIdOrName, drained);
+  }
+
+  transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }> {
+    return this.#deputy.call("transferLeader", nodeIdOrName);
+  }
+
+  leave(force: boolean): Promise<LeaveView> {
+    return this.#departure.leave(force);
+  }
+
+  recoveryView(): Promise<RecoveryView> {
+    return this.#recovery.view();
+  }
+
+  recover(request: RecoverRequest): Promise<RecoverAnswer> {
+    return this.#recovery.recover(request);
   }
 
   invite(validForMs: number = TIMING.inviteMs): Promise<InviteAnswer> {
@@ -348,6 +394,9 @@ export class Agent implements AgentFace {
       ...this.#parts(),
       membership: this.#membership,
       settings: this.#settings,
+      departure: this.#departure,
+      handover: this.#handover,
+      places: () => this.#places(),
       nodes: () => this.#nodes(),
       reachable: () => this.#reachable(),
       leader: () => this.#standing.leader(),
@@ -369,6 +418,7 @@ export class Agent implements AgentFace {
 
   #answerPeers(): void {
     this.#peers.answer("report", (from, { results }) => this.#lead().takeReport(from, results));
+    this.#peers.answer("workAt", async (_from, { nodeId }) => ({ items: this.#lead().workAt(nodeId) }));
     this.#peers.answer("jobNews", async (_from, { jobId }) => this.#lead().news(jobId));
   }
 
@@ -425,6 +475,7 @@ export class Agent implements AgentFace {
 
   #ledgerMoved(event: LedgerEvent): void {
     if (event.kind === "rosterChanged") this.#rosterChanged();
+    if (event.kind === "fleetRecovered") this.#events.emit("fleetRecovered", { ...event.recovery }, "warn");
     if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
     if (event.kind === "resultsRecorded") {
       const { jobId } = event.job;
@@ -544,6 +595,8 @@ export class Agent implements AgentFace {
         nodeId: node.nodeId,
         live: node.isSelf || node.presence === "fresh",
         diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
+        ...(node.drained && { drained: node.drained }),
+        ...(node.leaving && { leaving: node.leaving }),
       }));
   }
 

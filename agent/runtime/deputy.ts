@@ -1,4 +1,5 @@
-import { checkText, checkWhole, refuse } from "../../shared/checks.ts";
+import { checkBoolean, checkText, checkWhole, refuse } from "../../shared/checks.ts";
+import type { CopiesOwed } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
@@ -9,6 +10,11 @@ import type { Surroundings } from "./surroundings.ts";
 const text = (value: unknown): string => checkText(value, "argument", LIMITS.nameBytesMax);
 const value = (given: unknown): string => (typeof given === "string" ? given : refuse("value", "must be text"));
 
+/** What the agent offers, and what its own parts need of the ledger. */
+interface Callable extends AgentFace {
+  copiesOwed(node: NodeId): Promise<CopiesOwed>;
+}
+
 /** What a member does for a node without the ledger: a new call is one line, which checks what it is given. */
 const CALLS = {
   jobs: (): [] => [],
@@ -16,16 +22,19 @@ const CALLS = {
   cancel: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   results: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   receipt: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
+  drainNode: ([node, drained]: unknown[]): [string, boolean] => [text(node), checkBoolean(drained, "drained")],
+  transferLeader: ([node]: unknown[]): [string | undefined] => [node === null ? undefined : text(node)],
+  copiesOwed: ([node]: unknown[]): [NodeId] => [text(node) as NodeId],
   removeNode: ([node]: unknown[]): [string] => [text(node)],
   invite: ([validForMs]: unknown[]): [number] => [checkWhole(validForMs, "validForMs", 1, TIMING.inviteMsMax)],
   settings: (): [] => [],
   setting: ([name]: unknown[]): [string] => [text(name)],
   setSetting: ([name, given]: unknown[]): [string, string] => [text(name), value(given)],
-} satisfies { [C in keyof AgentFace]?: (given: unknown[]) => unknown[] };
+} satisfies { [C in keyof Callable]?: (given: unknown[]) => unknown[] };
 
 export type LedgerCall = keyof typeof CALLS;
 type Arguments<C extends LedgerCall> = ReturnType<(typeof CALLS)[C]>;
-type Outcome<C extends LedgerCall> = Awaited<ReturnType<AgentFace[C]>>;
+type Outcome<C extends LedgerCall> = Awaited<ReturnType<Callable[C]>>;
 export type LedgerCalls = { [C in LedgerCall]: (...given: Arguments<C>) => Promise<Outcome<C>> };
 
 export interface DeputyInit {

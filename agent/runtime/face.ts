@@ -1,6 +1,8 @@
+import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
+import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { BlobInfo } from "../ports/index.ts";
@@ -11,6 +13,16 @@ export interface AgentFace {
   fleet(): FleetView;
   /** By id or by name. Resolves when the removal is committed. @throws NODE_UNKNOWN, NO_QUORUM, MEMBERSHIP_BUSY */
   removeNode(nodeIdOrName: string): Promise<NodeId>;
+  /** By id or by name; empties it or takes that back, and tells how far it is. May be called again. @throws NODE_UNKNOWN, NO_QUORUM */
+  drainNode(nodeIdOrName: string, drained: boolean): Promise<DrainView>;
+  /** Resolves when the new leader is known. @throws NODE_UNKNOWN, NO_LEADER, HANDOVER_FAILED */
+  transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }>;
+  /** Takes this node one step out of the fleet; to be called until it has left. @throws LEAVE_REFUSED, NO_QUORUM, HANDOVER_FAILED */
+  leave(force: boolean): Promise<LeaveView>;
+  /** Asks everyone who is reachable how far its log goes. */
+  recoveryView(): Promise<RecoveryView>;
+  /** Goes on without the missing, from this node's log. @throws RECOVERY_REFUSED, BAD_REQUEST */
+  recover(request: RecoverRequest): Promise<RecoverAnswer>;
   /** @throws NO_QUORUM */
   invite(validForMs?: number): Promise<InviteAnswer>;
   /**

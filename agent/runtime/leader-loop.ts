@@ -124,6 +124,12 @@ export class LeaderLoop {
     return { ...(plan ? { plan } : {}), leased };
   }
 
+  /** Items in a node's hands, by this leader's table. @throws NO_LEADER until the table is whole */
+  workAt(nodeId: NodeId): number {
+    if (!this.#taking) throw new SkeinError("NO_LEADER");
+    return this.#dispatch.table.itemsLeasedTo(nodeId);
+  }
+
   assertSound(): void {
     this.#dispatch.assertSound();
   }
@@ -263,6 +269,8 @@ const isReachable = (node: NodeView): boolean => node.link !== undefined && node
 function whyNotEligible(node: NodeView): string | undefined {
   const { report, presence, role } = node;
   if (role === "witness") return "it only votes";
+  if (node.leaving) return "it is leaving the fleet";
+  if (node.drained) return "it is drained";
   if (!report) return "nothing was heard of it yet";
   if (presence !== "fresh") return `it is ${presence}`;
   if (report.vitals.diskFreeBytes < LIMITS.diskFreeBytesMin) return "its disk is nearly full";

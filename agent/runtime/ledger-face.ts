@@ -1,12 +1,17 @@
+import type { CopiesOwed, DrainView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { JobView, Receipt } from "../../shared/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
+import { type CopyPlace, copiesOwed } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
+import type { Departure } from "./departure.ts";
 import type { LedgerCalls } from "./deputy.ts";
+import type { Handover } from "./handover.ts";
 import type { Membership } from "./membership.ts";
 import type { Peers } from "./peers.ts";
 import type { Proposer } from "./proposer.ts";
@@ -21,6 +26,9 @@ export interface LedgerFaceInit {
   blobAccess: BlobAccess;
   membership: Membership;
   settings: Settings;
+  departure: Departure;
+  handover: Handover;
+  places: () => CopyPlace[];
   nodes: () => NodeView[];
   reachable: () => NodeId[];
   leader: () => NodeId | undefined;
@@ -40,6 +48,20 @@ export class LedgerFace implements LedgerCalls {
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
     return this.#init.membership.remove(nodeIdOrName);
+  }
+
+  drainNode(nodeIdOrName: string, drained: boolean): Promise<DrainView> {
+    return this.#init.departure.drain(nodeIdOrName, drained);
+  }
+
+  async transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }> {
+    const { departure, handover } = this.#init;
+    return handover.transfer(nodeIdOrName === undefined ? undefined : departure.nodeNamed(nodeIdOrName).nodeId);
+  }
+
+  async copiesOwed(node: NodeId): Promise<CopiesOwed> {
+    const { ledger, places } = this.#init;
+    return copiesOwed({ holders: ledger.holders, places: places(), wanted: LIMITS.copiesDefault, node });
   }
 
   invite(validForMs: number): Promise<InviteAnswer> {

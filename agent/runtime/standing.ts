@@ -124,7 +124,10 @@ export class Standing {
     if (this.#holdsLedger || this.#init.part === "witness") return;
     const own = this.#init.driver.status();
     const news = this.#news;
-    if (!this.#followsLog() || !news || !this.#isIn(news.conf) || own.applied < news.appliedIndex) return;
+    const hasCaughtUp =
+      this.#followsLog() && news !== undefined && this.#isIn(news.conf) && own.applied >= news.appliedIndex;
+    // Whoever leads knows, be it after a recovery that no news told of.
+    if (!hasCaughtUp && own.role !== "leader") return;
     this.#holdsLedger = true;
     this.#news = undefined;
     this.#init.onChange();

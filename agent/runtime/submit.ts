@@ -3,7 +3,7 @@ import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Ledger } from "../core/ledger/index.ts";
-import { type CopyPlace, copiesPossible, copyTargets } from "../core/replication/index.ts";
+import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -79,9 +79,10 @@ async function makeDurable(world: Surroundings, parts: SubmitParts, inputs: read
   const wanted = copiesPossible(LIMITS.copiesDefault, places);
   const unique = new Map(inputs.map(({ blob, bytes }) => [blob, { hash: blob, bytes }]));
   const holders: NodeId[] = [self];
+  const made = (): number => copiesStaying(holders, places);
   let reason = "no other node is reachable";
   for (const target of copyTargets(inputs[0]!.blob, places, holders, LIMITS.diskFreeBytesMin)) {
-    if (holders.length >= wanted) break;
+    if (made() >= wanted) break;
     try {
       await parts.blobAccess.copyTo(target, [...unique.values()]);
       holders.push(target);
@@ -89,6 +90,6 @@ async function makeDurable(world: Surroundings, parts: SubmitParts, inputs: read
       reason = SkeinError.from(error).message;
     }
   }
-  if (holders.length < wanted) throw new SkeinError("COPIES_SHORT", { made: holders.length, wanted, reason });
+  if (made() < wanted) throw new SkeinError("COPIES_SHORT", { made: made(), wanted, reason });
   return holders;
 }

@@ -1,4 +1,4 @@
-import type { FleetView, NodeView } from "../../shared/fleet.ts";
+import type { FleetRecovery, FleetView, NodeView } from "../../shared/fleet.ts";
 import { isBlobHash, type NodeId } from "../../shared/ids.ts";
 import type { JobShare, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
@@ -97,7 +97,13 @@ export function quorumOf(
   };
 }
 
-export function fleetView(identity: FleetIdentity, self: NodeId, status: FleetStatus, nodes: NodeView[]): FleetView {
+export function fleetView(
+  identity: FleetIdentity,
+  self: NodeId,
+  status: FleetStatus,
+  nodes: NodeView[],
+  recovered: FleetRecovery | undefined,
+): FleetView {
   const quorum = quorumOf(status, self, nodes);
   return {
     fleetId: identity.fleetId,
@@ -109,5 +115,6 @@ export function fleetView(identity: FleetIdentity, self: NodeId, status: FleetSt
     votersMissing: quorum.missing,
     commitIndex: status.commit,
     nodes,
+    ...(recovered && { recovered }),
   };
 }

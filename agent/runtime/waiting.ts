@@ -13,3 +13,16 @@ export function within<T>(clock: Clock, deadlineMs: number, promise: Promise<T>)
     promise.then(resolve, reject).finally(cancel);
   });
 }
+
+/** Between two looks at what is waited for. */
+const LOOK_MS = 25;
+
+/** Whether it came to hold within `deadlineMs`. */
+export async function eventually(clock: Clock, deadlineMs: number, holds: () => boolean): Promise<boolean> {
+  const endsAtMs = clock.monotonicMs() + deadlineMs;
+  while (!holds()) {
+    if (clock.monotonicMs() >= endsAtMs) return false;
+    await delay(clock, LOOK_MS);
+  }
+  return true;
+}

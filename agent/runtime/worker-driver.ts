@@ -4,7 +4,7 @@ import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
-import { type CopyPlace, copiesPossible, copyTargets } from "../core/replication/index.ts";
+import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
 import { Worker, type WorkerEffect, type WorkerEvent } from "../core/worker/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
@@ -169,10 +169,11 @@ export class WorkerDriver {
     const places = this.#init.places();
     const wanted = copiesPossible(copies, places);
     const holders = [self];
+    const made = (): number => copiesStaying(holders, places);
     const bytes = (await this.#world.blobs.size(output)) ?? 0;
     let reason = "no other box that is reachable has room";
     for (const target of copyTargets(output, places, holders, LIMITS.diskFreeBytesMin)) {
-      if (holders.length >= wanted) break;
+      if (made() >= wanted) break;
       try {
         const held = await this.#init.blobAccess.copyTo(target, [{ hash: output, bytes }]);
         if (held.has(output)) holders.push(target);
@@ -180,8 +181,8 @@ export class WorkerDriver {
         reason = SkeinError.from(error).message;
       }
     }
-    if (holders.length >= wanted) return this.#step({ kind: "outputCopied", jobId, item, holders });
-    this.#tellWaiting(holders.length, wanted, reason);
+    if (made() >= wanted) return this.#step({ kind: "outputCopied", jobId, item, holders });
+    this.#tellWaiting(made(), wanted, reason);
     this.#step({ kind: "copyFailed", jobId, item });
   }
 

@@ -25,7 +25,7 @@ import {
 } from "./codec.ts";
 import { readSetting } from "./ledger.ts";
 import { checkErrorBody, errorFields } from "./results.ts";
-import { checkRoster, rosterFields } from "./roster.ts";
+import { checkRecovery, checkRoster, rosterFields } from "./roster.ts";
 
 const VERSION = 1;
 /** Begins every piece, so that one whose snapshot was never finished can be told from an input or a result. */
@@ -157,6 +157,7 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
     ...(f.fleetId === undefined ? {} : { fleetId: checkText(f.fleetId, "fleet id") as FleetId }),
     fleetName: checkText(f.fleetName, "fleet name"),
     roster: checkRoster(f.roster),
+    ...(f.lastRecovery ? { lastRecovery: checkRecovery(f.lastRecovery as Fields) } : {}),
   }),
   invites: (f) => ({
     invites: checkList(f.invites, "invites", INVITES_PER_RECORD, (one) => readInvite(one as Fields)),

@@ -82,6 +82,16 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
   }),
   nodeRemoved: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id") }),
   nodeMoved: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id"), addresses: addresses(f.addresses) }),
+  nodeDrained: (f) => ({
+    nodeId: checkNodeId(f.nodeId, "node id"),
+    drained: f.drained as boolean,
+    leaving: f.leaving as boolean,
+  }),
+  fleetRecovered: (f) => ({
+    recoveredBy: checkNodeId(f.recoveredBy, "recoveredBy"),
+    removed: checkNodeIds(f.removed, "removed"),
+    recoveredAtMs: checkFinite(f.recoveredAtMs, "recoveredAtMs"),
+  }),
   jobSubmitted: (f) => ({
     jobId: jobId(f.jobId),
     pipeline: checkText(f.pipeline, "pipeline"),

@@ -208,6 +208,46 @@ export const PEER_WIRE: Wire = {
       (f) => (f.snapshot ? { snapshot: checkSnapshot(f.snapshot as Fields) } : {}),
     ),
   },
+  handOver: {
+    question: half(
+      "HandOverRequest",
+      (question) => question,
+      (f) => (f.to === undefined ? {} : { to: checkNodeId(f.to, "node") }),
+    ),
+    answer: half(
+      "HandOverAnswer",
+      (answer) => answer,
+      (f) => ({ leader: checkNodeId(f.leader, "leader"), term: checkCount(f.term, "term") }),
+    ),
+  },
+  workAt: {
+    question: half(
+      "WorkAtRequest",
+      (question) => question,
+      (f) => ({ nodeId: checkNodeId(f.nodeId, "node") }),
+    ),
+    answer: half(
+      "WorkAtAnswer",
+      (answer) => answer,
+      (f) => ({ items: checkCount(f.items, "items") }),
+    ),
+  },
+  standing: {
+    question: empty,
+    answer: half(
+      "StandingAnswer",
+      (answer) => answer,
+      (f) => ({
+        term: checkCount(f.term, "term"),
+        lastTerm: checkCount(f.lastTerm, "last term"),
+        lastIndex: checkCount(f.lastIndex, "last index"),
+        commit: checkCount(f.commit, "commit"),
+        applied: checkCount(f.applied, "applied"),
+        leads: f.leads as boolean,
+        keepsLog: f.keepsLog as boolean,
+      }),
+    ),
+  },
   jobNews: {
     question: half(
       "JobNewsRequest",

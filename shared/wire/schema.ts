@@ -60,6 +60,8 @@ message NodeAdmitted {
 }
 message NodeRemoved { string nodeId = 1; }
 message NodeMoved { string nodeId = 1; repeated string addresses = 2; }
+message NodeDrained { string nodeId = 1; bool drained = 2; bool leaving = 3; }
+message FleetRecovered { string recoveredBy = 1; repeated string removed = 2; double recoveredAtMs = 3; }
 message JobInput { string name = 1; bytes blob = 2; uint64 bytes = 3; }
 message JobSubmitted {
   string jobId = 1; string pipeline = 2; string idempotencyKey = 3; repeated JobInput inputs = 4;
@@ -88,11 +90,23 @@ message LedgerEntry {
     ResultsRecorded resultsRecorded = 9;
     HoldersChanged holdersChanged = 10;
     SettingChanged settingChanged = 11;
+    NodeDrained nodeDrained = 12;
+    FleetRecovered fleetRecovered = 13;
   }
 }
 
-message RosterNode { string nodeId = 1; string name = 2; repeated string addresses = 3; uint64 admittedAtIndex = 4; bool witness = 5; }
-message LedgerHead { uint64 appliedIndex = 1; optional string fleetId = 2; string fleetName = 3; repeated RosterNode roster = 4; }
+message RosterNode {
+  string nodeId = 1; string name = 2; repeated string addresses = 3; uint64 admittedAtIndex = 4; bool witness = 5;
+  bool drained = 6; bool leaving = 7;
+}
+message RemovedNode { string nodeId = 1; string name = 2; }
+message FleetRecovery {
+  string recoveredBy = 1; double recoveredAtMs = 2; repeated RemovedNode removed = 3; uint64 atIndex = 4;
+}
+message LedgerHead {
+  uint64 appliedIndex = 1; optional string fleetId = 2; string fleetName = 3; repeated RosterNode roster = 4;
+  optional FleetRecovery lastRecovery = 5;
+}
 message KeptInvite { string inviteId = 1; string secretHash = 2; double expiresAtMs = 3; optional string usedBy = 4; }
 message KeptInvites { repeated KeptInvite invites = 1; }
 message KeptSettings { repeated SettingChanged settings = 1; }
@@ -163,6 +177,13 @@ message FleetNews {
 message RecordAnswer { optional string jobId = 1; bool existing = 2; }
 message DeputyRequest { string call = 1; string argumentsJson = 2; string ticket = 3; uint64 offset = 4; }
 message DeputyAnswer { string ticket = 1; bytes piece = 2; uint64 bytes = 3; }
+message HandOverRequest { optional string to = 1; }
+message HandOverAnswer { string leader = 1; uint64 term = 2; }
+message WorkAtRequest { string nodeId = 1; }
+message WorkAtAnswer { uint32 items = 1; }
+message StandingAnswer {
+  uint64 term = 1; uint64 lastTerm = 2; uint64 lastIndex = 3; uint64 commit = 4; uint64 applied = 5; bool leads = 6; bool keepsLog = 7;
+}
 message Empty {}
 `;
 

@@ -51,6 +51,14 @@ test("the client derived from the table gets what the face answers", async () =>
   expect(await client.fleet()).toEqual(face.fleet());
   expect(await client.nodes()).toEqual(face.fleet().nodes);
   expect(await client.nodeRemove("cellar")).toEqual({ removed: NODE_IDS[2] });
+  expect(await client.nodeDrain("cellar", { drained: true })).toMatchObject({ nodeId: NODE_IDS[2], drained: true });
+  expect(await client.nodeDrain("cellar", { drained: false })).toMatchObject({ drained: false });
+  expect(await client.leaderTransfer({ node: "attic" })).toEqual({ leader: NODE_IDS[0], term: 8 });
+  expect(await client.recoveryView()).toEqual(await face.recoveryView());
+  const missing = [NODE_IDS[1]!, NODE_IDS[2]!];
+  expect(await client.recover({ fleetName: "home", missing })).toMatchObject({ removed: missing });
+  expect(await client.leave({})).toMatchObject({ state: "left" });
+  face.stopRequested = false;
   expect(await client.invite({ validForMs: 60_000 })).toEqual({ token: "skein1-abc", expiresAtMs: 1_700_000_060_000 });
   const jobId = await handIn(["one", "two"]);
   face.record(jobId as never, 2);
@@ -180,6 +188,21 @@ const BAD_BODIES: [what: string, method: string, path: string, body: string, typ
     400,
   ],
   ["an invitation for no time", "POST", "/v1/invites", '{"validForMs":0}', "application/json", 400],
+  ["a drain that does not say which way", "POST", "/v1/nodes/cellar/drain", "{}", "application/json", 400],
+  ["a drain of a text", "POST", "/v1/nodes/cellar/drain", '{"drained":"no"}', "application/json", 400],
+  ["a transfer to a number", "POST", "/v1/leader", '{"node":7}', "application/json", 400],
+  ["a leave with a misspelt key", "POST", "/v1/leave", '{"forse":true}', "application/json", 400],
+  ["a forced leave in words", "POST", "/v1/leave", '{"force":"yes"}', "application/json", 400],
+  ["a recovery of nothing", "POST", "/v1/recovery", "{}", "application/json", 400],
+  ["a recovery without names", "POST", "/v1/recovery", '{"fleetName":"home"}', "application/json", 400],
+  [
+    "a recovery without somebody who is no node",
+    "POST",
+    "/v1/recovery",
+    '{"fleetName":"home","missing":["bench"]}',
+    "application/json",
+    400,
+  ],
   ["an invitation with a misspelt key", "POST", "/v1/invites", '{"validFor":60000}', "application/json", 400],
 ];
 

@@ -42,6 +42,8 @@ const ENTRIES: LedgerEntry[] = [
   },
   { kind: "nodeRemoved", nodeId: B },
   { kind: "nodeMoved", nodeId: B, addresses: [] },
+  { kind: "nodeDrained", nodeId: B, drained: true, leaving: false },
+  { kind: "fleetRecovered", recoveredBy: A, removed: [B], recoveredAtMs: 1.5e12 },
   submitted("x", 3),
   { kind: "jobCancelled", jobId: job("x"), reason: "asked for", cancelledAtMs: 9 },
   recorded(result("x", 0), failed),
@@ -120,6 +122,12 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
+  handOver: { question: { to: B }, answer: { leader: B, term: 9 } },
+  workAt: { question: { nodeId: B }, answer: { items: 3 } },
+  standing: {
+    question: {},
+    answer: { term: 5, lastTerm: 4, lastIndex: 99, commit: 98, applied: 97, leads: false, keepsLog: true },
+  },
   jobNews: { question: { jobId: job("x") }, answer: { plan, leased: [{ nodeId: A, items: 3 }] } },
   fleetNews: {
     question: {},

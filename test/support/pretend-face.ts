@@ -1,12 +1,14 @@
 /** An AgentFace that lives in memory: three boxes, blobs, jobs that move when the test says so, and events. */
 import { createHash } from "node:crypto";
 import type { AgentFace } from "../../agent/runtime/face.ts";
+import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
+import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 
@@ -30,6 +32,11 @@ export class PretendFace implements AgentFace {
   state: Health["state"] = "ready";
   hasQuorum = true;
   stopRequested = false;
+  leader: NodeId = NODE_IDS[1]!;
+  readonly drained = new Set<NodeId>();
+  /** What the next answers to drain and leave say of the work that is left. */
+  itemsAtWork: number[] = [];
+  recoveryRefusal: SkeinError | undefined;
   /** Errors thrown by the next calls of a method, one each. */
   readonly failures: Partial<Record<keyof AgentFace, Error[]>> = {};
   readonly #listeners = new Set<(event: AgentEvent) => void>();
@@ -53,19 +60,81 @@ export class PretendFace implements AgentFace {
       fleetName: "home",
       self: NODE_IDS[0]!,
       term: 7,
-      leader: NODE_IDS[1]!,
+      leader: this.leader,
       hasQuorum: this.hasQuorum,
       votersMissing: this.hasQuorum ? [] : ["bench", "cellar"],
       commitIndex: 120,
-      nodes: NODE_IDS.map((nodeId, i) => pretendNode(nodeId, i)),
+      nodes: NODE_IDS.map((nodeId, i) => ({
+        ...pretendNode(nodeId, i),
+        isLeader: nodeId === this.leader,
+        ...(this.drained.has(nodeId) && { drained: true as const }),
+      })),
     };
   }
 
   async removeNode(node: string): Promise<NodeId> {
     this.#called("removeNode", node);
+    return this.#nodeNamed(node);
+  }
+
+  #nodeNamed(node: string): NodeId {
     const found = this.fleet().nodes.find((one) => one.nodeId === node || one.name === node);
     if (!found) throw new SkeinError("NODE_UNKNOWN", { node });
     return found.nodeId;
+  }
+
+  async drainNode(node: string, drained: boolean): Promise<DrainView> {
+    this.#called("drainNode", `${node} ${drained}`);
+    const nodeId = this.#nodeNamed(node);
+    if (drained) this.drained.add(nodeId);
+    else this.drained.delete(nodeId);
+    const { name, isLeader } = this.fleet().nodes.find((one) => one.nodeId === nodeId)!;
+    const itemsAtWork = this.itemsAtWork.shift() ?? 0;
+    return { nodeId, name, drained, leads: isLeader, isReachable: true, itemsAtWork };
+  }
+
+  async transferLeader(node?: string): Promise<{ leader: NodeId; term: number }> {
+    this.#called("transferLeader", String(node));
+    this.leader = node === undefined ? NODE_IDS[0]! : this.#nodeNamed(node);
+    return { leader: this.leader, term: 8 };
+  }
+
+  async leave(force: boolean): Promise<LeaveView> {
+    this.#called("leave", String(force));
+    const itemsAtWork = this.itemsAtWork.shift() ?? 0;
+    const isWaiting = !force && itemsAtWork > 0;
+    const onlyHere = itemsAtWork > 0 ? 1 : 0;
+    if (!isWaiting) this.requestStop();
+    return {
+      state: isWaiting ? "waiting" : "left",
+      nodeId: NODE_IDS[0]!,
+      fleetName: "home",
+      itemsAtWork,
+      copiesOwed: itemsAtWork,
+      onlyHere,
+    };
+  }
+
+  async recoveryView(): Promise<RecoveryView> {
+    this.#called("recoveryView", "");
+    const refusal = this.recoveryRefusal && { refusal: this.recoveryRefusal.toJSON() };
+    const standing = { term: 7, lastTerm: 7, lastIndex: 120, commit: 118, applied: 118, leads: false, keepsLog: true };
+    return {
+      fleetName: "home",
+      self: NODE_IDS[0]!,
+      survivors: [{ nodeId: NODE_IDS[0]!, name: "attic", role: "voter", standing }],
+      missing: [
+        { nodeId: NODE_IDS[1]!, name: "bench", role: "voter", silentMs: 200_000 },
+        { nodeId: NODE_IDS[2]!, name: "cellar", role: "voter" },
+      ],
+      losses: [{ jobId: "job-0001" as JobId, results: [0, 3], inputs: [4] }],
+      ...refusal,
+    };
+  }
+
+  async recover({ fleetName, missing }: RecoverRequest): Promise<RecoverAnswer> {
+    this.#called("recover", `${fleetName} ${missing.length}`);
+    return { recoveredBy: NODE_IDS[0]!, removed: missing, term: 1_000_007, atIndex: 122 };
   }
 
   async invite(validForMs = 900_000): Promise<{ token: string; expiresAtMs: number }> {
@@ -271,7 +340,7 @@ function pretendNode(nodeId: NodeId, i: number): NodeView {
     nodeId,
     name: NODE_NAMES[i]!,
     isSelf: i === 0,
-    isLeader: i === 1,
+    isLeader: false,
     role: "voter",
     presence: i === 2 ? "late" : "fresh",
     ...(i === 0 ? {} : { link: { nodeId, state: "up" as const, rttMs: 0.4 * i, silentMs: 12 } }),

@@ -28,6 +28,7 @@ export function pretendWorld(more: Partial<World> = {}): PretendWorld {
     columns: () => 80,
     env: {},
     fetch: globalThis.fetch,
+    ask: async () => undefined,
     onInterrupt(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -174,6 +174,8 @@ export class Fleet {
       isLeader: roster.nodeId === this.#leader,
       role,
       presence: judge(entry, nowMs).presence,
+      ...(roster.drained && { drained: true as const }),
+      ...(roster.leaving && { leaving: true as const }),
       ...(link && { link }),
       ...(report && { report }),
     };

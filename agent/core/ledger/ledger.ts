@@ -1,14 +1,16 @@
 import { invariant, SkeinError } from "../../../shared/errors.ts";
-import type { RosterNode } from "../../../shared/fleet.ts";
+import type { FleetRecovery, RosterNode } from "../../../shared/fleet.ts";
 import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "../../../shared/ids.ts";
 import type { RecordedResult } from "../../../shared/job.ts";
 import type {
+  FleetRecovered,
   HoldersChanged,
   InviteIssued,
   JobCancelled,
   JobSubmitted,
   LedgerEntry,
   NodeAdmitted,
+  NodeDrained,
   ResultsRecorded,
   SettingChanged,
 } from "../../../shared/ledger-entry.ts";
@@ -22,6 +24,7 @@ import { LedgerStill } from "./still.ts";
 export type LedgerEvent =
   | { kind: "fleetFounded" }
   | { kind: "rosterChanged" }
+  | { kind: "fleetRecovered"; recovery: FleetRecovery }
   | { kind: "jobSubmitted"; job: JobRecord }
   | { kind: "resultsRecorded"; job: JobRecord; results: RecordedResult[] }
   | { kind: "jobEnded"; job: JobRecord }
@@ -38,6 +41,7 @@ export interface LedgerContents {
   fleetId: FleetId | undefined;
   fleetName: string;
   roster: Map<NodeId, RosterNode>;
+  lastRecovery: FleetRecovery | undefined;
   invites: Map<InviteId, KeptInvite>;
   settings: Map<string, string>;
   jobs: Map<JobId, JobRecord>;
@@ -52,6 +56,7 @@ export class Ledger implements LedgerContents {
   fleetId: FleetId | undefined;
   fleetName = "";
   roster = new Map<NodeId, RosterNode>();
+  lastRecovery: FleetRecovery | undefined;
   invites = new Map<InviteId, KeptInvite>();
   /** In the order of submission. */
   jobs = new Map<JobId, JobRecord>();
@@ -79,6 +84,10 @@ export class Ledger implements LedgerContents {
         return this.#remove(entry.nodeId);
       case "nodeMoved":
         return this.#move(entry.nodeId, entry.addresses);
+      case "nodeDrained":
+        return this.#drain(entry);
+      case "fleetRecovered":
+        return this.#recover(entry, index);
       case "jobSubmitted":
         return this.#submit(entry, index);
       case "jobCancelled":
@@ -115,6 +124,7 @@ export class Ledger implements LedgerContents {
     this.fleetId = contents.fleetId;
     this.fleetName = contents.fleetName;
     this.roster = contents.roster;
+    this.lastRecovery = contents.lastRecovery;
     this.invites = contents.invites;
     this.settings = contents.settings;
     this.jobs = contents.jobs;
@@ -163,6 +173,7 @@ export class Ledger implements LedgerContents {
     this.invites.set(entry.inviteId, { ...invite, usedBy: entry.nodeId });
     const admittedAtIndex = this.roster.get(entry.nodeId)?.admittedAtIndex ?? index;
     this.roster.set(entry.nodeId, {
+      ...this.roster.get(entry.nodeId),
       nodeId: entry.nodeId,
       name: this.#freeName(entry.name, entry.nodeId),
       addresses: entry.addresses,
@@ -209,6 +220,23 @@ export class Ledger implements LedgerContents {
     if (!node) return refused("the node is not on the roster");
     this.roster.set(nodeId, { ...node, addresses });
     return applied([{ kind: "rosterChanged" }]);
+  }
+
+  #drain({ nodeId, drained, leaving }: NodeDrained): LedgerOutcome {
+    const node = this.roster.get(nodeId);
+    if (!node) return refused("the node is not on the roster");
+    const { drained: _, leaving: __, ...plain } = node;
+    this.roster.set(nodeId, drained ? { ...plain, drained, ...(leaving && { leaving }) } : plain);
+    // Whose copies count may have changed with it.
+    return applied([{ kind: "rosterChanged" }]);
+  }
+
+  #recover({ recoveredBy, recoveredAtMs, removed }: FleetRecovered, index: number): LedgerOutcome {
+    const gone = removed.flatMap((nodeId) => this.roster.get(nodeId) ?? []);
+    const events = gone.flatMap(({ nodeId }) => this.#remove(nodeId).events);
+    const names = gone.map(({ nodeId, name }) => ({ nodeId, name }));
+    this.lastRecovery = { recoveredBy, recoveredAtMs, removed: names, atIndex: index };
+    return applied([...events, { kind: "fleetRecovered", recovery: this.lastRecovery }]);
   }
 
   #submit(entry: JobSubmitted, index: number): LedgerOutcome {

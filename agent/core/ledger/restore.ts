@@ -60,7 +60,7 @@ export class LedgerBuilder {
     return this.#contents;
   }
 
-  #takeHead({ appliedIndex, fleetId, fleetName, roster }: LedgerHead): void {
+  #takeHead({ appliedIndex, fleetId, fleetName, roster, lastRecovery }: LedgerHead): void {
     if (this.#contents) throw invalid("the ledger has two heads");
     const known = new Map(roster.map((node) => [node.nodeId, node]));
     if (known.size < roster.length) throw invalid("a node is on the roster twice");
@@ -69,6 +69,7 @@ export class LedgerBuilder {
       fleetId,
       fleetName,
       roster: known,
+      lastRecovery,
       invites: new Map(),
       settings: new Map(),
       jobs: new Map(),

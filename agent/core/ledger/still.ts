@@ -37,10 +37,16 @@ export class LedgerStill {
   readonly #holdersBefore = new Map<BlobHash, readonly NodeId[]>();
 
   constructor(ledger: LedgerContents) {
-    const { appliedIndex, fleetId, fleetName } = ledger;
+    const { appliedIndex, fleetId, fleetName, lastRecovery } = ledger;
     this.index = appliedIndex;
     const roster = [...ledger.roster.values()];
-    this.#head = { appliedIndex, fleetName, roster, ...(fleetId === undefined ? {} : { fleetId }) };
+    this.#head = {
+      appliedIndex,
+      fleetName,
+      roster,
+      ...(fleetId === undefined ? {} : { fleetId }),
+      ...(lastRecovery === undefined ? {} : { lastRecovery }),
+    };
     this.#invites = [...ledger.invites.values()];
     this.#settings = [...ledger.settings].map(([name, value]) => ({ name, value }));
     this.#jobs = [...ledger.jobs.values()];

@@ -32,4 +32,5 @@ export {
   type Ready,
   type SoftState,
 } from "./state.ts";
+export { successorOf } from "./successor.ts";
 export type { RaftTiming } from "./timing.ts";

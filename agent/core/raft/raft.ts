@@ -3,6 +3,7 @@ import type { NodeId } from "../../../shared/ids.ts";
 import type { LogIndex, RaftEntry, RaftMessage, RaftSnapshot, Term } from "../../../shared/raft.ts";
 import type { ConfChange } from "./confchange.ts";
 import { campaign, forgetLeader, tickElection } from "./elections.ts";
+import { forceConfiguration } from "./forcing.ts";
 import { stepDown, tickLeader } from "./leading.ts";
 import { entryBytes } from "./log.ts";
 import { type ConfChangeAnswer, proposeConfChange, transferLeadership } from "./membership.ts";
@@ -73,6 +74,14 @@ export class Raft {
   /** Begins to hand over to a voter; false if this node does not lead or `to` is not another voter. */
   transferLeadership(to: NodeId): boolean {
     return transferLeadership(this.state, to);
+  }
+
+  /**
+   * Only for a fleet that lost its quorum for good, and only on the survivor whose log goes furthest: this node becomes the
+   * only voter and leads, whatever the others would say. `data` is committed with it. Undefined if it cannot.
+   */
+  forceConfiguration(data: Uint8Array): LogIndex | undefined {
+    return forceConfiguration(this.state, data);
   }
 
   /** Gives up leading without naming a successor, e.g. because the own disk stalls. */

@@ -105,6 +105,7 @@ export interface RaftStatus {
   commit: LogIndex;
   applied: LogIndex;
   lastIndex: LogIndex;
+  lastTerm: Term;
   /** The newest in the log, committed or not. */
   conf: ConfState;
   /** True while that newest configuration is not known to be committed. */

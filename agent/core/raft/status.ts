@@ -13,6 +13,7 @@ export function statusOf(state: RaftState): RaftStatus {
     commit: log.committed,
     applied: log.applied,
     lastIndex: log.last,
+    lastTerm: log.lastTerm,
     conf: log.conf,
     confPending: log.confPending,
     ...(transferee !== undefined && { transferee }),

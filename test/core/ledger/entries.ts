@@ -39,6 +39,12 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
     }),
   ),
   { weight: 1, arbitrary: aNode.map((nodeId): LedgerEntry => ({ kind: "nodeRemoved", nodeId })) },
+  fc
+    .record({ nodeId: aNode, drained: fc.boolean(), leaving: fc.boolean() })
+    .map((drain): LedgerEntry => ({ kind: "nodeDrained", ...drain })),
+  fc
+    .record({ recoveredBy: aNode, removed: fc.subarray(nodes, { maxLength: 1 }) })
+    .map((recovery): LedgerEntry => ({ kind: "fleetRecovered", ...recovery, recoveredAtMs: 9 })),
   aNode.map((nodeId): LedgerEntry => ({ kind: "nodeMoved", nodeId, addresses: ["/ip4/10.0.0.9/tcp/7400"] })),
   fc
     .record({ name: fc.constantFrom("a", "b", "votersMax"), value: fc.constantFrom("", "3", "words") })

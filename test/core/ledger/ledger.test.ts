@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { Ledger, type LedgerOutcome } from "../../../agent/core/ledger/index.ts";
+import { Ledger, type LedgerOutcome, lossesWithout } from "../../../agent/core/ledger/index.ts";
 import type { InviteId } from "../../../shared/ids.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import { LIMITS } from "../../../shared/limits.ts";
@@ -180,4 +180,41 @@ test("names beyond the bound are refused, and known ones can still be changed an
   expect(apply(set("s0", "2")).applied).toBe(true);
   apply(set("s1", ""));
   expect(apply(set("more", "1")).applied).toBe(true);
+});
+
+test("a node is drained until that is taken back, and knocking again changes nothing of it", () => {
+  apply({ kind: "nodeDrained", nodeId: B, drained: true, leaving: false });
+  apply(admitted("i1"));
+  expect(ledger.roster.get(B)).toMatchObject({ name: "bench", drained: true });
+  apply({ kind: "nodeDrained", nodeId: B, drained: true, leaving: true });
+  expect(ledger.roster.get(B)).toMatchObject({ drained: true, leaving: true });
+  expect(apply({ kind: "nodeDrained", nodeId: B, drained: false, leaving: false }).events).toEqual([
+    { kind: "rosterChanged" },
+  ]);
+  expect(ledger.roster.get(B)).not.toHaveProperty("drained");
+  expect(ledger.roster.get(B)).not.toHaveProperty("leaving");
+  expect(apply({ kind: "nodeDrained", nodeId: C, drained: true, leaving: false }).applied).toBe(false);
+});
+
+test("a recovery takes the missing off the roster with their copies, and is remembered", () => {
+  apply(submitted("x", 2));
+  apply(recorded(result("x", 0, { holders: [B] })));
+  const outcome = apply({ kind: "fleetRecovered", recoveredBy: A, removed: [B, C], recoveredAtMs: 7 });
+  expect([...ledger.roster.keys()]).toEqual([A]);
+  expect(ledger.holdersOf(blob(2_000))).toEqual([]);
+  expect(ledger.lastRecovery).toEqual({
+    recoveredBy: A,
+    recoveredAtMs: 7,
+    removed: [{ nodeId: B, name: "bench" }],
+    atIndex: index,
+  });
+  expect(outcome.events.map(({ kind }) => kind)).toEqual(["rosterChanged", "holdersChanged", "fleetRecovered"]);
+});
+
+test("what would be lost with a node is listed by job: results held there alone, and inputs still to be computed", () => {
+  apply(submitted("x", 3, { holders: [B] }));
+  apply(submitted("y", 1));
+  apply(recorded(result("x", 0, { holders: [B] }), result("x", 1, { holders: [A, B] })));
+  expect(lossesWithout(ledger, new Set([B]))).toEqual([{ jobId: job("x"), results: [0], inputs: [2] }]);
+  expect(lossesWithout(ledger, new Set([C]))).toEqual([]);
 });

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
-import { type CopyPlace, copyTargets, repairs } from "../../../agent/core/replication/index.ts";
-import { A, B, blob, C } from "../../support/nouns.ts";
+import {
+  type CopyPlace,
+  copiesOwed,
+  copiesPossible,
+  copiesStaying,
+  copyTargets,
+  repairs,
+} from "../../../agent/core/replication/index.ts";
+import { A, B, blob, C, node } from "../../support/nouns.ts";
 
 const place = (nodeId: typeof A, more: Partial<CopyPlace> = {}): CopyPlace => ({
   nodeId,
@@ -49,4 +56,35 @@ test("no more copies are asked for than there are live nodes, and no more orders
   expect(order({ holders: [[blob(1), new Set([A])]], places: [place(A)], wanted: 3 })).toEqual([]);
   const many = Array.from({ length: 50 }, (_, i) => [blob(i), new Set([A])] as const);
   expect(order({ holders: many, ordersMax: 7 })).toHaveLength(7);
+});
+
+test("a box that is drained gets copies last; one that is leaving gets none", () => {
+  const places = [place(A, { drained: true }), place(B), place(C, { drained: true, leaving: true })];
+  for (let n = 0; n < 20; n++) expect(copyTargets(blob(n), places, [], 1e6)).toEqual([B, A]);
+  expect(copiesPossible(3, places)).toBe(2);
+  expect(copiesStaying([A, C], places)).toBe(1);
+});
+
+test("what a leaving box holds is copied from it to others, as if it were gone", () => {
+  const places = [place(A), place(B), place(C, { leaving: true })];
+  expect(order({ holders: [[blob(1), new Set([A, C])]], places })).toEqual([{ blob: blob(1), from: [A, C], to: B }]);
+  expect(order({ holders: [[blob(1), new Set([A, B, C])]], places })).toEqual([]);
+  const orders = order({ holders: [[blob(1), new Set([C])]], places });
+  expect(orders.map(({ from, to }) => [from, to]).sort()).toEqual([
+    [[C], A],
+    [[C], B],
+  ]);
+});
+
+test("a box owes the copies that are too few without it, counted on live boxes that stay", () => {
+  const places = [place(A), place(B), place(C, { leaving: true }), place(node("d"), { live: false })];
+  const holders = [
+    [blob(1), new Set([A, B, C])],
+    [blob(2), new Set([A, C])],
+    [blob(3), new Set([C])],
+    [blob(4), new Set([C, node("d")])],
+    [blob(5), new Set([A])],
+  ] as const;
+  expect(copiesOwed({ holders, places, wanted: 2, node: C })).toEqual({ owed: 3, onlyHere: 2 });
+  expect(copiesOwed({ holders, places: [place(B), place(C)], wanted: 2, node: C })).toEqual({ owed: 3, onlyHere: 3 });
 });

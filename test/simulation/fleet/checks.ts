@@ -16,6 +16,7 @@ export class Checks {
   /** Faults of that kind so far. */
   executorsBroken = 0;
   #failures = 0;
+  #isRecovered = false;
 
   constructor(nodes: readonly SimNode[]) {
     this.#nodes = nodes;
@@ -24,6 +25,20 @@ export class Checks {
   /** A client was told that this job survives. */
   acknowledge(jobId: JobId, atIndex: number): void {
     this.#acknowledged.set(jobId, atIndex);
+  }
+
+  /** A person has the fleet go on without boxes that are gone: what they alone knew or held may be lost, and done again. */
+  recovering(survivors: readonly SimNode[]): void {
+    this.#isRecovered = true;
+    const ledgers = survivors.flatMap((node) => (node.agent ? [node.agent.ledger] : []));
+    for (const jobId of this.#acknowledged.keys())
+      if (!ledgers.some((ledger) => ledger.jobs.has(jobId))) this.#acknowledged.delete(jobId);
+    const known = new Set(
+      ledgers
+        .flatMap((ledger) => [...ledger.jobs.values()])
+        .flatMap((job) => job.results.map((result) => result && `${job.jobId} ${result.item}`)),
+    );
+    for (const key of this.#recorded.keys()) if (!known.has(key)) this.#recorded.delete(key);
   }
 
   afterStep(): void {
@@ -90,6 +105,7 @@ export class Checks {
 
   /** Disks outlive agents: a holder that is down still holds. */
   #checkHeld(key: string, output: BlobHash, holders: readonly NodeId[]): void {
+    if (this.#isRecovered) return;
     const holds = this.#nodes.some((node) => holders.includes(node.nodeId) && node.blobs.held().has(output));
     invariant(holds, `${key}: a recorded result is on some holder's disk`);
   }

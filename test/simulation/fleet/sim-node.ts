@@ -45,6 +45,8 @@ export class SimNode {
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
   agent: Agent | undefined;
+  stopRequested = false;
+  hasLeft = false;
   engine: PretendEngine | undefined;
   readonly #net: PretendNet;
   readonly #clock: Clock;
@@ -113,7 +115,12 @@ export class SimNode {
         probed: PROBED,
         contents: await journal.load(),
         snapshotLimits: SNAPSHOT_LIMITS,
-        onStopRequested: () => {},
+        onStopRequested: () => {
+          this.stopRequested = true;
+        },
+        onLeft: async () => {
+          this.hasLeft = true;
+        },
         onFatal: (error) => {
           if (this.#life === life) this.#onFatal(error);
         },

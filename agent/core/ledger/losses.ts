@@ -1,0 +1,18 @@
+import type { NodeId } from "../../../shared/ids.ts";
+import type { JobLoss } from "../../../shared/recovery.ts";
+import type { JobRecord } from "./job.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** What nobody holds any more, by the record, when these nodes are gone for good; jobs that lose nothing are left out. */
+export function lossesWithout(ledger: Ledger, gone: ReadonlySet<NodeId>): JobLoss[] {
+  const isLost = (blob: Parameters<Ledger["holdersOf"]>[0]): boolean =>
+    ledger.holdersOf(blob).every((nodeId) => gone.has(nodeId));
+  const lossOf = (job: JobRecord): JobLoss => ({
+    jobId: job.jobId,
+    results: job.results.flatMap((result, item) => (result?.output && isLost(result.output) ? [item] : [])),
+    inputs: job.inputs.flatMap((input, item) =>
+      job.state === "running" && !job.results[item] && isLost(input.blob) ? [item] : [],
+    ),
+  });
+  return [...ledger.jobs.values()].map(lossOf).filter((loss) => loss.results.length + loss.inputs.length > 0);
+}
