@@ -111,10 +111,11 @@ function countVotes(state: RaftState): void {
 
 /**
  * May stand for election: a voter with the data, of the newest configuration, or of the one before while the newest is not known to be
- * committed, because its log may be the only one that can lead on (thesis 4.2.2). Not while a snapshot is being saved.
+ * committed, because its log may be the only one that can lead on (thesis 4.2.2). Not while a snapshot is being saved, and not with a
+ * disk that answers no more: its better log would win pre-vote after pre-vote and its own vote would never count.
  */
-export function mayCampaign({ log, id }: RaftState): boolean {
-  if (log.snapshotUnsaved) return false;
+export function mayCampaign({ log, id, diskTicks, electionTicks }: RaftState): boolean {
+  if (log.snapshotUnsaved || diskTicks >= electionTicks) return false;
   if (isFullVoter(log.conf, id)) return true;
   return log.confPending && log.confs.previous !== undefined && isFullVoter(log.confs.previous, id);
 }

@@ -37,6 +37,7 @@ export class Raft {
   }
 
   tick(): void {
+    if (this.state.outstanding?.mustSync) this.state.diskTicks += 1;
     if (this.state.role === "leader") tickLeader(this.state);
     else tickElection(this.state);
   }

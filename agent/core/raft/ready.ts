@@ -58,6 +58,7 @@ export function advance(state: RaftState): void {
   const ready = state.outstanding;
   invariant(ready, "advance() follows ready()");
   state.outstanding = undefined;
+  state.diskTicks = 0;
   const { log } = state;
   if (ready.hardState) state.durable = ready.hardState;
   if (ready.snapshot && ready.snapshot === log.snapshotUnsaved) log.snapshotUnsaved = undefined;

@@ -166,6 +166,8 @@ export class RaftState {
 
   /** Handed out and not yet advanced past. */
   outstanding: Ready | undefined;
+  /** Ticks for which the outstanding Ready has waited for the disk. */
+  diskTicks = 0;
   /** How far the outstanding Ready applies the log. */
   applyingTo: LogIndex = 0;
   /** The newest that is on disk. */

@@ -88,7 +88,9 @@ export class Checker {
     hold(log.last >= seen.last, "a leader never cuts its own log");
     hold((log.term(seen.last) ?? seen.lastTerm) === seen.lastTerm, "a leader never overwrites its own log");
     if (log.last === seen.last) return;
-    const changes = log.slice(log.committed + 1, log.last + 1).filter(({ kind }) => kind === "configuration").length;
+    // Committed by whoever led before counts, even if this leader does not know of it yet.
+    const committed = Math.max(log.committed, this.agreed.length);
+    const changes = log.slice(committed + 1, log.last + 1).filter(({ kind }) => kind === "configuration").length;
     hold(changes <= 1, "one change of membership at a time");
   }
 
