@@ -4,6 +4,7 @@ import {
   bytes,
   confOf,
   diskWith,
+  ELECTION_TICKS,
   entriesOf,
   hears,
   idOf,
@@ -152,6 +153,23 @@ describe("while a Ready is being written", () => {
       hardState: { term: 4, vote: idOf(3) },
       messagesAfterPersist: [{ type: "voteResponse", term: 4, to: idOf(3) }],
     });
+  });
+
+  test("a node whose disk answers no more stands for no election, and does again once it answers", () => {
+    const { raft } = memberOf(3, [1], { term: 2 });
+    raft.step(append(2, 2, 2, 1, [2]));
+    raft.ready();
+    const asked = (ticks: number): number => {
+      let count = 0;
+      for (let tick = 0; tick < ticks; tick++) {
+        raft.tick();
+        count += raft.takeMessages().filter(({ type }) => type === "preVoteRequest").length;
+      }
+      return count;
+    };
+    expect(asked(5 * ELECTION_TICKS)).toBe(0);
+    raft.advance();
+    expect(asked(1)).toBe(2);
   });
 
   test("a leader's appends leave without waiting for its own disk", () => {

@@ -6,12 +6,14 @@ import { live, replay } from "./life.ts";
  * Whoever changes what a seed draws finds others with `npm run mutants -- --layers simulator`.
  */
 const RECORDED: [seed: number, fault: string][] = [
-  [7, "a leader led on after its removal was committed"],
+  [51, "a leader led on after its removal was committed"],
   [9, "a vote went to a candidate that lacked a committed entry"],
-  [18, "a new leader answered a read before its commit index was certain"],
-  [316, "a node that may not campaign held on to a silent leader for ever and never voted"],
-  [343, "the only node that could lead did not campaign, because its own removal was on its disk, uncommitted"],
+  [43, "a new leader answered a read before its commit index was certain"],
+  [77, "a node that may not campaign held on to a silent leader for ever and never voted"],
+  [19, "the only node that could lead did not campaign, because its own removal was on its disk, uncommitted"],
   [682, "a change of membership counted on although its entry was cut off"],
+  [429, "a joint configuration committed with its new half alone"],
+  [2932, "a leader that was being removed gave the witness entries that nobody who stayed had, and nobody could lead"],
 ];
 const FRESH_MS = 40_000;
 

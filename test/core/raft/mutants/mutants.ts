@@ -356,6 +356,12 @@ const IN_ORDER: Omit<Mutant, "number">[] = [
     '  if (state.role === "candidate") allowMoreTime(state);\n',
     "",
   ),
+  mutant(
+    "stands for election with a disk that answers no more",
+    "elections.ts",
+    "if (log.snapshotUnsaved || diskTicks >= electionTicks) return false;",
+    "if (log.snapshotUnsaved) return false;",
+  ),
 ];
 
 export const MUTANTS: readonly Mutant[] = IN_ORDER.map((item, at) => ({ number: at + 1, ...item }));
