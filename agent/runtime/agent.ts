@@ -37,7 +37,7 @@ import { Snapshots } from "./snapshots.ts";
 import { Standing } from "./standing.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { fleetView, quorumOf } from "./views.ts";
+import { fleetView, hasQuorum, quorumFacts } from "./views.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
 
@@ -607,8 +607,12 @@ export class Agent implements AgentFace {
   }
 
   #noQuorum(): SkeinError | undefined {
-    const { has, ...facts } = quorumOf(this.#standing.status(), this.#world.network.self, this.#nodes());
-    return has ? undefined : new SkeinError("NO_QUORUM", facts);
+    const { network } = this.#world;
+    const status = this.#standing.status();
+    const links = network.links();
+    if (hasQuorum(status, network.self, links)) return undefined;
+    const nameOf = (nodeId: NodeId): string => this.#nameOf(nodeId);
+    return new SkeinError("NO_QUORUM", quorumFacts(status, network.self, links, nameOf));
   }
 
   #nameOf(nodeId: NodeId): string {

@@ -81,7 +81,10 @@ export class Standing {
     const news = this.#news;
     if (this.#holdsLedger || !news) return own;
     const { term, leader, appliedIndex, conf } = news;
-    if (this.#followsLog()) return { ...own, conf: news.appliedIndex > own.applied ? conf : own.conf };
+    if (this.#followsLog()) {
+      const newest = news.appliedIndex > own.applied ? conf : own.conf;
+      return { term: own.term, commit: own.commit, conf: newest, ...(own.leader ? { leader: own.leader } : {}) };
+    }
     const isLinked = leader !== undefined && this.#linked().has(leader);
     return { term: Math.max(term, own.term), commit: appliedIndex, conf, ...(isLinked ? { leader } : {}) };
   }

@@ -1,4 +1,4 @@
-import type { FleetRecovery, FleetView, NodeView } from "../../shared/fleet.ts";
+import type { FleetRecovery, FleetView, LinkView, NodeView } from "../../shared/fleet.ts";
 import { isBlobHash, type NodeId } from "../../shared/ids.ts";
 import type { JobShare, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
@@ -74,26 +74,29 @@ export async function receiptOf(
   };
 }
 
-/** Voters this node can speak with, itself included, against how many it takes. */
-export function quorumOf(
-  status: FleetStatus,
+/** Whether this node can speak with a majority of the voters, itself included. Asked before each proposal, so it is cheap. */
+export function hasQuorum({ conf }: FleetStatus, self: NodeId, links: readonly LinkView[]): boolean {
+  const halves = [conf.voters, conf.votersOutgoing].filter((half) => half.length > 0);
+  return halves.length > 0 && halves.every((half) => reachableOf(half, self, links).length > half.length / 2);
+}
+
+const reachableOf = (nodes: readonly NodeId[], self: NodeId, links: readonly LinkView[]): NodeId[] =>
+  nodes.filter((nodeId) => nodeId === self || links.some((link) => link.nodeId === nodeId && link.state !== "down"));
+
+/** The voters that this node can speak with against how many it takes, for people. */
+export function quorumFacts(
+  { conf }: FleetStatus,
   self: NodeId,
-  nodes: readonly NodeView[],
-): { has: boolean; reachable: number; needed: number; voters: number; missing: string[] } {
-  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
-  const isReachable = (nodeId: NodeId): boolean => {
-    const link = byId.get(nodeId)?.link;
-    return nodeId === self || (link !== undefined && link.state !== "down");
-  };
-  const halves = [status.conf.voters, status.conf.votersOutgoing].filter((half) => half.length > 0);
-  const voters = [...new Set(halves.flat())];
-  const missing = voters.filter((nodeId) => !isReachable(nodeId)).map((nodeId) => byId.get(nodeId)?.name ?? nodeId);
+  links: readonly LinkView[],
+  nameOf: (nodeId: NodeId) => string,
+): { reachable: number; needed: number; voters: number; missing: string[] } {
+  const voters = [...new Set([...conf.voters, ...conf.votersOutgoing])];
+  const reachable = reachableOf(voters, self, links);
   return {
-    has: halves.length > 0 && halves.every((half) => half.filter(isReachable).length > half.length / 2),
-    reachable: voters.length - missing.length,
+    reachable: reachable.length,
     needed: Math.floor(voters.length / 2) + 1,
     voters: voters.length,
-    missing,
+    missing: voters.filter((nodeId) => !reachable.includes(nodeId)).map(nameOf),
   };
 }
 
@@ -104,15 +107,16 @@ export function fleetView(
   nodes: NodeView[],
   recovered: FleetRecovery | undefined,
 ): FleetView {
-  const quorum = quorumOf(status, self, nodes);
+  const links = nodes.flatMap(({ link }) => link ?? []);
+  const nameOf = (nodeId: NodeId): string => nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId;
   return {
     fleetId: identity.fleetId,
     fleetName: identity.fleetName,
     self,
     term: status.term,
     ...(status.leader ? { leader: status.leader } : {}),
-    hasQuorum: quorum.has,
-    votersMissing: quorum.missing,
+    hasQuorum: hasQuorum(status, self, links),
+    votersMissing: quorumFacts(status, self, links, nameOf).missing,
     commitIndex: status.commit,
     nodes,
     ...(recovered && { recovered }),

@@ -96,6 +96,7 @@ export interface ProgressStatus {
   pendingSnapshot: LogIndex;
 }
 
+/** What is so now. `progress` and `quorumActive` are worked out when they are read. */
 export interface RaftStatus {
   id: NodeId;
   term: Term;

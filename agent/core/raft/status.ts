@@ -17,8 +17,13 @@ export function statusOf(state: RaftState): RaftStatus {
     conf: log.conf,
     confPending: log.confPending,
     ...(transferee !== undefined && { transferee }),
-    progress: new Map([...state.peers].map(([peer, progress]) => [peer, progressStatus(progress)])),
-    quorumActive: role === "leader" ? quorumHeard(state, "thisAndLast") : leader !== undefined,
+    // Worked out when they are asked for: most who ask want to know who leads, and some ask at every message.
+    get progress() {
+      return new Map([...state.peers].map(([peer, progress]) => [peer, progressStatus(progress)]));
+    },
+    get quorumActive() {
+      return role === "leader" ? quorumHeard(state, "thisAndLast") : leader !== undefined;
+    },
     electionTicks: state.electionTicks,
   };
 }

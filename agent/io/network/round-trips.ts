@@ -14,6 +14,7 @@ export class RoundTrips {
   #heard = 0;
   #heardAtMs = 0;
   #samples: number[] = [];
+  #medianMs: number | undefined;
 
   next(nowMs: number): Heartbeat {
     this.#sequence = (this.#sequence + 1) >>> 0;
@@ -31,11 +32,13 @@ export class RoundTrips {
     this.#sentAtMs.delete(heartbeat.echo);
     this.#samples.push(Math.max(0, nowMs - sentAtMs - heartbeat.heldMicros / 1000));
     if (this.#samples.length > SAMPLES) this.#samples.shift();
+    // Worked out when one comes, once or twice a second: it is asked for before every proposal.
+    const sorted = this.#samples.toSorted((a, b) => a - b);
+    this.#medianMs = sorted[sorted.length >> 1];
   }
 
   /** Undefined until one was measured. */
   medianMs(): number | undefined {
-    const sorted = this.#samples.toSorted((a, b) => a - b);
-    return sorted[sorted.length >> 1];
+    return this.#medianMs;
   }
 }
