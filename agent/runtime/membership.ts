@@ -119,6 +119,7 @@ export class Membership {
         isCaughtUp: conf.learners.includes(nodeId) && isCaughtUp(progress.get(nodeId), lastIndex),
       })),
       voters: conf.voters,
+      witnesses: conf.witnesses,
       learners: conf.learners,
       reachable: new Set(reachable),
       isChanging: confPending || isJoint(conf),

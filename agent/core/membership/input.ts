@@ -20,6 +20,8 @@ export interface MembershipInput {
   roster: readonly MembershipNode[];
   /** Full ones and witnesses. */
   voters: readonly NodeId[];
+  /** Those of the voters that are witnesses, be they off the roster by now. */
+  witnesses: readonly NodeId[];
   learners: readonly NodeId[];
   /** Nodes that answer now, whether or not they are on the roster; the leader is one. */
   reachable: ReadonlySet<NodeId>;

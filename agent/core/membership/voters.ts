@@ -101,7 +101,7 @@ function stepsTo(input: MembershipInput, full: readonly MembershipNode[]): Membe
   const next = [...full, ...(witness ? [witness] : [])];
   const out = input.voters.filter((nodeId) => !next.some((node) => node.nodeId === nodeId));
   // Raft knows one witness at a time: the next one comes when the last one has left.
-  const isOneLeaving = input.roster.some(({ nodeId, part }) => part === "witness" && out.includes(nodeId));
+  const isOneLeaving = input.witnesses.some((nodeId) => out.includes(nodeId));
   const come = next
     .filter((node) => !input.voters.includes(node.nodeId) && !(node.part === "witness" && isOneLeaving))
     .map(

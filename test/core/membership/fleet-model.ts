@@ -61,6 +61,9 @@ export class FleetModel {
       self: this.self,
       roster: this.nodes.map((node) => ({ ...node, nodeId: id(node.name), isCaughtUp: this.#isCaughtUp(node) })),
       voters: this.voters,
+      witnesses: [...this.nodes, ...this.removed]
+        .filter(({ name, part }) => part === "witness" && this.voters.includes(id(name)))
+        .map(({ name }) => id(name)),
       learners: this.learners,
       reachable: new Set(reachable.map((node) => id(node.name))),
       isChanging: false,

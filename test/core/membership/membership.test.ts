@@ -45,6 +45,14 @@ test.each([
   expect(fleet.story()).toBe(story);
 });
 
+test("a witness that is off the roster leaves before the next one comes", () => {
+  const fleet = new FleetModel("ab", "", "w");
+  fleet.settle();
+  fleet.nodes.push({ ...fleet.nodes.find(({ name }) => name === "w")!, name: "v" });
+  fleet.remove("w");
+  expect(fleet.settle()).toEqual(["-w", "+v!"]);
+});
+
 test("when fewer voters are wanted, those who are away and those who came last leave, never the leader", () => {
   const fleet = new FleetModel("abcde").set("b", "late");
   fleet.self = id("e");
