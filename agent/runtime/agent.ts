@@ -93,6 +93,7 @@ export class Agent implements AgentFace {
   readonly #recovery: Recovery;
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
+  readonly #loaded = Promise.withResolvers<void>();
   #ready = false;
   #stopped = false;
 
@@ -172,7 +173,12 @@ export class Agent implements AgentFace {
       requestStop: () => this.requestStop(),
     });
     this.#recovery = new Recovery(world, { ...common, fleetName });
-    this.#deputy = new Deputy(world, this.#peers, { holdsLedger, members, own: this.#ledgerFace() });
+    this.#deputy = new Deputy(world, this.#peers, {
+      loaded: this.#loaded.promise,
+      holdsLedger,
+      members,
+      own: this.#ledgerFace(),
+    });
     this.#answerPeers();
   }
 
@@ -182,6 +188,7 @@ export class Agent implements AgentFace {
     this.#rosterChanged();
     this.#gossip.start();
     await this.#snapshots.load(this.#init.contents.snapshot);
+    this.#loaded.resolve();
     if (this.#stopped) return;
     this.#snapshots.start();
     this.#driver.start();

@@ -38,6 +38,8 @@ type Outcome<C extends LedgerCall> = Awaited<ReturnType<Callable[C]>>;
 export type LedgerCalls = { [C in LedgerCall]: (...given: Arguments<C>) => Promise<Outcome<C>> };
 
 export interface DeputyInit {
+  /** After a start: until then this node does not know what its own ledger says. */
+  loaded: Promise<void>;
   holdsLedger: () => boolean;
   own: LedgerCalls;
   /** Whom to ask, best first. */
@@ -76,6 +78,7 @@ export class Deputy {
 
   /** @throws what the call throws; NO_LEADER if no member can be asked. */
   async call<C extends LedgerCall>(call: C, ...given: Arguments<C>): Promise<Outcome<C>> {
+    await this.#init.loaded;
     if (this.#init.holdsLedger()) return (await this.#ownAnswer(call, given)) as Outcome<C>;
     for (const member of this.#init.members()) {
       try {
@@ -111,6 +114,7 @@ export class Deputy {
   }
 
   async #answer(call: string, argumentsJson: string): Promise<{ ticket: string; piece: Uint8Array; bytes: number }> {
+    await this.#init.loaded;
     if (!this.#init.holdsLedger()) throw new SkeinError("NOT_A_MEMBER", { peer: this.#peers.self });
     if (!Object.hasOwn(CALLS, call)) throw new SkeinError("BAD_REQUEST", { reason: `${call} is no call for a deputy` });
     const given = CALLS[call as LedgerCall](listFrom(argumentsJson));

@@ -47,6 +47,8 @@ export class RaftDriver {
   #pumping = false;
   #afterDue: Promise<void> | undefined;
   #stopped = false;
+  /** Not before the ledger is what the journal's snapshot says: entries applied to an empty one would be lost with it. */
+  #isStarted = false;
   #isResting = false;
   #heardLeaderAtMs = Number.NEGATIVE_INFINITY;
   #ticking: Cancel = () => {};
@@ -60,6 +62,7 @@ export class RaftDriver {
   }
 
   start(): void {
+    this.#isStarted = true;
     const { network, clock } = this.#world;
     network.onConsensus((from, bytes) => this.#receive(from, bytes));
     network.onLink((link) => {
@@ -115,6 +118,7 @@ export class RaftDriver {
    * messages that arrived together are answered together.
    */
   after(): void {
+    if (!this.#isStarted) return;
     this.#afterDue ??= Promise.resolve().then(() => {
       this.#afterDue = undefined;
       if (this.#stopped) return;

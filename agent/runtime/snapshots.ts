@@ -1,4 +1,4 @@
-import { SkeinError } from "../../shared/errors.ts";
+import { invariant, SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { SnapshotPiece } from "../../shared/ledger-snapshot.ts";
 import type { LogIndex, RaftEntry, RaftMessage, RaftSnapshot } from "../../shared/raft.ts";
@@ -108,7 +108,9 @@ export class Snapshots {
       this.#waiting.push(entry);
       return;
     }
-    this.#init.apply(entry);
+    const { apply, ledger } = this.#init;
+    invariant(entry.index === ledger.appliedIndex + 1, `entry ${entry.index} follows ${ledger.appliedIndex}`);
+    apply(entry);
     this.#taking.applied(entry);
   }
 

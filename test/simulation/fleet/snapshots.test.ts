@@ -66,6 +66,35 @@ test("a box that was away while the log was compacted is sent a snapshot, and ha
   expect(happened(away, "snapshotInstalled")).toBe(1);
 });
 
+test("a box that is asked while it still reads its snapshot answers from the whole of its ledger", async () => {
+  const fleet = await raised(31);
+  const [box] = fleet.nodes as [SimNode];
+  await workUntilCompacted(fleet, fleet.nodes);
+  const set = box.agent!.setSetting("colour", "blue");
+  await fleet.run(3_000);
+  await set;
+  await converged(fleet);
+  box.crash();
+  await box.start();
+  const answers: string[] = [];
+  let jobs = -1;
+  void box.agent!.jobs().then(({ length }) => {
+    jobs = length;
+  });
+  // From before it has links until it serves; what it refuses meanwhile is right to be refused.
+  for (let asked = 0; asked < 200; asked++) {
+    box.agent!.setting("colour").then(
+      ({ value }) => answers.push(value),
+      () => {},
+    );
+    await fleet.run(1);
+  }
+  await fleet.until("it answers", () => answers.length > 0 && jobs >= 0, 10_000);
+  expect(new Set(answers)).toEqual(new Set(["blue"]));
+  expect(jobs).toBe(fleet.jobs.length);
+  await converged(fleet);
+});
+
 test("pieces that are here already are not fetched again, also after a restart", async () => {
   const fleet = await raised(23);
   const away = fleet.nodes.find((node) => node !== fleet.leader)!;
