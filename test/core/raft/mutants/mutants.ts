@@ -259,7 +259,12 @@ const IN_ORDER: Omit<Mutant, "number">[] = [
     "if (this.snapshotUnsaved || this.applied >= this.committed) return [];",
     "if (this.applied >= this.committed) return [];",
   ),
-  mutant("campaigns while a snapshot is being saved", "elections.ts", "  if (log.snapshotUnsaved) return false;\n", ""),
+  mutant(
+    "campaigns while a snapshot is being saved",
+    "elections.ts",
+    "if (log.snapshotUnsaved || diskTicks >= electionTicks) return false;",
+    "if (diskTicks >= electionTicks) return false;",
+  ),
   mutant(
     "stays in snapshot state after an acknowledgement",
     "leading.ts",
