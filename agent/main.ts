@@ -9,7 +9,8 @@ import { startApi } from "./api/index.ts";
 import { openBlobs } from "./io/blobs/index.ts";
 import { systemClock, systemRandomness } from "./io/clock/index.ts";
 import { openJournal } from "./io/journal/index.ts";
-import { createPeerNetwork } from "./io/network/index.ts";
+import { createPeerNetwork, createSigner } from "./io/network/index.ts";
+import { openNotes } from "./io/notes/index.ts";
 import { createProbe } from "./io/probe/index.ts";
 import { createTelemetry } from "./io/telemetry/index.ts";
 import type { InferenceEngine, Journal, JournalContents, LogLevel, ProbeResult, Telemetry } from "./ports/index.ts";
@@ -66,6 +67,8 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
       },
       { telemetry },
     ),
+    notes: await openNotes(join(dataDir, "notes"), { telemetry }),
+    signer: createSigner(config.nodeKey),
     blobs: await openBlobs(join(dataDir, "blobs"), { telemetry }),
     engine: config.part === "witness" ? noEngine : await createEngine(probed, telemetry),
     probe,

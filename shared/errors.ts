@@ -134,6 +134,7 @@ export const ERRORS = {
     say: (f) =>
       `This box left the fleet ${f.fleet} at ${f.leftAt}, and its id is spent. To come in again it needs a new one: move ${f.data} away or delete it, then \`skein join TOKEN\`.`,
   },
+  DRILL_REFUSED: { status: 409, exit: 1, say: (f) => `The drill does not begin: ${f.reason}.` },
   RECOVERY_REFUSED: { status: 409, exit: 1, say: (f) => `The fleet is not recovered: ${f.reason}.` },
   COPIES_SHORT: {
     status: 503,

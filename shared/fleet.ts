@@ -1,5 +1,6 @@
 import type { CapacityReport } from "./capacity.ts";
 import type { FleetId, NodeId } from "./ids.ts";
+import type { Labels } from "./labels.ts";
 
 /** What a box was set up to be: one that does everything, or one that only votes. */
 export type NodePart = "full" | "witness";
@@ -23,6 +24,8 @@ export interface RosterNode {
   drained?: true;
   /** Drained for good: its copies no longer count. */
   leaving?: true;
+  /** Absent: none. */
+  labels?: Labels;
 }
 
 /** The link from this node to a peer, from heartbeats on the lanes. */
@@ -45,6 +48,7 @@ export interface NodeView {
   presence: Presence;
   drained?: true;
   leaving?: true;
+  labels?: Labels;
   link?: LinkView;
   /** The newest report; absent until one arrived. */
   report?: CapacityReport;

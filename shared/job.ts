@@ -15,9 +15,45 @@ export interface JobSpec {
   inputs: JobInput[];
   /** Two submits under one key are one job; the second returns the first. */
   idempotencyKey?: string;
+  /** Default: normal. */
+  priority?: JobPriority;
+  /** How many nodes hold each input and each result; default: the setting `copies`. */
+  copies?: number;
+  /** From the submit on; what is not recorded by then is not done any more. Default: none. */
+  deadlineInMs?: number;
 }
 
-export type JobState = "running" | "done" | "cancelled";
+/** Whose items go first. Within one priority the fleet's time is shared between the jobs. */
+export const JOB_PRIORITIES = ["low", "normal", "high"] as const;
+export type JobPriority = (typeof JOB_PRIORITIES)[number];
+
+/** A paused job keeps what runs and gets nothing new. An expired one ran into its deadline: what is recorded stays. */
+export const JOB_STATES = ["running", "done", "cancelled", "paused", "expired"] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export const isOpen = (state: JobState): boolean => state === "running" || state === "paused";
+
+/** A lease of an item that did not bring its recorded result. */
+export interface LostAttempt {
+  node: NodeId;
+  shardId: ShardId;
+  /** By the leader's clock. */
+  leasedAtMs: number;
+  endedAtMs: number;
+  /** The end of a sentence: "it was taken back because attic is gone". */
+  because: string;
+  isHedge: boolean;
+}
+
+/** A report that came too late, twice, or from a leader that had been deposed: a recorded no-op. */
+export interface IgnoredReport {
+  item: number;
+  node: NodeId;
+  shardId: ShardId;
+  because: "recorded" | "ended";
+  /** Raft index of the entry that brought it. */
+  atIndex: number;
+}
 
 /** How an item ended. */
 export interface ItemResult {
@@ -32,6 +68,12 @@ export interface ItemResult {
   /** Of the run itself, without queueing and copying. */
   durationMs: number;
   finishedAtMs: number;
+  /** Digest of the pipeline that made it: its name, version and models. Absent: not told. */
+  madeWith?: BlobHash;
+  /** By `node`, over the statement of this result, base64. Absent: not signed. */
+  signature?: string;
+  /** Leases of this item that came to nothing before, as far as the leader that recorded it knew; the newest. */
+  lostAttempts?: LostAttempt[];
 }
 
 /** A result with what the ledger knows of it. */
@@ -67,6 +109,9 @@ export interface JobView {
   /** Late or repeated reports that the ledger counted and ignored. */
   duplicatesIgnored: number;
   idempotencyKey?: string;
+  priority: JobPriority;
+  copies: number;
+  deadlineAtMs?: number;
 }
 
 /** Everything that can be proved of a job. */
@@ -74,6 +119,8 @@ export interface Receipt {
   job: JobView;
   submittedAtIndex: number;
   results: RecordedResult[];
+  /** The newest of the reports that were ignored. */
+  ignoredReports: IgnoredReport[];
   /** Smallest and largest number of live copies among the results' outputs, counted by asking the holders. */
   copiesMin: number;
   copiesMax: number;

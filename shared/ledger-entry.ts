@@ -1,6 +1,7 @@
 import type { NodePart } from "./fleet.ts";
 import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "./ids.ts";
-import type { ItemResult, JobInput } from "./job.ts";
+import type { ItemResult, JobInput, JobPriority } from "./job.ts";
+import type { Labels } from "./labels.ts";
 
 /** The first entry of a fleet. */
 export interface FleetFounded {
@@ -47,6 +48,49 @@ export interface JobSubmitted {
   holders: NodeId[];
   submittedBy: NodeId;
   submittedAtMs: number;
+  priority: JobPriority;
+  /** Nodes that hold each input and each result. */
+  copies: number;
+  /** Absent: none. */
+  deadlineAtMs?: number;
+}
+
+/** Nothing more of it is leased, or again. What runs ends and is recorded. */
+export interface JobPaused {
+  jobId: JobId;
+  paused: boolean;
+}
+
+/** The job ran into its deadline. */
+export interface JobExpired {
+  jobId: JobId;
+  expiredAtMs: number;
+}
+
+/** Ended jobs that nobody needs any more: their results, and the blobs that no other job stands on, are let go. */
+export interface JobsForgotten {
+  jobIds: JobId[];
+}
+
+/** What people say of a box; takes the place of what was said before. */
+export interface NodeLabelled {
+  nodeId: NodeId;
+  labels: Labels;
+}
+
+/** A rehearsal begins. Refused while another runs: two at once could take a quorum down together. */
+export interface DrillBegun {
+  drillId: string;
+  startedBy: NodeId;
+  startedAtMs: number;
+  /** By then every fault has reverted by itself, and a drill that never said its end counts no more. */
+  untilMs: number;
+}
+
+/** What it showed, as JSON (see shared/drill.ts). */
+export interface DrillEnded {
+  drillId: string;
+  recordJson: string;
 }
 
 export interface JobCancelled {
@@ -57,7 +101,7 @@ export interface JobCancelled {
 
 /** Results of several shards in one entry. First record of an item wins; a later one is counted and ignored. */
 export interface ResultsRecorded {
-  /** Term of the leader that proposed them. */
+  /** Term of the leader that proposed them. Once one of a later term is applied, the entry is refused: its proposer was deposed. */
   term: number;
   results: (ItemResult & { jobId: JobId; holders: NodeId[] })[];
 }
@@ -101,4 +145,10 @@ export type LedgerEntry =
   | ({ kind: "jobCancelled" } & JobCancelled)
   | ({ kind: "resultsRecorded" } & ResultsRecorded)
   | ({ kind: "holdersChanged" } & HoldersChanged)
-  | ({ kind: "settingChanged" } & SettingChanged);
+  | ({ kind: "settingChanged" } & SettingChanged)
+  | ({ kind: "jobPaused" } & JobPaused)
+  | ({ kind: "jobExpired" } & JobExpired)
+  | ({ kind: "jobsForgotten" } & JobsForgotten)
+  | ({ kind: "nodeLabelled" } & NodeLabelled)
+  | ({ kind: "drillBegun" } & DrillBegun)
+  | ({ kind: "drillEnded" } & DrillEnded);

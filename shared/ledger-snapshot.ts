@@ -1,11 +1,12 @@
 /**
- * A ledger as a row of records, in this order: one head, its invitations and settings, each job followed by its items, and who holds
+ * A ledger as a row of records, in this order: one head, its invitations, settings and drills, each job followed by its items, and who holds
  * the blobs of all items. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
  * bytes. Holders come last because they change for every item when a box goes; what is recorded of an ended job does not.
  */
+import type { KeptDrill, RunningDrill } from "./drill.ts";
 import type { FleetRecovery, RosterNode } from "./fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
-import type { JobInput, JobState, RecordedResult } from "./job.ts";
+import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult } from "./job.ts";
 import type { InviteIssued } from "./ledger-entry.ts";
 
 /** What is one of a kind, or small. */
@@ -15,6 +16,8 @@ export interface LedgerHead {
   fleetName: string;
   roster: RosterNode[];
   lastRecovery?: FleetRecovery;
+  recordingTerm: number;
+  drill?: RunningDrill;
 }
 
 export interface KeptInvite extends InviteIssued {
@@ -36,6 +39,10 @@ export interface KeptJob {
   state: JobState;
   endedAtMs?: number;
   duplicatesIgnored: number;
+  ignoredReports: IgnoredReport[];
+  priority: JobPriority;
+  copies: number;
+  deadlineAtMs?: number;
   /** How many items follow. */
   items: number;
 }
@@ -58,6 +65,7 @@ export type LedgerRecord =
   | ({ kind: "head" } & LedgerHead)
   | { kind: "invites"; invites: KeptInvite[] }
   | { kind: "settings"; settings: KeptSetting[] }
+  | { kind: "drills"; drills: KeptDrill[] }
   | ({ kind: "job" } & KeptJob)
   /** Of the job before it, following on the items before it. */
   | { kind: "items"; items: KeptItem[] }

@@ -71,8 +71,22 @@ export const LIMITS = {
   /** Of a recorded error's sentence and of its facts as JSON; longer ones are cut when they are written. */
   errorMessageBytesMax: 1_024,
   errorFactsBytesMax: 2_048,
-  /** Copies of inputs and results, the first included. */
+  /** Copies of inputs and results, the first included, unless the setting `copies` or the job says otherwise. */
   copiesDefault: 2,
+  copiesMax: 9,
+  /** The longest a job may say it has. */
+  jobDeadlineMsMax: 365 * 24 * 3_600_000,
+  /** Of an item, as recorded: the newest, each with a reason of so many bytes. Part of the entry that records the result. */
+  lostAttemptsMax: 4,
+  becauseBytesMax: 160,
+  /** Reports that a job remembers to have ignored; the others are only counted. */
+  ignoredReportsKept: 16,
+  /** Jobs forgotten in one entry. */
+  jobsForgottenPerEntryMax: 256,
+  labelsPerNodeMax: 16,
+  /** Drills that the ledger remembers, and the size of what each showed, as JSON: all of them go into a snapshot. */
+  drillsKept: 20,
+  drillRecordBytesMax: 32 * KiB,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
   /** Their inputs together, in memory. */
@@ -84,6 +98,8 @@ export const LIMITS = {
    * needs room to move what is in its log (4 MiB) into a table and to merge a few tables (2 MiB each).
    */
   journalFreeBytesMin: 16 * MiB,
+  /** A note: a result that waits to be handed in, what was measured, a drill under way. */
+  noteBytesMax: 64 * KiB,
   /** Bytes handed to the journal and not yet durable. Raft's own windows are far smaller; more means a caller that never waits. */
   journalQueueBytesMax: 64 * MiB,
   /** Bytes in one fsync of the journal, so that what comes first does not wait for all that came later. */
@@ -182,7 +198,12 @@ export const TIMING = {
 const mustHold: [boolean, string][] = [
   [LIMITS.entryBytesMax < LIMITS.frameBytesMax, "an entry fits in a frame"],
   [
-    LIMITS.resultsPerEntryMax * (512 + LIMITS.errorMessageBytesMax + LIMITS.errorFactsBytesMax) < LIMITS.entryBytesMax,
+    LIMITS.resultsPerEntryMax *
+      (768 +
+        LIMITS.errorMessageBytesMax +
+        LIMITS.errorFactsBytesMax +
+        LIMITS.lostAttemptsMax * (160 + LIMITS.becauseBytesMax)) <
+      LIMITS.entryBytesMax,
     "an entry full of failures fits",
   ],
   [LIMITS.journalFreeBytesMin < LIMITS.diskFreeBytesMin, "blobs leave room for the journal"],

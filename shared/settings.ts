@@ -17,6 +17,8 @@ const OWN = {
   votersMax: { min: 1, max: 9, byDefault: LIMITS.votersMax },
   /** How long a voter may be gone before another box takes its seat. */
   voterGoneAfterSeconds: { min: 1, max: 7 * 24 * 3_600, byDefault: 600 },
+  /** Nodes that hold each input and each result of a job that does not say otherwise. More copies cost disks and links. */
+  copies: { min: 1, max: LIMITS.copiesMax, byDefault: LIMITS.copiesDefault },
 } as const;
 
 export type FleetSettings = { [N in keyof typeof OWN]: number };
@@ -41,7 +43,8 @@ const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 /** The fleet's own settings as they hold now. */
 export function fleetSettings(settings: ReadonlyMap<string, string>): FleetSettings {
   const read = (name: keyof FleetSettings): number => Number(settings.get(name) ?? OWN[name].byDefault);
-  return { votersMax: read("votersMax"), voterGoneAfterSeconds: read("voterGoneAfterSeconds") };
+  const names = Object.keys(OWN) as (keyof FleetSettings)[];
+  return Object.fromEntries(names.map((name) => [name, read(name)])) as FleetSettings;
 }
 
 export function settingOf(settings: ReadonlyMap<string, string>, name: string): Setting {

@@ -40,7 +40,7 @@ const ROOMS: Record<string, Room> = {
 const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|p-event$|uint8arraylist$)/, ["agent/io/network"]],
   [/^(onnxruntime-node|sharp|@gutenye\/ocr-models)$/, ["agent/io/inference"]],
-  [/^classic-level$/, ["agent/io/journal"]],
+  [/^classic-level$/, ["agent/io/journal", "agent/io/notes"]],
   [/^systeminformation$/, ["agent/io/probe"]],
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],

@@ -4,6 +4,7 @@ import {
   checkFileName,
   checkKeys,
   checkList,
+  checkOneOf,
   checkRecord,
   checkText,
   checkWhole,
@@ -11,7 +12,7 @@ import {
 } from "../../shared/checks.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { isBlobHash, isNodeId, type NodeId } from "../../shared/ids.ts";
-import type { JobInput, JobSpec } from "../../shared/job.ts";
+import { JOB_PRIORITIES, type JobInput, type JobSpec } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RecoverRequest } from "../../shared/recovery.ts";
 import { settingFault } from "../../shared/settings.ts";
@@ -19,7 +20,7 @@ import { settingFault } from "../../shared/settings.ts";
 /** @throws BAD_REQUEST, NO_INPUTS, TOO_LARGE */
 export function checkJobSpec(body: unknown): JobSpec {
   const record = checkRecord(body, "");
-  checkKeys(record, "", ["pipeline", "inputs", "idempotencyKey"]);
+  checkKeys(record, "", ["pipeline", "inputs", "idempotencyKey", "priority", "copies", "deadlineInMs"]);
   const pipeline = checkText(record.pipeline, "pipeline", LIMITS.nameBytesMax);
   if (!Array.isArray(record.inputs)) refuse("inputs", "must be a list");
   if (record.inputs.length === 0) throw new SkeinError("NO_INPUTS", { where: "The job" });
@@ -29,8 +30,19 @@ export function checkJobSpec(body: unknown): JobSpec {
   }
   const inputs = checkList(record.inputs, "inputs", LIMITS.jobItemsMax, checkInput);
   refuseRepeatedNames(inputs);
-  if (record.idempotencyKey === undefined) return { pipeline, inputs };
-  return { pipeline, inputs, idempotencyKey: checkText(record.idempotencyKey, "idempotencyKey", LIMITS.nameBytesMax) };
+  const { idempotencyKey, priority, copies, deadlineInMs } = record;
+  return {
+    pipeline,
+    inputs,
+    ...(idempotencyKey === undefined
+      ? {}
+      : { idempotencyKey: checkText(idempotencyKey, "idempotencyKey", LIMITS.nameBytesMax) }),
+    ...(priority === undefined ? {} : { priority: checkOneOf(priority, "priority", JOB_PRIORITIES) }),
+    ...(copies === undefined ? {} : { copies: checkWhole(copies, "copies", 1, LIMITS.copiesMax) }),
+    ...(deadlineInMs === undefined
+      ? {}
+      : { deadlineInMs: checkWhole(deadlineInMs, "deadlineInMs", 1, LIMITS.jobDeadlineMsMax) }),
+  };
 }
 
 function checkInput(value: unknown, path: string): JobInput {

@@ -15,5 +15,7 @@ export type {
   RequestOptions,
   Welcome,
 } from "./network.ts";
+export type { NoteChange, Notes } from "./notes.ts";
 export type { CapacityProbe, ProbeResult } from "./probe.ts";
+export type { Signer } from "./signer.ts";
 export type { LogLevel, Telemetry } from "./telemetry.ts";

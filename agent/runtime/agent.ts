@@ -219,6 +219,7 @@ export class Agent implements AgentFace {
     this.#driver.stop();
     await this.#world.network.stop();
     await this.#world.engine.stop();
+    await this.#world.notes.close();
     await this.#world.journal.close();
   }
 

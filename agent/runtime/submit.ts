@@ -2,6 +2,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
@@ -35,7 +36,9 @@ export async function submitJob(
   const missing = parts.noQuorum();
   if (missing) throw missing;
   await checkBlobs(world, spec.inputs);
-  const holders = await makeDurable(world, parts, spec.inputs);
+  const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
+  const holders = await makeDurable(world, parts, spec.inputs, copies);
+  const submittedAtMs = world.clock.nowMs();
   const outcome = await parts.proposer.propose({
     kind: "jobSubmitted",
     jobId: `job-${world.randomness.token(8)}` as JobId,
@@ -44,7 +47,10 @@ export async function submitJob(
     inputs: spec.inputs,
     holders,
     submittedBy: world.network.self,
-    submittedAtMs: world.clock.nowMs(),
+    submittedAtMs,
+    priority: spec.priority ?? "normal",
+    copies,
+    ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: submittedAtMs + spec.deadlineInMs }),
   });
   return { jobId: outcome.jobId!, existing: outcome.existing ?? false };
 }
@@ -73,10 +79,15 @@ async function checkBlobs(world: Surroundings, inputs: readonly JobInput[]): Pro
 }
 
 /** Copies every input to as many other nodes as the copies rule wants; one set of nodes for the whole job. */
-async function makeDurable(world: Surroundings, parts: SubmitParts, inputs: readonly JobInput[]): Promise<NodeId[]> {
+async function makeDurable(
+  world: Surroundings,
+  parts: SubmitParts,
+  inputs: readonly JobInput[],
+  copies: number,
+): Promise<NodeId[]> {
   const self = world.network.self;
   const places = parts.places();
-  const wanted = copiesPossible(LIMITS.copiesDefault, places);
+  const wanted = copiesPossible(copies, places);
   const unique = new Map(inputs.map(({ blob, bytes }) => [blob, { hash: blob, bytes }]));
   const holders: NodeId[] = [self];
   const made = (): number => copiesStaying(holders, places);

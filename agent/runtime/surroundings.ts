@@ -5,8 +5,10 @@ import type {
   Clock,
   InferenceEngine,
   Journal,
+  Notes,
   PeerNetwork,
   Randomness,
+  Signer,
   Telemetry,
 } from "../ports/index.ts";
 
@@ -16,6 +18,8 @@ export interface Surroundings {
   randomness: Randomness;
   journal: Journal;
   network: PeerNetwork;
+  notes: Notes;
+  signer: Signer;
   blobs: Blobs;
   engine: InferenceEngine;
   probe: CapacityProbe;

@@ -21,6 +21,9 @@ export function jobView(job: JobRecord, nodes: readonly NodeView[], leased: Read
     shares: sharesOf(job, nodes, leased),
     duplicatesIgnored: job.duplicatesIgnored,
     idempotencyKey: job.idempotencyKey,
+    priority: job.priority,
+    copies: job.copies,
+    ...(job.deadlineAtMs === undefined ? {} : { deadlineAtMs: job.deadlineAtMs }),
   };
 }
 
@@ -69,6 +72,7 @@ export async function receiptOf(
     job: view,
     submittedAtIndex: job.submittedAtIndex,
     results,
+    ignoredReports: job.ignoredReports,
     copiesMin: copies.length > 0 ? Math.min(...copies) : 0,
     copiesMax: copies.length > 0 ? Math.max(...copies) : 0,
   };

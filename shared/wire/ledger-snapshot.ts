@@ -1,5 +1,6 @@
+import type { KeptDrill } from "../drill.ts";
 import type { FleetId, InviteId, JobId, NodeId } from "../ids.ts";
-import type { JobState } from "../job.ts";
+import { type IgnoredReport, JOB_STATES } from "../job.ts";
 import type {
   KeptHolders,
   KeptInvite,
@@ -23,8 +24,8 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
-import { readSetting } from "./ledger.ts";
-import { checkErrorBody, errorFields } from "./results.ts";
+import { checkDrillRecord, checkWishes, priorityNumber, readDrill, readSetting } from "./ledger.ts";
+import { checkErrorBody, checkProof, errorFields, proofFields } from "./results.ts";
 import { checkRecovery, checkRoster, rosterFields } from "./roster.ts";
 
 const VERSION = 1;
@@ -41,8 +42,6 @@ const NODES_PER_RECORD_MAX = 4_096;
 
 /** As many as an entry may name. */
 const HOLDERS_MAX = 256;
-
-const STATES: readonly JobState[] = ["running", "done", "cancelled"];
 
 const piece = codec("LedgerPiece");
 const record = codec("LedgerRecord");
@@ -95,7 +94,14 @@ function bodyFields(value: LedgerRecord, body: object): object {
   if (value.kind === "head") return { ...body, roster: rosterFields(value.roster) };
   if (value.kind === "items") return itemsFields(value.items);
   if (value.kind === "holders") return holdersFields(value.holders);
-  if (value.kind === "job") return { ...body, state: STATES.indexOf(value.state) };
+  if (value.kind === "drills") return { drills: value.drills.map(drillFields) };
+  if (value.kind === "job")
+    return {
+      ...body,
+      state: JOB_STATES.indexOf(value.state),
+      priority: priorityNumber(value.priority),
+      ignoredReports: value.ignoredReports.map((report) => ({ ...report, ended: report.because === "ended" })),
+    };
   return body;
 }
 
@@ -134,9 +140,10 @@ function holdersFields(kept: readonly KeptHolders[]): object {
 }
 
 function keptResultFields(result: KeptResult, placeOf: (node: NodeId) => number): object {
-  const { output, error, ...rest } = result;
+  const { output, error, madeWith: _madeWith, signature: _signature, ...rest } = result;
   return {
     ...rest,
+    ...proofFields(result),
     node: placeOf(result.node),
     holders: result.holders.map(placeOf),
     ...(output ? { output: hashToBytes(output) } : {}),
@@ -158,6 +165,8 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
     fleetName: checkText(f.fleetName, "fleet name"),
     roster: checkRoster(f.roster),
     ...(f.lastRecovery ? { lastRecovery: checkRecovery(f.lastRecovery as Fields) } : {}),
+    recordingTerm: checkCount(f.recordingTerm, "recording term"),
+    ...(f.drill ? { drill: readDrill(f.drill as Fields) } : {}),
   }),
   invites: (f) => ({
     invites: checkList(f.invites, "invites", INVITES_PER_RECORD, (one) => readInvite(one as Fields)),
@@ -165,6 +174,7 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
   settings: (f) => ({
     settings: checkList(f.settings, "settings", SETTINGS_PER_RECORD, (one) => readSetting(one as Fields)),
   }),
+  drills: (f) => ({ drills: checkList(f.drills, "drills", LIMITS.drillsKept, (one) => readKeptDrill(one as Fields)) }),
   job: readJob,
   items: (f) => {
     const nodes = checkList(f.nodes, "nodes", NODES_PER_RECORD_MAX, (id) => checkNodeId(id, "node"));
@@ -189,7 +199,7 @@ const readInvite = (f: Fields): KeptInvite => ({
 });
 
 function readJob(f: Fields): KeptJob {
-  const state = STATES[f.state as number];
+  const state = JOB_STATES[f.state as number];
   if (!state) throw invalid("a job is in no known state");
   return {
     jobId: checkText(f.jobId, "job id") as JobId,
@@ -201,6 +211,10 @@ function readJob(f: Fields): KeptJob {
     state,
     ...(f.endedAtMs === undefined ? {} : { endedAtMs: checkFinite(f.endedAtMs, "endedAtMs") }),
     duplicatesIgnored: checkCount(f.duplicatesIgnored, "duplicatesIgnored"),
+    ignoredReports: checkList(f.ignoredReports, "ignored reports", LIMITS.ignoredReportsKept, (one) =>
+      readIgnored(one as Fields),
+    ),
+    ...checkWishes(f),
     items: checkCount(f.items, "items", LIMITS.jobItemsMax),
   };
 }
@@ -226,8 +240,24 @@ function readResult(f: Fields, nodes: readonly NodeId[]): KeptResult {
     finishedAtMs: checkFinite(f.finishedAtMs, "finishedAtMs"),
     recordedAtIndex: checkCount(f.recordedAtIndex, "recordedAtIndex"),
     holders: nodesAt(f.holders, nodes),
+    ...checkProof(f),
   };
 }
+
+const readIgnored = (f: Fields): IgnoredReport => ({
+  item: checkCount(f.item, "item", LIMITS.jobItemsMax),
+  node: checkNodeId(f.node, "node"),
+  shardId: checkText(f.shardId, "shard id") as IgnoredReport["shardId"],
+  because: f.ended ? "ended" : "recorded",
+  atIndex: checkCount(f.atIndex, "atIndex"),
+});
+
+const drillFields = ({ recordJson, ...drill }: KeptDrill): object => ({ drill, recordJson });
+
+const readKeptDrill = (f: Fields): KeptDrill => ({
+  ...readDrill((f.drill ?? {}) as Fields),
+  recordJson: checkDrillRecord(f.recordJson),
+});
 
 function nodeAt(place: unknown, nodes: readonly NodeId[]): NodeId {
   const node = nodes[place as number];

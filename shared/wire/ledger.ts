@@ -1,6 +1,7 @@
 import type { BlobHash, FleetId, InviteId, JobId } from "../ids.ts";
-import type { JobInput } from "../job.ts";
-import type { HoldersChanged, LedgerEntry, SettingChanged } from "../ledger-entry.ts";
+import type { JobInput, JobPriority } from "../job.ts";
+import { type Labels, labelsFault } from "../labels.ts";
+import type { DrillBegun, HoldersChanged, LedgerEntry, SettingChanged } from "../ledger-entry.ts";
 import { LIMITS } from "../limits.ts";
 import {
   checkCount,
@@ -29,11 +30,17 @@ export function encodeLedgerEntry(entry: LedgerEntry): Uint8Array {
 function bodyFields(entry: LedgerEntry, body: object): object {
   switch (entry.kind) {
     case "jobSubmitted":
-      return { ...body, inputs: entry.inputs.map((input) => ({ ...input, blob: hashToBytes(input.blob) })) };
+      return {
+        ...body,
+        inputs: entry.inputs.map((input) => ({ ...input, blob: hashToBytes(input.blob) })),
+        priority: priorityNumber(entry.priority),
+      };
     case "resultsRecorded":
       return { ...body, results: entry.results.map(resultFields) };
     case "nodeAdmitted":
       return { ...body, witness: entry.part === "witness" };
+    case "nodeLabelled":
+      return { ...body, labels: labelFields(entry.labels) };
     case "holdersChanged":
       return { changes: entry.changes.map((change) => ({ ...change, blob: hashToBytes(change.blob) })) };
     default:
@@ -100,6 +107,7 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
     holders: checkNodeIds(f.holders, "holders"),
     submittedBy: checkNodeId(f.submittedBy, "submittedBy"),
     submittedAtMs: checkFinite(f.submittedAtMs, "submittedAtMs"),
+    ...checkWishes(f),
   }),
   jobCancelled: (f) => ({
     jobId: jobId(f.jobId),
@@ -121,7 +129,54 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
     }),
   }),
   settingChanged: readSetting,
+  jobPaused: (f) => ({ jobId: jobId(f.jobId), paused: f.paused as boolean }),
+  jobExpired: (f) => ({ jobId: jobId(f.jobId), expiredAtMs: checkFinite(f.expiredAtMs, "expiredAtMs") }),
+  jobsForgotten: (f) => ({ jobIds: checkList(f.jobIds, "jobIds", LIMITS.jobsForgottenPerEntryMax, jobId) }),
+  nodeLabelled: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id"), labels: checkLabels(f.labels) }),
+  drillBegun: readDrill,
+  drillEnded: (f) => ({ drillId: checkText(f.drillId, "drill id"), recordJson: checkDrillRecord(f.recordJson) }),
 };
+
+/** By their number on the wire: what is absent is normal. */
+const PRIORITIES: readonly JobPriority[] = ["normal", "low", "high"];
+
+/** What a job says of how it is to be done. */
+export function checkWishes(f: Fields): { priority: JobPriority; copies: number; deadlineAtMs?: number } {
+  const priority = PRIORITIES[f.priority as number];
+  if (!priority) throw invalid("a job of an unknown priority");
+  return {
+    priority,
+    copies: checkCount(f.copies, "copies", LIMITS.copiesMax) || LIMITS.copiesDefault,
+    ...(f.deadlineAtMs === undefined ? {} : { deadlineAtMs: checkFinite(f.deadlineAtMs, "deadlineAtMs") }),
+  };
+}
+
+export const priorityNumber = (priority: JobPriority): number => PRIORITIES.indexOf(priority);
+
+export const labelFields = (labels: Labels): object[] => Object.entries(labels).map(([key, value]) => ({ key, value }));
+
+export function checkLabels(value: unknown): Labels {
+  const all = checkList(value, "labels", LIMITS.labelsPerNodeMax, (one) => {
+    const f = one as Fields;
+    return [checkText(f.key, "label"), checkText(f.value, "label's value")];
+  });
+  const labels = Object.fromEntries(all) as Labels;
+  const reason = labelsFault(labels);
+  if (reason) throw invalid(reason);
+  return labels;
+}
+
+export function readDrill(f: Fields): DrillBegun {
+  return {
+    drillId: checkText(f.drillId, "drill id"),
+    startedBy: checkNodeId(f.startedBy, "startedBy"),
+    startedAtMs: checkFinite(f.startedAtMs, "startedAtMs"),
+    untilMs: checkFinite(f.untilMs, "untilMs"),
+  };
+}
+
+export const checkDrillRecord = (value: unknown): string =>
+  checkText(value, "drill's record", LIMITS.drillRecordBytesMax);
 
 export function readSetting(f: Fields): SettingChanged {
   return {

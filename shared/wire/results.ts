@@ -1,10 +1,11 @@
 import { ERRORS, type ErrorBody, type ErrorCode } from "../errors.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../ids.ts";
-import type { ItemResult } from "../job.ts";
+import type { ItemResult, LostAttempt } from "../job.ts";
 import { LIMITS } from "../limits.ts";
 import {
   checkCount,
   checkFinite,
+  checkList,
   checkNodeId,
   checkNodeIds,
   checkText,
@@ -18,13 +19,55 @@ import {
 export type ReportedResult = ItemResult & { jobId: JobId; holders: NodeId[] };
 
 export function resultFields(result: ReportedResult): object {
-  const { output, error, ...rest } = result;
+  const { output, error, madeWith: _madeWith, signature: _signature, ...rest } = result;
   return {
     ...rest,
     ...(output ? { output: hashToBytes(output) } : {}),
     ...(error ? { error: errorFields(error) } : {}),
+    ...proofFields(result),
   };
 }
+
+/** What made a result and who says so. */
+type Proof = Pick<ItemResult, "madeWith" | "signature" | "lostAttempts">;
+
+export const proofFields = ({ madeWith, signature }: Pick<ItemResult, "madeWith" | "signature">): object => ({
+  ...(madeWith ? { madeWith: hashToBytes(madeWith) } : {}),
+  // protobufjs reads a text in a field of bytes as base64.
+  ...(signature ? { signature } : {}),
+});
+
+/** @throws FRAME_INVALID */
+export function checkProof(fields: Fields): Proof {
+  const lostAttempts = checkList(fields.lostAttempts, "lost attempts", LIMITS.lostAttemptsMax, (one) =>
+    checkLostAttempt(one as Fields),
+  );
+  return {
+    ...(fields.madeWith ? { madeWith: hashFromBytes(fields.madeWith, "madeWith") } : {}),
+    ...checkSignature(fields.signature),
+    ...(lostAttempts.length > 0 ? { lostAttempts } : {}),
+  };
+}
+
+/** Of an Ed25519 signature (RFC 8032). */
+const SIGNATURE_BYTES = 64;
+
+function checkSignature(value: unknown): { signature?: string } {
+  if (!(value instanceof Uint8Array) || value.length === 0) return {};
+  if (value.length !== SIGNATURE_BYTES) throw invalid("a signature has 64 bytes");
+  return { signature: base64(value) };
+}
+
+const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
+
+const checkLostAttempt = (f: Fields): LostAttempt => ({
+  node: checkNodeId(f.node, "node"),
+  shardId: checkText(f.shardId, "shard id") as ShardId,
+  leasedAtMs: checkFinite(f.leasedAtMs, "leasedAtMs"),
+  endedAtMs: checkFinite(f.endedAtMs, "endedAtMs"),
+  because: checkText(f.because, "because", LIMITS.becauseBytesMax),
+  isHedge: f.isHedge as boolean,
+});
 
 /** An error may quote a library's whole complaint; what is recorded of it is bounded, or no reader would take it. */
 export function errorFields({ code, message, facts }: ErrorBody): object {
@@ -49,6 +92,7 @@ export function checkResult(fields: Fields): ReportedResult {
     durationMs: checkFinite(fields.durationMs, "duration"),
     finishedAtMs: checkFinite(fields.finishedAtMs, "finishedAtMs"),
     holders: checkNodeIds(fields.holders, "holders"),
+    ...checkProof(fields),
   };
 }
 

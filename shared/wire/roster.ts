@@ -1,10 +1,10 @@
 import type { FleetRecovery, RosterNode } from "../fleet.ts";
 import { LIMITS } from "../limits.ts";
 import { checkCount, checkFinite, checkList, checkNodeId, checkText, type Fields } from "./codec.ts";
-import { addresses } from "./ledger.ts";
+import { addresses, checkLabels, labelFields } from "./ledger.ts";
 
 export const rosterFields = (roster: readonly RosterNode[]): object[] =>
-  roster.map((node) => ({ ...node, witness: node.part === "witness" }));
+  roster.map((node) => ({ ...node, witness: node.part === "witness", labels: labelFields(node.labels ?? {}) }));
 
 export const checkRoster = (value: unknown): RosterNode[] =>
   checkList(value, "roster", LIMITS.nodesMax, (one) => checkRosterNode(one as Fields));
@@ -20,6 +20,7 @@ const checkRosterNode = (f: Fields): RosterNode => ({
   ...(f.witness ? { part: "witness" as const } : {}),
   ...(f.drained ? { drained: true as const } : {}),
   ...(f.leaving ? { leaving: true as const } : {}),
+  ...((f.labels as unknown[]).length > 0 ? { labels: checkLabels(f.labels) } : {}),
 });
 
 /** @throws FRAME_INVALID */

@@ -66,17 +66,29 @@ message JobInput { string name = 1; bytes blob = 2; uint64 bytes = 3; }
 message JobSubmitted {
   string jobId = 1; string pipeline = 2; string idempotencyKey = 3; repeated JobInput inputs = 4;
   repeated string holders = 5; string submittedBy = 6; double submittedAtMs = 7;
+  uint32 priority = 8; uint32 copies = 9; optional double deadlineAtMs = 10;
 }
 message JobCancelled { string jobId = 1; string reason = 2; double cancelledAtMs = 3; }
 message ErrorBody { string code = 1; string message = 2; string factsJson = 3; }
 message Result {
   string jobId = 1; uint32 item = 2; optional bytes output = 3; uint64 outputBytes = 4; optional ErrorBody error = 5;
   string node = 6; string shardId = 7; double durationMs = 8; double finishedAtMs = 9; repeated string holders = 10;
+  optional bytes madeWith = 11; bytes signature = 12; repeated LostAttempt lostAttempts = 13;
+}
+message LostAttempt {
+  string node = 1; string shardId = 2; double leasedAtMs = 3; double endedAtMs = 4; string because = 5; bool isHedge = 6;
 }
 message ResultsRecorded { uint64 term = 1; repeated Result results = 2; }
 message HolderChange { bytes blob = 1; repeated string added = 2; repeated string dropped = 3; }
 message HoldersChanged { repeated HolderChange changes = 1; }
 message SettingChanged { string name = 1; string value = 2; }
+message JobPaused { string jobId = 1; bool paused = 2; }
+message JobExpired { string jobId = 1; double expiredAtMs = 2; }
+message JobsForgotten { repeated string jobIds = 1; }
+message Label { string key = 1; string value = 2; }
+message NodeLabelled { string nodeId = 1; repeated Label labels = 2; }
+message DrillBegun { string drillId = 1; string startedBy = 2; double startedAtMs = 3; double untilMs = 4; }
+message DrillEnded { string drillId = 1; string recordJson = 2; }
 message LedgerEntry {
   uint32 version = 1;
   oneof kind {
@@ -92,12 +104,18 @@ message LedgerEntry {
     SettingChanged settingChanged = 11;
     NodeDrained nodeDrained = 12;
     FleetRecovered fleetRecovered = 13;
+    JobPaused jobPaused = 14;
+    JobExpired jobExpired = 15;
+    JobsForgotten jobsForgotten = 16;
+    NodeLabelled nodeLabelled = 17;
+    DrillBegun drillBegun = 18;
+    DrillEnded drillEnded = 19;
   }
 }
 
 message RosterNode {
   string nodeId = 1; string name = 2; repeated string addresses = 3; uint64 admittedAtIndex = 4; bool witness = 5;
-  bool drained = 6; bool leaving = 7;
+  bool drained = 6; bool leaving = 7; repeated Label labels = 8;
 }
 message RemovedNode { string nodeId = 1; string name = 2; }
 message FleetRecovery {
@@ -105,25 +123,30 @@ message FleetRecovery {
 }
 message LedgerHead {
   uint64 appliedIndex = 1; optional string fleetId = 2; string fleetName = 3; repeated RosterNode roster = 4;
-  optional FleetRecovery lastRecovery = 5;
+  optional FleetRecovery lastRecovery = 5; uint64 recordingTerm = 6; optional DrillBegun drill = 7;
 }
 message KeptInvite { string inviteId = 1; string secretHash = 2; double expiresAtMs = 3; optional string usedBy = 4; }
 message KeptInvites { repeated KeptInvite invites = 1; }
 message KeptSettings { repeated SettingChanged settings = 1; }
+message KeptDrill { DrillBegun drill = 1; string recordJson = 2; }
+message KeptDrills { repeated KeptDrill drills = 1; }
+message IgnoredReport { uint32 item = 1; string node = 2; string shardId = 3; bool ended = 4; uint64 atIndex = 5; }
 message KeptJob {
   string jobId = 1; string pipeline = 2; string idempotencyKey = 3; string submittedBy = 4; double submittedAtMs = 5;
   uint64 submittedAtIndex = 6; uint32 state = 7; optional double endedAtMs = 8; uint64 duplicatesIgnored = 9; uint32 items = 10;
+  uint32 priority = 11; uint32 copies = 12; optional double deadlineAtMs = 13; repeated IgnoredReport ignoredReports = 14;
 }
 message KeptResult {
   optional bytes output = 1; uint64 outputBytes = 2; optional ErrorBody error = 3; uint32 node = 4; string shardId = 5;
   double durationMs = 6; double finishedAtMs = 7; uint64 recordedAtIndex = 8; repeated uint32 holders = 9;
+  optional bytes madeWith = 10; bytes signature = 11; repeated LostAttempt lostAttempts = 12;
 }
 message KeptItem { string name = 1; bytes blob = 2; uint64 bytes = 3; optional KeptResult result = 4; }
 message KeptItems { repeated string nodes = 1; repeated KeptItem items = 2; }
 message ItemHolders { repeated uint32 input = 1; repeated uint32 output = 2; }
 message KeptHolders { repeated string nodes = 1; repeated ItemHolders holders = 2; }
 message LedgerRecord {
-  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; KeptSettings settings = 6; }
+  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; KeptSettings settings = 6; KeptDrills drills = 7; }
 }
 message LedgerPiece { string mark = 1; uint32 version = 2; repeated bytes records = 3; }
 message SnapshotPiece { bytes hash = 1; uint32 bytes = 2; }

@@ -3,7 +3,11 @@ import { LIMITS } from "../../shared/limits.ts";
 import { fleetSettings, settingFault, settingOf, settingsOf } from "../../shared/settings.ts";
 
 test("the fleet's own settings have their defaults until someone sets them", () => {
-  expect(fleetSettings(new Map())).toEqual({ votersMax: LIMITS.votersMax, voterGoneAfterSeconds: 600 });
+  expect(fleetSettings(new Map())).toEqual({
+    votersMax: LIMITS.votersMax,
+    copies: LIMITS.copiesDefault,
+    voterGoneAfterSeconds: 600,
+  });
   expect(fleetSettings(new Map([["votersMax", "3"]]))).toMatchObject({ votersMax: 3, voterGoneAfterSeconds: 600 });
 });
 
@@ -13,6 +17,7 @@ test("what is shown are the values set and the defaults, by name", () => {
     ["votersMax", "3"],
   ]);
   expect(settingsOf(set)).toEqual([
+    { name: "copies", value: "2", isDefault: true },
     { name: "site", value: "cellar" },
     { name: "voterGoneAfterSeconds", value: "600", isDefault: true },
     { name: "votersMax", value: "3" },

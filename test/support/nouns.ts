@@ -1,6 +1,6 @@
 /** Short makers of ids and records for tests. */
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
-import type { LedgerEntry } from "../../shared/ledger-entry.ts";
+import type { JobSubmitted, LedgerEntry } from "../../shared/ledger-entry.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 
 export const node = (letter: string): NodeId => `12D3KooW${letter.repeat(44)}` as NodeId;
@@ -17,18 +17,23 @@ export const founded: LedgerEntry = {
   founder: { nodeId: A, name: "attic", addresses: [] },
 };
 
-export const submitted = (name: string, items: number, more: Partial<LedgerEntry & { kind: "jobSubmitted" }> = {}) =>
-  ({
-    kind: "jobSubmitted",
-    jobId: job(name),
-    pipeline: "ocr",
-    idempotencyKey: `key-${name}`,
-    inputs: Array.from({ length: items }, (_, i) => ({ name: `page-${i}`, blob: blob(1_000 + i), bytes: 10 })),
-    holders: [A, B],
-    submittedBy: A,
-    submittedAtMs: 1_000,
-    ...more,
-  }) satisfies LedgerEntry;
+export const submitted = (
+  name: string,
+  items: number,
+  more: Partial<JobSubmitted> = {},
+): { kind: "jobSubmitted" } & JobSubmitted => ({
+  kind: "jobSubmitted",
+  jobId: job(name),
+  pipeline: "ocr",
+  idempotencyKey: `key-${name}`,
+  inputs: Array.from({ length: items }, (_, i) => ({ name: `page-${i}`, blob: blob(1_000 + i), bytes: 10 })),
+  holders: [A, B],
+  submittedBy: A,
+  submittedAtMs: 1_000,
+  priority: "normal",
+  copies: 2,
+  ...more,
+});
 
 export const result = (name: string, item: number, more: Partial<ReportedResult> = {}): ReportedResult => ({
   jobId: job(name),

@@ -171,6 +171,8 @@ export class PretendFace implements AgentFace {
         shardsRecorded: 0,
       })),
       duplicatesIgnored: 0,
+      priority: spec.priority ?? "normal",
+      copies: spec.copies ?? 2,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     };
     this.pretendJobs.set(jobId, { spec, view, results: [] });
@@ -224,7 +226,7 @@ export class PretendFace implements AgentFace {
 
   async receipt(jobId: JobId): Promise<Receipt> {
     const { view, results } = this.#jobOf(jobId);
-    return { job: view, submittedAtIndex: 100, results, copiesMin: 2, copiesMax: 3 };
+    return { job: view, submittedAtIndex: 100, results, ignoredReports: [], copiesMin: 2, copiesMax: 3 };
   }
 
   async putBlob(

@@ -1,23 +1,27 @@
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import type { FleetRecovery, RosterNode } from "../../../shared/fleet.ts";
 import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "../../../shared/ids.ts";
-import type { RecordedResult } from "../../../shared/job.ts";
+import { isOpen, type RecordedResult } from "../../../shared/job.ts";
+import { labelsFault } from "../../../shared/labels.ts";
 import type {
   FleetRecovered,
   HoldersChanged,
   InviteIssued,
   JobCancelled,
+  JobPaused,
   JobSubmitted,
   LedgerEntry,
   NodeAdmitted,
   NodeDrained,
+  NodeLabelled,
   ResultsRecorded,
   SettingChanged,
 } from "../../../shared/ledger-entry.ts";
 import type { KeptInvite } from "../../../shared/ledger-snapshot.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { settingFault } from "../../../shared/settings.ts";
-import { type JobRecord, openJob } from "./job.ts";
+import { beginDrill, type Drills, endDrill, noDrills } from "./drills.ts";
+import { blobsOf, ignoreReport, type JobRecord, openJob } from "./job.ts";
 import { LedgerStill } from "./still.ts";
 
 /** What happened, for those who listen to the ledger. */
@@ -27,7 +31,11 @@ export type LedgerEvent =
   | { kind: "fleetRecovered"; recovery: FleetRecovery }
   | { kind: "jobSubmitted"; job: JobRecord }
   | { kind: "resultsRecorded"; job: JobRecord; results: RecordedResult[] }
+  | { kind: "jobPaused"; job: JobRecord }
   | { kind: "jobEnded"; job: JobRecord }
+  /** No job stands on these blobs any more. */
+  | { kind: "jobsForgotten"; jobIds: JobId[]; blobs: BlobHash[] }
+  | { kind: "drillChanged" }
   | { kind: "holdersChanged"; blobs: BlobHash[] };
 
 /** The answer to whoever proposed an entry. A refusal is a recorded no-op: every node refuses alike. */
@@ -46,6 +54,8 @@ export interface LedgerContents {
   settings: Map<string, string>;
   jobs: Map<JobId, JobRecord>;
   holders: Map<BlobHash, Set<NodeId>>;
+  drills: Drills;
+  recordingTerm: number;
 }
 
 /**
@@ -64,7 +74,12 @@ export class Ledger implements LedgerContents {
   holders = new Map<BlobHash, Set<NodeId>>();
   /** Invariant: no value is empty. */
   settings = new Map<string, string>();
+  drills = noDrills;
+  /** The latest term in which results were recorded. A leader of an earlier one is deposed: its entries are refused. */
+  recordingTerm = 0;
   #jobByKey = new Map<string, JobId>();
+  /** How many items and results stand on a blob. */
+  #uses = new Map<BlobHash, number>();
   /** Index of the last entry applied. */
   appliedIndex = 0;
   /** Is told of each change before it is made, while it is being written down. */
@@ -98,6 +113,18 @@ export class Ledger implements LedgerContents {
         return this.#changeHolders(entry);
       case "settingChanged":
         return this.#changeSetting(entry);
+      case "jobPaused":
+        return this.#pause(entry);
+      case "jobExpired":
+        return this.#expire(entry.jobId, entry.expiredAtMs);
+      case "jobsForgotten":
+        return this.#forget(entry.jobIds);
+      case "nodeLabelled":
+        return this.#label(entry);
+      case "drillBegun":
+        return this.#changeDrills(beginDrill(this.drills, entry));
+      case "drillEnded":
+        return this.#changeDrills(endDrill(this.drills, entry));
     }
   }
 
@@ -129,6 +156,10 @@ export class Ledger implements LedgerContents {
     this.settings = contents.settings;
     this.jobs = contents.jobs;
     this.holders = contents.holders;
+    this.drills = contents.drills;
+    this.recordingTerm = contents.recordingTerm;
+    this.#uses = new Map();
+    for (const job of contents.jobs.values()) for (const blob of blobsOf(job)) this.#use(blob);
     this.#jobByKey = new Map([...contents.jobs.values()].map((job) => [job.idempotencyKey, job.jobId]));
   }
 
@@ -141,9 +172,9 @@ export class Ledger implements LedgerContents {
     return [...(this.holders.get(blob) ?? [])];
   }
 
-  /** Jobs that have not ended, oldest first. */
+  /** Jobs that have not ended, paused ones among them, oldest first. */
   openJobs(): JobRecord[] {
-    return [...this.jobs.values()].filter((job) => job.state === "running");
+    return [...this.jobs.values()].filter((job) => isOpen(job.state));
   }
 
   #found(entry: LedgerEntry & { kind: "fleetFounded" }, index: number): LedgerOutcome {
@@ -248,7 +279,10 @@ export class Ledger implements LedgerContents {
     const job = openJob(entry, index);
     this.jobs.set(job.jobId, job);
     this.#jobByKey.set(entry.idempotencyKey, job.jobId);
-    for (const input of job.inputs) this.#addHolders(input.blob, entry.holders);
+    for (const input of job.inputs) {
+      this.#use(input.blob);
+      this.#addHolders(input.blob, entry.holders);
+    }
     const events: LedgerEvent[] = [{ kind: "jobSubmitted", job }];
     if (job.inputs.length === 0) events.push(...this.#end(job, "done", entry.submittedAtMs));
     return { applied: true, jobId: job.jobId, existing: false, events };
@@ -269,27 +303,82 @@ export class Ledger implements LedgerContents {
     const job = this.jobs.get(entry.jobId);
     if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId: entry.jobId }), events: [] };
     if (job.state === "cancelled") return applied([]);
-    if (job.state !== "running") return refused("the job has ended already");
+    if (!isOpen(job.state)) return refused("the job has ended already");
     return applied(this.#end(job, "cancelled", entry.cancelledAtMs));
+  }
+
+  #pause({ jobId, paused }: JobPaused): LedgerOutcome {
+    const job = this.jobs.get(jobId);
+    if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId }), events: [] };
+    if (!isOpen(job.state)) return refused("the job has ended already");
+    this.#still?.jobChanges(job);
+    job.state = paused ? "paused" : "running";
+    return applied([{ kind: "jobPaused", job }]);
+  }
+
+  #expire(jobId: JobId, expiredAtMs: number): LedgerOutcome {
+    const job = this.jobs.get(jobId);
+    if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId }), events: [] };
+    if (!isOpen(job.state) || job.deadlineAtMs === undefined) return applied([]);
+    return applied(this.#end(job, "expired", expiredAtMs));
+  }
+
+  /** Only of jobs that have ended, so that nothing open loses what it stands on. */
+  #forget(jobIds: readonly JobId[]): LedgerOutcome {
+    const ended = jobIds.flatMap((jobId) => this.jobs.get(jobId) ?? []).filter((job) => !isOpen(job.state));
+    const blobs: BlobHash[] = [];
+    for (const job of ended) {
+      if (!this.jobs.delete(job.jobId)) continue;
+      this.#jobByKey.delete(job.idempotencyKey);
+      for (const blob of blobsOf(job)) if (this.#letGo(blob)) blobs.push(blob);
+    }
+    return applied([{ kind: "jobsForgotten", jobIds: ended.map(({ jobId }) => jobId), blobs }]);
+  }
+
+  #label({ nodeId, labels }: NodeLabelled): LedgerOutcome {
+    const node = this.roster.get(nodeId);
+    if (!node) return refused("the node is not on the roster");
+    const reason = labelsFault(labels);
+    if (reason) return { applied: false, error: new SkeinError("BAD_REQUEST", { reason }), events: [] };
+    const { labels: _, ...plain } = node;
+    this.roster.set(nodeId, Object.keys(labels).length > 0 ? { ...plain, labels } : plain);
+    return applied([{ kind: "rosterChanged" }]);
+  }
+
+  #changeDrills(changed: Drills | string): LedgerOutcome {
+    if (typeof changed === "string")
+      return { applied: false, error: new SkeinError("DRILL_REFUSED", { reason: changed }), events: [] };
+    this.drills = changed;
+    return applied([{ kind: "drillChanged" }]);
   }
 
   /** First record of an item wins; whatever comes later is counted and ignored. */
   #record(entry: ResultsRecorded, index: number): LedgerOutcome {
+    if (entry.term < this.recordingTerm)
+      return refused(
+        `the leader of term ${entry.term} was deposed; results are recorded in term ${this.recordingTerm}`,
+      );
+    this.recordingTerm = entry.term;
     const fresh = new Map<JobRecord, RecordedResult[]>();
     for (const { jobId, ...result } of entry.results) {
       const job = this.jobs.get(jobId);
       const input = job?.inputs[result.item];
       if (!job || !input) continue;
       this.#still?.jobChanges(job);
-      if (job.state !== "running" || job.results[result.item]) {
-        job.duplicatesIgnored++;
+      if (!isOpen(job.state) || job.results[result.item]) {
+        const { item, node, shardId } = result;
+        const because = job.results[item] ? "recorded" : "ended";
+        ignoreReport(job, { item, node, shardId, because, atIndex: index });
         continue;
       }
       const recorded: RecordedResult = { ...result, name: input.name, input: input.blob, recordedAtIndex: index };
       job.results[result.item] = recorded;
       job.recordedCount++;
       if (result.error) job.failedCount++;
-      if (result.output) this.#addHolders(result.output, result.holders);
+      if (result.output) {
+        this.#use(result.output);
+        this.#addHolders(result.output, result.holders);
+      }
       fresh.set(job, [...(fresh.get(job) ?? []), recorded]);
     }
     const events: LedgerEvent[] = [];
@@ -324,6 +413,20 @@ export class Ledger implements LedgerContents {
     return applied([]);
   }
 
+  #use(blob: BlobHash): void {
+    this.#uses.set(blob, (this.#uses.get(blob) ?? 0) + 1);
+  }
+
+  /** True if nothing stands on the blob any more. */
+  #letGo(blob: BlobHash): boolean {
+    const left = (this.#uses.get(blob) ?? 0) - 1;
+    if (left > 0) this.#uses.set(blob, left);
+    if (left > 0) return false;
+    this.#uses.delete(blob);
+    this.#still?.holdersChange(blob);
+    return this.holders.delete(blob);
+  }
+
   #addHolders(blob: BlobHash, nodes: readonly NodeId[]): void {
     this.#still?.holdersChange(blob);
     const holders = this.holders.get(blob) ?? new Set();
@@ -331,7 +434,7 @@ export class Ledger implements LedgerContents {
     this.holders.set(blob, holders);
   }
 
-  #end(job: JobRecord, state: "done" | "cancelled", atMs: number): LedgerEvent[] {
+  #end(job: JobRecord, state: "done" | "cancelled" | "expired", atMs: number): LedgerEvent[] {
     this.#still?.jobChanges(job);
     job.state = state;
     job.endedAtMs = atMs;
@@ -354,6 +457,7 @@ export class Ledger implements LedgerContents {
       for (const result of filled)
         invariant(!result.output || this.holders.has(result.output), `${job.jobId}: every output has its holders`);
     }
+    invariant(this.holders.size === this.#uses.size, "who holds a blob is known of those that jobs stand on");
   }
 }
 

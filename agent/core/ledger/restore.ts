@@ -1,5 +1,6 @@
+import type { KeptDrill } from "../../../shared/drill.ts";
 import type { BlobHash, NodeId } from "../../../shared/ids.ts";
-import type { JobInput, RecordedResult } from "../../../shared/job.ts";
+import { isOpen, type JobInput, type RecordedResult } from "../../../shared/job.ts";
 import type {
   KeptHolders,
   KeptInvite,
@@ -9,6 +10,7 @@ import type {
   LedgerHead,
   LedgerRecord,
 } from "../../../shared/ledger-snapshot.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { settingFault } from "../../../shared/settings.ts";
 import { invalid } from "../../../shared/wire/codec.ts";
 import { decodeLedgerPiece } from "../../../shared/wire/ledger-snapshot.ts";
@@ -50,6 +52,7 @@ export class LedgerBuilder {
     if (record.kind === "head") this.#takeHead(record);
     else if (record.kind === "invites") this.#takeInvites(record.invites);
     else if (record.kind === "settings") this.#takeSettings(record.settings);
+    else if (record.kind === "drills") this.#takeDrills(record.drills);
     else if (record.kind === "job") this.#takeJob(record);
     else if (record.kind === "items") for (const item of record.items) this.#takeItem(item);
     else for (const holders of record.holders) this.#takeHolders(holders);
@@ -60,7 +63,7 @@ export class LedgerBuilder {
     return this.#contents;
   }
 
-  #takeHead({ appliedIndex, fleetId, fleetName, roster, lastRecovery }: LedgerHead): void {
+  #takeHead({ appliedIndex, fleetId, fleetName, roster, lastRecovery, recordingTerm, drill }: LedgerHead): void {
     if (this.#contents) throw invalid("the ledger has two heads");
     const known = new Map(roster.map((node) => [node.nodeId, node]));
     if (known.size < roster.length) throw invalid("a node is on the roster twice");
@@ -74,6 +77,8 @@ export class LedgerBuilder {
       settings: new Map(),
       jobs: new Map(),
       holders: new Map(),
+      drills: { running: drill, kept: [] },
+      recordingTerm,
     };
   }
 
@@ -94,6 +99,13 @@ export class LedgerBuilder {
     }
   }
 
+  #takeDrills(drills: readonly KeptDrill[]): void {
+    const contents = this.#begun();
+    const kept = [...contents.drills.kept, ...drills];
+    if (kept.length > LIMITS.drillsKept) throw invalid("more drills are kept than any ledger keeps");
+    contents.drills = { ...contents.drills, kept };
+  }
+
   #takeJob({ kind: _kind, items, ...kept }: KeptJob & { kind: "job" }): void {
     const { jobs, appliedIndex } = this.#begun();
     const before = this.#job?.submittedAtIndex ?? 0;
@@ -102,11 +114,11 @@ export class LedgerBuilder {
     if (jobs.has(kept.jobId) || this.#keys.has(kept.idempotencyKey)) throw invalid(`${kept.jobId} is there twice`);
     if (kept.submittedAtIndex <= before || kept.submittedAtIndex > appliedIndex)
       throw invalid(`${kept.jobId} is out of order`);
-    if ((kept.endedAtMs === undefined) !== (kept.state === "running"))
-      throw invalid(`${kept.jobId} has ended and has not`);
+    if ((kept.endedAtMs === undefined) !== isOpen(kept.state)) throw invalid(`${kept.jobId} has ended and has not`);
     this.#job = {
       ...kept,
       endedAtMs: kept.endedAtMs,
+      deadlineAtMs: kept.deadlineAtMs,
       inputs: [],
       results: [],
       recordedCount: 0,

@@ -1,3 +1,4 @@
+import type { KeptDrill } from "../../../shared/drill.ts";
 import type { BlobHash, NodeId } from "../../../shared/ids.ts";
 import type {
   KeptHolders,
@@ -31,13 +32,14 @@ export class LedgerStill {
   readonly #head: LedgerHead;
   readonly #invites: readonly KeptInvite[];
   readonly #settings: readonly KeptSetting[];
+  readonly #drills: readonly KeptDrill[];
   readonly #jobs: readonly JobRecord[];
   readonly #holders: ReadonlyMap<BlobHash, ReadonlySet<NodeId>>;
   readonly #jobsBefore = new Map<JobRecord, JobRecord>();
   readonly #holdersBefore = new Map<BlobHash, readonly NodeId[]>();
 
   constructor(ledger: LedgerContents) {
-    const { appliedIndex, fleetId, fleetName, lastRecovery } = ledger;
+    const { appliedIndex, fleetId, fleetName, lastRecovery, drills, recordingTerm } = ledger;
     this.index = appliedIndex;
     const roster = [...ledger.roster.values()];
     this.#head = {
@@ -46,7 +48,10 @@ export class LedgerStill {
       roster,
       ...(fleetId === undefined ? {} : { fleetId }),
       ...(lastRecovery === undefined ? {} : { lastRecovery }),
+      recordingTerm,
+      ...(drills.running === undefined ? {} : { drill: drills.running }),
     };
+    this.#drills = drills.kept;
     this.#invites = [...ledger.invites.values()];
     this.#settings = [...ledger.settings].map(([name, value]) => ({ name, value }));
     this.#jobs = [...ledger.jobs.values()];
@@ -55,7 +60,7 @@ export class LedgerStill {
 
   jobChanges(job: JobRecord): void {
     if (job.submittedAtIndex > this.index || this.#jobsBefore.has(job)) return;
-    this.#jobsBefore.set(job, { ...job, results: job.results.slice() });
+    this.#jobsBefore.set(job, { ...job, results: job.results.slice(), ignoredReports: job.ignoredReports.slice() });
   }
 
   holdersChange(blob: BlobHash): void {
@@ -83,6 +88,7 @@ export class LedgerStill {
       yield { kind: "invites", invites: this.#invites.slice(at, at + INVITES_PER_RECORD) };
     for (let at = 0; at < this.#settings.length; at += SETTINGS_PER_RECORD)
       yield { kind: "settings", settings: this.#settings.slice(at, at + SETTINGS_PER_RECORD) };
+    for (const drill of this.#drills) yield { kind: "drills", drills: [drill] };
     for (const job of this.#jobs) {
       yield { kind: "job", ...keptJob(this.#jobsBefore.get(job) ?? job) };
       for (let at = 0; at < job.inputs.length; at += ITEMS_PER_RECORD)
@@ -114,6 +120,19 @@ const keptItems = (job: JobRecord, from: number): KeptItem[] =>
   });
 
 function keptJob(job: JobRecord): KeptJob {
-  const { endedAtMs, inputs, results: _results, recordedCount: _recorded, failedCount: _failed, ...kept } = job;
-  return { ...kept, items: inputs.length, ...(endedAtMs === undefined ? {} : { endedAtMs }) };
+  const {
+    endedAtMs,
+    deadlineAtMs,
+    inputs,
+    results: _results,
+    recordedCount: _recorded,
+    failedCount: _failed,
+    ...kept
+  } = job;
+  return {
+    ...kept,
+    items: inputs.length,
+    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+    ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
+  };
 }

@@ -1,8 +1,9 @@
 /** Entries as a fleet might agree on them, and as no fleet would: the ledger takes them all. */
 import fc from "fast-check";
 import type { BlobHash, InviteId } from "../../../shared/ids.ts";
+import { JOB_PRIORITIES, type LostAttempt } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
-import { blob, founded, job, node, recorded, result, submitted } from "../../support/nouns.ts";
+import { blob, founded, job, node, recorded, result, shard, submitted } from "../../support/nouns.ts";
 
 const nodes = ["a", "b", "c", "d"].map(node);
 const aNode = fc.constantFrom(...nodes);
@@ -12,7 +13,18 @@ const ITEMS = 70;
 const anItem = fc.nat(ITEMS - 1);
 /** Inputs and outputs of all jobs are among these, so that jobs stand on one another's blobs. */
 const aBlob: fc.Arbitrary<BlobHash> = fc.nat(6).map((n) => blob(1_000 + n));
+const aDrill = fc.constantFrom("d0", "d1", "d2");
 const anInvite = fc.constantFrom("i0", "i1", "i2").map((id) => id as InviteId);
+
+const SIGNATURE = Buffer.alloc(64, 5).toString("base64");
+const LOST: LostAttempt = {
+  node: nodes[1]!,
+  shardId: shard("j0/1.1"),
+  leasedAtMs: 1,
+  endedAtMs: 2,
+  because: "it was taken back because b is gone",
+  isHedge: false,
+};
 
 const aResult = fc
   .record({ name: aJob, item: anItem, output: fc.oneof(aBlob, fc.nat(500).map(blob)), node: aNode, holders: someNodes })
@@ -20,7 +32,14 @@ const aResult = fc
     fc.boolean().map((fails) => {
       if (!fails) return result(name, more.item, more);
       const { output: _output, ...rest } = result(name, more.item, more);
-      return { ...rest, outputBytes: 0, error: { code: "INPUT_EMPTY" as const, message: "empty", facts: { name } } };
+      return {
+        ...rest,
+        outputBytes: 0,
+        madeWith: blob(7),
+        signature: SIGNATURE,
+        lostAttempts: [LOST],
+        error: { code: "INPUT_EMPTY" as const, message: "empty", facts: { name } },
+      };
     }),
   );
 
@@ -52,9 +71,31 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .record({ name: aJob, items: fc.constantFrom(0, 1, 3, ITEMS), holders: someNodes })
-      .map(({ name, items, holders }): LedgerEntry => submitted(name, items, { holders })),
+      .record({
+        name: aJob,
+        items: fc.constantFrom(0, 1, 3, ITEMS),
+        holders: someNodes,
+        priority: fc.constantFrom(...JOB_PRIORITIES),
+        copies: fc.integer({ min: 1, max: 3 }),
+      })
+      .map(({ name, items, ...more }): LedgerEntry => submitted(name, items, { ...more, deadlineAtMs: 1_000 })),
   },
+  fc
+    .record({ name: aJob, paused: fc.boolean() })
+    .map(({ name, paused }): LedgerEntry => ({ kind: "jobPaused", jobId: job(name), paused })),
+  aJob.map((name): LedgerEntry => ({ kind: "jobExpired", jobId: job(name), expiredAtMs: 88 })),
+  fc
+    .array(aJob, { maxLength: 2 })
+    .map((names): LedgerEntry => ({ kind: "jobsForgotten", jobIds: names.map((name) => job(name)) })),
+  fc
+    .record({ nodeId: aNode, labels: fc.constantFrom({}, { zone: "garage" }, { zone: "attic", power: "battery" }) })
+    .map((said): LedgerEntry => ({ kind: "nodeLabelled", ...said })),
+  fc
+    .record({ drillId: aDrill, startedAtMs: fc.nat(30) })
+    .map(
+      (drill): LedgerEntry => ({ kind: "drillBegun", ...drill, startedBy: nodes[0]!, untilMs: drill.startedAtMs + 10 }),
+    ),
+  aDrill.map((drillId): LedgerEntry => ({ kind: "drillEnded", drillId, recordJson: "{}" })),
   aJob.map((name): LedgerEntry => ({ kind: "jobCancelled", jobId: job(name), reason: "why not", cancelledAtMs: 77 })),
   {
     weight: 6,

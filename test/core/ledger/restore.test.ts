@@ -12,7 +12,13 @@ import {
 import { A, B, blob, C, job, shard } from "../../support/nouns.ts";
 
 const onRoster = (nodeId: typeof A) => ({ nodeId, name: nodeId.at(-1)!, addresses: [], admittedAtIndex: 1 });
-const head: LedgerRecord = { kind: "head", appliedIndex: 9, fleetName: "geese", roster: [onRoster(A), onRoster(B)] };
+const head: LedgerRecord = {
+  kind: "head",
+  appliedIndex: 9,
+  fleetName: "geese",
+  roster: [onRoster(A), onRoster(B)],
+  recordingTerm: 1,
+};
 const kept: KeptJob = {
   jobId: job("j"),
   pipeline: "ocr",
@@ -22,6 +28,9 @@ const kept: KeptJob = {
   submittedAtIndex: 5,
   state: "running",
   duplicatesIgnored: 0,
+  ignoredReports: [],
+  priority: "normal",
+  copies: 2,
   items: 1,
 };
 const aJob = (more: Partial<KeptJob> = {}): LedgerRecord => ({ kind: "job", ...kept, ...more });

@@ -9,6 +9,8 @@ import { PretendBlobs } from "../../support/pretend-blobs.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
 import { PretendJournal } from "../../support/pretend-journal.ts";
 import type { PretendNet } from "../../support/pretend-network.ts";
+import { PretendNotes } from "../../support/pretend-notes.ts";
+import { pretendSigner } from "../../support/pretend-signer.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
@@ -34,6 +36,7 @@ export class SimNode {
   readonly name: string;
   readonly journal: PretendJournal;
   readonly blobs = new PretendBlobs();
+  readonly notes = new PretendNotes();
   readonly story: string[] = [];
   /** Blobs whose bytes came in a stream, be it from a peer or a client. */
   readonly streamed: BlobHash[] = [];
@@ -98,6 +101,8 @@ export class SimNode {
         randomness: this.#randomness,
         journal,
         network: this.#net.join(this.nodeId),
+        notes: this.notes.open(),
+        signer: pretendSigner(this.nodeId),
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
         probe: { probe: async () => PROBED, vitals: async () => vitals },
@@ -143,6 +148,7 @@ export class SimNode {
     const outcomes = ["lost", "torn", "kept"] as const;
     this.journal.crash(outcomes[Math.floor(3 * this.#randomness.random())]!);
     this.blobs.crash();
+    this.notes.crash();
   }
 
   /** SIGSTOP: no timer runs and nothing is heard until `thaw`. Packets wait on the wires meanwhile. */
