@@ -5,6 +5,7 @@
 import { ERRORS, type ErrorBody, SkeinError } from "./errors.ts";
 import type { BlobHash } from "./ids.ts";
 import { LIMITS, TIMING } from "./limits.ts";
+import type { OnlineAnswer } from "./online.ts";
 import {
   type AgentEvent,
   RAW_ROUTES,
@@ -30,6 +31,8 @@ export type Client = { [N in RouteName]: (...args: RouteArguments<N>) => Promise
   readonly url: string;
   /** @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */
   putBlob(hash: BlobHash, body: BlobBody): Promise<{ existed: boolean }>;
+  /** What the fleet makes of one input, now. @throws UNKNOWN_PIPELINE, NOT_READY, TOO_LARGE, DEADLINE_EXCEEDED, and what is wrong with the input */
+  infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer>;
   /** Whether the agent itself holds it. */
   hasBlob(hash: BlobHash): Promise<boolean>;
   /** From whichever node holds it. @throws BLOB_MISSING */
@@ -66,6 +69,17 @@ export function createClient(options: ClientOptions): Client {
       const response = await send("PUT", RAW_ROUTES.blob(hash), { ...content, headers }, "submit");
       await answerOf(response);
       return { existed: response.status === 200 };
+    },
+    async infer(pipeline, name, input) {
+      const headers = { "content-type": "application/octet-stream", "x-skein-input": encodeURIComponent(name) };
+      const body = new Uint8Array(input);
+      const response = await send("POST", RAW_ROUTES.infer(encodeURIComponent(pipeline)), { body, headers });
+      if (!response.ok) throw await errorOf(response);
+      const told = JSON.parse(decodeURIComponent(response.headers.get("x-skein-answer") ?? "{}")) as Omit<
+        OnlineAnswer,
+        "output"
+      >;
+      return { ...told, output: new Uint8Array(await bodyOf(() => response.arrayBuffer(), url)) };
     },
     async hasBlob(hash) {
       const response = await send("HEAD", RAW_ROUTES.blob(hash));

@@ -87,6 +87,8 @@ export const LIMITS = {
   /** Drills that the ledger remembers, and the size of what each showed, as JSON: all of them go into a snapshot. */
   drillsKept: 20,
   drillRecordBytesMax: 32 * KiB,
+  /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
+  onlineBytesMax: 960 * KiB,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
   /** Their inputs together, in memory. */
@@ -168,6 +170,8 @@ export const TIMING = {
   capacityGoneMs: 20_000,
   /** How long a link may be down before its node is gone: several redials, and still sooner than by silence alone. */
   linkGoneMs: 10_000,
+  /** For an item that somebody waits for: longer than the largest page takes on a small box. */
+  onlineDeadlineMs: 25_000,
   /** Default deadline of a small request to a peer. */
   requestDeadlineMs: 5_000,
   /** How long a client's proposal may wait to be committed before NO_QUORUM is the answer. */
@@ -224,6 +228,8 @@ const mustHold: [boolean, string][] = [
   [LIMITS.paceSamplesMin < LIMITS.paceSamplesMax, "enough measurements are remembered to count"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
+  [LIMITS.onlineBytesMax + 16 * KiB < LIMITS.frameBytesMax, "an online input fits in a frame"],
+  [TIMING.onlineDeadlineMs < TIMING.apiDeadlineMs, "a client outwaits an online request"],
   [LIMITS.deputyPieceBytes + 1024 < LIMITS.frameBytesMax, "a deputy's piece fits in a frame"],
   [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],
   [

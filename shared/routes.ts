@@ -129,6 +129,8 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
 export const RAW_ROUTES = {
   /** PUT: bytes in, 201 (or 200 if it was there); GET: bytes out from whichever node holds them; HEAD: is it on this node. */
   blob: (hash: BlobHash | ":hash") => `/v1/blobs/${hash}`,
+  /** POST: an input in, what the fleet makes of it out, now; recorded nowhere. `x-skein-input` names the input in messages. */
+  infer: (pipeline: string) => `/v1/pipelines/${pipeline}/infer`,
   /** Server-sent events, each `data:` an AgentEvent. */
   events: "/v1/events",
   dashboard: "/",

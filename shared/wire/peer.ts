@@ -1,5 +1,5 @@
 import type { BlobHash, JobId, ShardId } from "../ids.ts";
-import { LIMITS } from "../limits.ts";
+import { LIMITS, TIMING } from "../limits.ts";
 import type { Answer, HeldShard, Lease, PeerMethod, Question } from "../peer-requests.ts";
 import type { Plan } from "../plan.ts";
 import {
@@ -277,6 +277,23 @@ export const PEER_WIRE: Wire = {
       "RecordAnswer",
       (answer) => answer,
       (f) => ({ existing: f.existing as boolean, ...(f.jobId ? { jobId: jobId(f.jobId) } : {}) }),
+    ),
+  },
+  infer: {
+    question: half(
+      "InferRequest",
+      (question) => question,
+      (f) => ({
+        pipeline: checkText(f.pipeline, "pipeline"),
+        name: checkText(f.name, "name"),
+        input: f.input as Uint8Array,
+        deadlineMs: Math.min(checkFinite(f.deadlineMs, "deadline"), TIMING.onlineDeadlineMs),
+      }),
+    ),
+    answer: half(
+      "InferAnswer",
+      (answer) => answer,
+      (f) => ({ output: f.output as Uint8Array, durationMs: checkFinite(f.durationMs, "duration") }),
     ),
   },
   deputy: {
