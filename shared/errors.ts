@@ -47,6 +47,11 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `${f.name ?? "The image"} has ${f.pixels} pixels; the most is ${f.limit}. Scale it down first.`,
   },
+  INPUT_INVALID: {
+    status: 422,
+    exit: 1,
+    say: (f) => `${f.name ?? "The input"} is not an input of the pipeline ${f.pipeline}: ${f.reason}.`,
+  },
   EXECUTOR_DIED: {
     status: 500,
     exit: 1,
@@ -205,7 +210,12 @@ export interface ErrorBody {
 }
 
 /** The input itself is at fault: no other node would do better, so the failure is recorded at once. */
-export const INPUT_FAULTS: readonly ErrorCode[] = ["INPUT_EMPTY", "IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"];
+export const INPUT_FAULTS: readonly ErrorCode[] = [
+  "INPUT_EMPTY",
+  "INPUT_INVALID",
+  "IMAGE_UNREADABLE",
+  "IMAGE_TOO_LARGE",
+];
 
 export class SkeinError extends Error {
   readonly code: ErrorCode;

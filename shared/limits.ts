@@ -40,6 +40,10 @@ export const LIMITS = {
   imageBytesMax: 128 * MiB,
   /** Decoded pixels of one image: 100 MP is an A2 page at 600 dpi; three bytes each while it is decoded. */
   imagePixelsMax: 100_000_000,
+  /** Rounds of one `canary`: some ten seconds of a PC's core and a minute of a small board's, within an executor's deadline. */
+  canaryRoundsMax: 10_000_000,
+  /** One input of `canary`: a seed of the longest kind, as JSON with every character escaped. */
+  canaryInputBytesMax: 2 * KiB,
   /** Items in one job, so that its entry (about 110 bytes an item) stays under entryBytesMax. */
   jobItemsMax: 5_000,
   /** Jobs kept in the ledger that have not ended. */

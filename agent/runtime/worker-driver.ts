@@ -216,7 +216,9 @@ export class WorkerDriver {
     }
   }
 
+  /** Where items differ a thousandfold the last ones say nothing of the next: there the sample's time stays, which tells boxes apart. */
   #learn(pipeline: string, durationMs: number): void {
+    if (!this.#world.engine.pipelines().find(({ name }) => name === pipeline)?.itemsAlike) return;
     const seen = durationMs / 1_000;
     const before = this.#secondsPerItem.get(pipeline)?.seconds ?? seen;
     this.#secondsPerItem.set(pipeline, { seconds: before + RATE_WEIGHT * (seen - before), source: "work" });
