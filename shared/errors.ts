@@ -26,7 +26,7 @@ export const ERRORS = {
   NO_INPUTS: {
     status: 400,
     exit: 2,
-    say: (f) => `${f.where} has no PNG, JPEG or WebP files, so there is nothing to read.`,
+    say: (f) => `${f.where} has no ${f.what ? `${f.what} files` : "inputs"}, so there is nothing to read.`,
   },
   FOLDER_MISSING: { status: 400, exit: 2, say: (f) => `${f.path} does not exist. Check the path.` },
   TOO_LARGE: { status: 413, exit: 2, say: (f) => `${f.what} is ${f.actual}; the most is ${f.limit}.` },

@@ -124,6 +124,11 @@ export const LIMITS = {
   snapshotBytesKept: 4 * MiB,
   /** A JSON body to the API: a full job (jobItemsMax inputs of about 450 bytes as JSON) and room for long names. */
   apiBodyBytesMax: 4 * MiB,
+  /** Small blobs in one body: as many as cost about what their request does, and few enough to be taken in at once. */
+  bundleBytesMax: 1 * MiB,
+  bundleBlobsMax: 256,
+  /** The largest of them; a larger one is worth a request of its own. */
+  bundledBlobBytesMax: 64 * KiB,
   /** Connections to the API: some hundred programs on a LAN that each keep one open, and not the internet. */
   apiConnectionsMax: 512,
   /** Event streams at once. */
@@ -222,6 +227,7 @@ const mustHold: [boolean, string][] = [
       LIMITS.snapshotPieceBytesMax,
     "a record of failures fits in a piece",
   ],
+  [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],
