@@ -10,6 +10,7 @@ import type { Cancel } from "../ports/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
+import { SmallInputs } from "./small-inputs.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Weight of the newest run in this node's measured speed. */
@@ -43,6 +44,7 @@ export class WorkerDriver {
   readonly #world: Surroundings;
   readonly #init: WorkerInit;
   readonly #worker: Worker;
+  readonly #smallInputs: SmallInputs;
   readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
   #ticking: Cancel = () => {};
   #stopped = false;
@@ -52,6 +54,7 @@ export class WorkerDriver {
     this.#world = world;
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors);
+    this.#smallInputs = new SmallInputs(world, init.peers, init.blobAccess);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { shardIds }) => {
       this.#step({ kind: "takenBack", shardIds });
@@ -140,7 +143,8 @@ export class WorkerDriver {
 
   async #fetchInput({ jobId, item, from }: WorkerEffect & { kind: "fetchInput" }): Promise<void> {
     try {
-      await this.#init.blobAccess.ensureLocal(item.blob, from);
+      if (item.bytes <= LIMITS.smallInputBytesMax) await this.#smallInputs.fetch(item.blob, from);
+      else await this.#init.blobAccess.ensureLocal(item.blob, from);
       this.#step({ kind: "inputReady", jobId, item: item.item });
     } catch (error) {
       this.#step({ kind: "inputFailed", jobId, item: item.item, error: SkeinError.from(error).toJSON() });
@@ -151,7 +155,7 @@ export class WorkerDriver {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
-      const input = await this.#init.blobAccess.read(item.blob, []);
+      const input = this.#smallInputs.kept(item.blob) ?? (await this.#init.blobAccess.read(item.blob, []));
       const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
       const { durationMs } = outcome;
       this.#learn(pipeline, durationMs);
