@@ -40,6 +40,10 @@ export const LIMITS = {
   imageBytesMax: 128 * MiB,
   /** Decoded pixels of one image: 100 MP is an A2 page at 600 dpi; three bytes each while it is decoded. */
   imagePixelsMax: 100_000_000,
+  /** Rounds of one `canary`: some ten seconds of a PC's core and a minute of a small board's, within an executor's deadline. */
+  canaryRoundsMax: 10_000_000,
+  /** One input of `canary`: a seed of the longest kind, as JSON with every character escaped. */
+  canaryInputBytesMax: 2 * KiB,
   /** Items in one job, so that its entry (about 110 bytes an item) stays under entryBytesMax. */
   jobItemsMax: 5_000,
   /** Jobs kept in the ledger that have not ended. */
@@ -89,6 +93,10 @@ export const LIMITS = {
   drillRecordBytesMax: 32 * KiB,
   /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
   onlineBytesMax: 960 * KiB,
+  /** Inputs that are worth no stream and no fsync of their own: fetched many in one request, and kept in memory until they run. */
+  smallInputBytesMax: 4 * KiB,
+  smallInputsAskedMax: 128,
+  smallInputsKeptBytesMax: 4 * MiB,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
   /** Their inputs together, in memory. */
@@ -120,6 +128,11 @@ export const LIMITS = {
   snapshotBytesKept: 4 * MiB,
   /** A JSON body to the API: a full job (jobItemsMax inputs of about 450 bytes as JSON) and room for long names. */
   apiBodyBytesMax: 4 * MiB,
+  /** Small blobs in one body: as many as cost about what their request does, and few enough to be taken in at once. */
+  bundleBytesMax: 1 * MiB,
+  bundleBlobsMax: 256,
+  /** The largest of them; a larger one is worth a request of its own. */
+  bundledBlobBytesMax: 64 * KiB,
   /** Connections to the API: some hundred programs on a LAN that each keep one open, and not the internet. */
   apiConnectionsMax: 512,
   /** Event streams at once. */
@@ -218,6 +231,8 @@ const mustHold: [boolean, string][] = [
       LIMITS.snapshotPieceBytesMax,
     "a record of failures fits in a piece",
   ],
+  [LIMITS.smallInputsAskedMax * (LIMITS.smallInputBytesMax + 64) < LIMITS.frameBytesMax, "small inputs fit in a frame"],
+  [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],

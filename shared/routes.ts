@@ -131,6 +131,8 @@ export const RAW_ROUTES = {
   blob: (hash: BlobHash | ":hash") => `/v1/blobs/${hash}`,
   /** POST: an input in, what the fleet makes of it out, now; recorded nowhere. `x-skein-input` names the input in messages. */
   infer: (pipeline: string) => `/v1/pipelines/${pipeline}/infer`,
+  /** POST: many small blobs in, as shared/blob-bundle.ts writes them; 200 once all of them are durable. */
+  blobs: "/v1/blobs",
   /** Server-sent events, each `data:` an AgentEvent. */
   events: "/v1/events",
   dashboard: "/",

@@ -1,3 +1,4 @@
+import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
@@ -316,6 +317,11 @@ export class Agent implements AgentFace {
 
   infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer> {
     return this.#online.run(pipeline, name, input);
+  }
+
+  async putBlobs(blobs: readonly BundledBlob[]): Promise<void> {
+    this.#refuseWorkAtWitness();
+    await Promise.all(blobs.map(({ hash, bytes }) => this.#world.blobs.put(bytes, hash)));
   }
 
   blobSize(hash: BlobHash): Promise<number | undefined> {

@@ -1,3 +1,4 @@
+import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
@@ -44,6 +45,8 @@ export interface AgentFace {
   putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }>;
   /** Runs one input now, here or on the box that answers soonest; recorded nowhere, and needs no quorum. @throws UNKNOWN_PIPELINE, NOT_READY, TOO_LARGE, DEADLINE_EXCEEDED, and what is wrong with the input */
   infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer>;
+  /** The same for many small ones; resolves when all of them are durable. */
+  putBlobs(blobs: readonly BundledBlob[]): Promise<void>;
   /** On this node. */
   blobSize(hash: BlobHash): Promise<number | undefined>;
   /** From this node or whichever holds it, hash checked before the first byte is handed out. @throws BLOB_MISSING */

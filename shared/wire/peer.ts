@@ -184,6 +184,22 @@ export const PEER_WIRE: Wire = {
       (f) => ({ held: hashes(f.held) }),
     ),
   },
+  readSmall: {
+    question: half(
+      "ReadSmallRequest",
+      (question) => ({ blobs: bytesList(question.blobs) }),
+      (f) => ({
+        blobs: checkList(f.blobs, "blobs", LIMITS.smallInputsAskedMax, (blob) => hashFromBytes(blob, "blob")),
+      }),
+    ),
+    answer: half(
+      "ReadSmallAnswer",
+      (answer) => answer,
+      (f) => ({
+        contents: checkList(f.contents, "contents", LIMITS.smallInputsAskedMax, (bytes) => bytes as Uint8Array),
+      }),
+    ),
+  },
   snapshotNews: {
     question: half(
       "SnapshotNewsRequest",

@@ -183,6 +183,8 @@ message ProposeAnswer { uint64 index = 1; uint64 term = 2; }
 message CopyRequest { repeated bytes blobs = 1; repeated bytes inline = 2; repeated string from = 3; }
 message HeldAnswer { repeated bytes held = 1; string reason = 2; }
 message HaveRequest { repeated bytes blobs = 1; }
+message ReadSmallRequest { repeated bytes blobs = 1; }
+message ReadSmallAnswer { repeated bytes contents = 1; }
 message SnapshotNewsRequest { uint64 index = 1; bool failed = 2; string reason = 3; }
 message SnapshotRequest { uint64 index = 1; }
 message SnapshotAnswer { optional RaftSnapshot snapshot = 1; }

@@ -123,6 +123,10 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     question: { blobs: [blob(1)], inline: [new Uint8Array([5])], from: [B] },
     answer: { held: [blob(1)], reason: "" },
   },
+  readSmall: {
+    question: { blobs: [blob(1), blob(2)] },
+    answer: { contents: [new Uint8Array([1, 2]), new Uint8Array()] },
+  },
   have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
