@@ -1,11 +1,19 @@
+import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { BlobAccess } from "./blob-access.ts";
+import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** A holder that is frozen is given up after that, and the input fetched as any other. */
 const ASK_DEADLINE_MS = 2_000;
+
+export interface SmallInputsInit {
+  peers: Peers;
+  blobAccess: BlobAccess;
+  events: Events;
+}
 
 interface Wanted {
   hash: BlobHash;
@@ -21,16 +29,18 @@ export class SmallInputs {
   readonly #world: Surroundings;
   readonly #peers: Peers;
   readonly #blobAccess: BlobAccess;
+  readonly #events: Events;
   /** The oldest first. */
   readonly #kept = new Map<BlobHash, Uint8Array>();
   #keptBytes = 0;
   readonly #wanted = new Map<NodeId, Wanted[]>();
   readonly #asking = new Set<NodeId>();
 
-  constructor(world: Surroundings, peers: Peers, blobAccess: BlobAccess) {
+  constructor(world: Surroundings, { peers, blobAccess, events }: SmallInputsInit) {
     this.#world = world;
     this.#peers = peers;
     this.#blobAccess = blobAccess;
+    this.#events = events;
     peers.answer("readSmall", async (_from, { blobs }) => ({
       contents: await Promise.all(blobs.map((hash) => this.#give(hash))),
     }));
@@ -39,7 +49,7 @@ export class SmallInputs {
   /** @throws BLOB_MISSING when nobody reachable has it whole; DISK_FULL */
   async fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
     if (this.#kept.has(hash)) return;
-    const bytes = (await this.#own(hash)) ?? (await this.#ask(hash, from));
+    const bytes = (await this.#own(hash, from)) ?? (await this.#ask(hash, from));
     if (bytes) this.#keep(hash, bytes);
     else await this.#blobAccess.ensureLocal(hash, from);
   }
@@ -60,10 +70,15 @@ export class SmallInputs {
     }
   }
 
-  /** A copy here that is not sound is mended like that of any other blob. */
-  async #own(hash: BlobHash): Promise<Uint8Array | undefined> {
-    if ((await this.#world.blobs.size(hash)) === undefined) return undefined;
-    return this.#blobAccess.read(hash, []).catch(() => undefined);
+  /** A copy here that is not sound is recorded as one, so it is replaced on this disk and not only passed over. */
+  async #own(hash: BlobHash, from: readonly NodeId[]): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#world.blobs.read(hash);
+    } catch (error) {
+      if (SkeinError.from(error).code !== "BLOB_HASH_MISMATCH") return undefined;
+      this.#events.emit("blobDamaged", { hash, holder: this.#peers.self }, "warn");
+      return this.#blobAccess.read(hash, from).catch(() => undefined);
+    }
   }
 
   #ask(hash: BlobHash, from: readonly NodeId[]): Promise<Uint8Array | undefined> {

@@ -54,7 +54,7 @@ export class WorkerDriver {
     this.#world = world;
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors);
-    this.#smallInputs = new SmallInputs(world, init.peers, init.blobAccess);
+    this.#smallInputs = new SmallInputs(world, init);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { shardIds }) => {
       this.#step({ kind: "takenBack", shardIds });
