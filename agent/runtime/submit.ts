@@ -94,7 +94,7 @@ interface Sized {
 
 /** Large ones fill a link by themselves, and one row of them keeps to the deadlines of their requests on a slow one. */
 function lanesOf(blobs: readonly Sized[]): Sized[][] {
-  const isSmall = ({ bytes }: Sized): boolean => bytes <= LIMITS.smallInputBytesMax;
+  const isSmall = ({ bytes }: Sized): boolean => bytes <= LIMITS.smallInHandBytesMax;
   const small = blobs.filter(isSmall);
   const perLane = Math.ceil(small.length / SMALL_LANES);
   const lanes = Array.from({ length: SMALL_LANES }, (_, n) => small.slice(n * perLane, (n + 1) * perLane));

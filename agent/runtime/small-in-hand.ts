@@ -9,7 +9,7 @@ import type { Surroundings } from "./surroundings.ts";
 /** A holder that is frozen is given up after that, and the input fetched as any other. */
 const ASK_DEADLINE_MS = 2_000;
 
-export interface SmallInputsInit {
+export interface SmallInHandInit {
   peers: Peers;
   blobAccess: BlobAccess;
   events: Events;
@@ -21,11 +21,12 @@ interface Wanted {
 }
 
 /**
- * Inputs of a few kilobytes on their way to an executor: kept in memory from their fetch to their run, asked of their
- * holders many in one request, and never written to this disk, where nobody would count them. A stream and an fsync for
- * each would cost more than the work. What does not come so is fetched as any other blob.
+ * Blobs of a few kilobytes that a worker has in hand: inputs from their fetch to their run, outputs until they are copied.
+ * Inputs are asked of their holders many in one request and never written to this disk, where nobody would count them: a
+ * stream and an fsync for each would cost more than the work. What does not come so is fetched as any other blob. All of
+ * it may be forgotten at any time, for it is elsewhere too.
  */
-export class SmallInputs {
+export class SmallInHand {
   readonly #world: Surroundings;
   readonly #peers: Peers;
   readonly #blobAccess: BlobAccess;
@@ -36,7 +37,7 @@ export class SmallInputs {
   readonly #wanted = new Map<NodeId, Wanted[]>();
   readonly #asking = new Set<NodeId>();
 
-  constructor(world: Surroundings, { peers, blobAccess, events }: SmallInputsInit) {
+  constructor(world: Surroundings, { peers, blobAccess, events }: SmallInHandInit) {
     this.#world = world;
     this.#peers = peers;
     this.#blobAccess = blobAccess;
@@ -50,21 +51,22 @@ export class SmallInputs {
   async fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
     if (this.#kept.has(hash)) return;
     const bytes = (await this.#own(hash, from)) ?? (await this.#ask(hash, from));
-    if (bytes) this.#keep(hash, bytes);
+    if (bytes) this.keep(hash, bytes);
     else await this.#blobAccess.ensureLocal(hash, from);
   }
 
-  /** What was fetched, if it is still kept. */
+  /** What was fetched or made here, if it is still kept. */
   kept(hash: BlobHash): Uint8Array | undefined {
     return this.#kept.get(hash);
   }
 
-  #keep(hash: BlobHash, bytes: Uint8Array): void {
-    if (this.#kept.has(hash)) return;
+  /** Larger ones are not kept. */
+  keep(hash: BlobHash, bytes: Uint8Array): void {
+    if (this.#kept.has(hash) || bytes.length > LIMITS.smallInHandBytesMax) return;
     this.#kept.set(hash, bytes);
     this.#keptBytes += bytes.length;
     for (const [oldest, { length }] of this.#kept) {
-      if (this.#keptBytes <= LIMITS.smallInputsKeptBytesMax) return;
+      if (this.#keptBytes <= LIMITS.smallInHandKeptBytesMax) return;
       this.#kept.delete(oldest);
       this.#keptBytes -= length;
     }
@@ -110,7 +112,7 @@ export class SmallInputs {
 
   #take(holder: NodeId): Wanted[] {
     const all = this.#wanted.get(holder) ?? [];
-    const some = all.splice(0, LIMITS.smallInputsAskedMax);
+    const some = all.splice(0, LIMITS.smallInHandAskedMax);
     if (all.length === 0) this.#wanted.delete(holder);
     return some;
   }
@@ -118,7 +120,7 @@ export class SmallInputs {
   /** Empty for what is not here whole, or is not small: the asker sees that by the hash. */
   async #give(hash: BlobHash): Promise<Uint8Array> {
     const bytes = await this.#world.blobs.size(hash);
-    if (bytes === undefined || bytes > LIMITS.smallInputBytesMax) return new Uint8Array();
+    if (bytes === undefined || bytes > LIMITS.smallInHandBytesMax) return new Uint8Array();
     return this.#world.blobs.read(hash).catch(() => new Uint8Array());
   }
 }
