@@ -93,10 +93,10 @@ export const LIMITS = {
   drillRecordBytesMax: 32 * KiB,
   /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
   onlineBytesMax: 960 * KiB,
-  /** Inputs that are worth no stream and no fsync of their own: fetched many in one request, and kept in memory until they run. */
-  smallInputBytesMax: 4 * KiB,
-  smallInputsAskedMax: 128,
-  smallInputsKeptBytesMax: 4 * MiB,
+  /** Blobs that are worth no stream of their own: asked for many in one request, and kept in memory while a worker needs them. */
+  smallInHandBytesMax: 4 * KiB,
+  smallInHandAskedMax: 128,
+  smallInHandKeptBytesMax: 4 * MiB,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
   /** Their inputs together, in memory. */
@@ -231,7 +231,10 @@ const mustHold: [boolean, string][] = [
       LIMITS.snapshotPieceBytesMax,
     "a record of failures fits in a piece",
   ],
-  [LIMITS.smallInputsAskedMax * (LIMITS.smallInputBytesMax + 64) < LIMITS.frameBytesMax, "small inputs fit in a frame"],
+  [
+    LIMITS.smallInHandAskedMax * (LIMITS.smallInHandBytesMax + 64) < LIMITS.frameBytesMax,
+    "small inputs fit in a frame",
+  ],
   [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],

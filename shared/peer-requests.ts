@@ -57,7 +57,7 @@ export interface PeerRequests {
     question: { blobs: BlobHash[]; inline: Uint8Array[]; from: NodeId[] };
     answer: { held: BlobHash[]; reason: string };
   };
-  /** The bytes of these blobs, in their order, of at most smallInputBytesMax each; empty for one that is not there or is larger. */
+  /** The bytes of these blobs, in their order, of at most smallInHandBytesMax each; empty for one that is not there or is larger. */
   readSmall: { question: { blobs: BlobHash[] }; answer: { contents: Uint8Array[] } };
   /** Which of these blobs are on your disk? */
   have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };

@@ -1,5 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { JobId, NodeId } from "../../shared/ids.ts";
+import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { fleetSettings } from "../../shared/settings.ts";
@@ -8,6 +8,11 @@ import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../c
 import type { BlobAccess } from "./blob-access.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
+
+/** Inputs looked for on this disk at once. */
+const LOOKUPS_AT_ONCE = 64;
+/** Small inputs go to another box in so many rows of requests side by side: its answer to each waits for a disk. */
+const SMALL_LANES = 4;
 
 export interface SubmitParts {
   ledger: Ledger;
@@ -71,11 +76,29 @@ function checkInputs(inputs: readonly JobInput[]): void {
 }
 
 async function checkBlobs(world: Surroundings, inputs: readonly JobInput[]): Promise<void> {
-  for (const { name, blob, bytes } of inputs) {
-    const actual = await world.blobs.size(blob);
-    if (actual === undefined) throw new SkeinError("BLOB_MISSING", { hash: blob, name });
-    if (actual !== bytes) throw new SkeinError("BAD_REQUEST", { reason: `${name} has ${actual} bytes, not ${bytes}` });
-  }
+  for (let from = 0; from < inputs.length; from += LOOKUPS_AT_ONCE)
+    await Promise.all(
+      inputs.slice(from, from + LOOKUPS_AT_ONCE).map(async ({ name, blob, bytes }) => {
+        const actual = await world.blobs.size(blob);
+        if (actual === undefined) throw new SkeinError("BLOB_MISSING", { hash: blob, name });
+        if (actual !== bytes)
+          throw new SkeinError("BAD_REQUEST", { reason: `${name} has ${actual} bytes, not ${bytes}` });
+      }),
+    );
+}
+
+interface Sized {
+  hash: BlobHash;
+  bytes: number;
+}
+
+/** Large ones fill a link by themselves, and one row of them keeps to the deadlines of their requests on a slow one. */
+function lanesOf(blobs: readonly Sized[]): Sized[][] {
+  const isSmall = ({ bytes }: Sized): boolean => bytes <= LIMITS.smallInHandBytesMax;
+  const small = blobs.filter(isSmall);
+  const perLane = Math.ceil(small.length / SMALL_LANES);
+  const lanes = Array.from({ length: SMALL_LANES }, (_, n) => small.slice(n * perLane, (n + 1) * perLane));
+  return [...lanes, blobs.filter((blob) => !isSmall(blob))].filter((lane) => lane.length > 0);
 }
 
 /** Copies every input to as many other nodes as the copies rule wants; one set of nodes for the whole job. */
@@ -95,7 +118,7 @@ async function makeDurable(
   for (const target of copyTargets(inputs[0]!.blob, places, holders, LIMITS.diskFreeBytesMin)) {
     if (made() >= wanted) break;
     try {
-      await parts.blobAccess.copyTo(target, [...unique.values()]);
+      await Promise.all(lanesOf([...unique.values()]).map((lane) => parts.blobAccess.copyTo(target, lane)));
       holders.push(target);
     } catch (error) {
       reason = SkeinError.from(error).message;

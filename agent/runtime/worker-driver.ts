@@ -7,10 +7,10 @@ import type { ReportedResult } from "../../shared/wire/results.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
 import { type OutputToCopy, Worker, type WorkerEffect, type WorkerEvent } from "../core/worker/index.ts";
 import type { Cancel } from "../ports/index.ts";
-import type { BlobAccess } from "./blob-access.ts";
+import type { BlobAccess, BlobToCopy } from "./blob-access.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
-import { SmallInputs } from "./small-inputs.ts";
+import { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Weight of the newest run in this node's measured speed. */
@@ -44,7 +44,7 @@ export class WorkerDriver {
   readonly #world: Surroundings;
   readonly #init: WorkerInit;
   readonly #worker: Worker;
-  readonly #smallInputs: SmallInputs;
+  readonly #inHand: SmallInHand;
   readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
   #ticking: Cancel = () => {};
   #stopped = false;
@@ -54,7 +54,7 @@ export class WorkerDriver {
     this.#world = world;
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors);
-    this.#smallInputs = new SmallInputs(world, init.peers, init.blobAccess);
+    this.#inHand = new SmallInHand(world, init);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { shardIds }) => {
       this.#step({ kind: "takenBack", shardIds });
@@ -143,7 +143,7 @@ export class WorkerDriver {
 
   async #fetchInput({ jobId, item, from }: WorkerEffect & { kind: "fetchInput" }): Promise<void> {
     try {
-      if (item.bytes <= LIMITS.smallInputBytesMax) await this.#smallInputs.fetch(item.blob, from);
+      if (item.bytes <= LIMITS.smallInHandBytesMax) await this.#inHand.fetch(item.blob, from);
       else await this.#init.blobAccess.ensureLocal(item.blob, from);
       this.#step({ kind: "inputReady", jobId, item: item.item });
     } catch (error) {
@@ -155,12 +155,13 @@ export class WorkerDriver {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
-      const input = this.#smallInputs.kept(item.blob) ?? (await this.#init.blobAccess.read(item.blob, []));
+      const input = this.#inHand.kept(item.blob) ?? (await this.#init.blobAccess.read(item.blob, []));
       const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
       const { durationMs } = outcome;
       this.#learn(pipeline, durationMs);
       this.#step({ kind: "runEnded", jobId, item: item.item, durationMs });
       const { hash, bytes } = await blobs.put(outcome.output);
+      this.#inHand.keep(hash, outcome.output);
       this.#step({ kind: "outputStored", jobId, item: item.item, output: hash, outputBytes: bytes, durationMs });
     } catch (error) {
       const durationMs = clock.monotonicMs() - startedAtMs;
@@ -179,7 +180,7 @@ export class WorkerDriver {
     let reason = "no other box that is reachable has room";
     // The group goes to the same boxes in the same order: one request for all instead of one for each.
     for (const target of copyTargets(outputs[0]!.output, places, [self], LIMITS.diskFreeBytesMin)) {
-      const lacking = new Map(outputs.filter(isShort).map(({ output, bytes }) => [output, { hash: output, bytes }]));
+      const lacking = new Map(outputs.filter(isShort).map((one) => [one.output, this.#toCopy(one)]));
       if (lacking.size === 0) break;
       try {
         const held = await this.#init.blobAccess.copyTo(target, [...lacking.values()]);
@@ -198,6 +199,11 @@ export class WorkerDriver {
     if (short.length === 0) return;
     this.#tellWaiting(made(short[0]!.output), wanted, reason);
     this.#step({ kind: "copiesFailed", outputs: short.map(({ jobId, item }) => ({ jobId, item })) });
+  }
+
+  #toCopy({ output, bytes }: OutputToCopy): BlobToCopy {
+    const content = this.#inHand.kept(output);
+    return { hash: output, bytes, ...(content && { content }) };
   }
 
   #tellWaiting(made: number, wanted: number, reason: string): void {

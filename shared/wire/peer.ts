@@ -189,14 +189,14 @@ export const PEER_WIRE: Wire = {
       "ReadSmallRequest",
       (question) => ({ blobs: bytesList(question.blobs) }),
       (f) => ({
-        blobs: checkList(f.blobs, "blobs", LIMITS.smallInputsAskedMax, (blob) => hashFromBytes(blob, "blob")),
+        blobs: checkList(f.blobs, "blobs", LIMITS.smallInHandAskedMax, (blob) => hashFromBytes(blob, "blob")),
       }),
     ),
     answer: half(
       "ReadSmallAnswer",
       (answer) => answer,
       (f) => ({
-        contents: checkList(f.contents, "contents", LIMITS.smallInputsAskedMax, (bytes) => bytes as Uint8Array),
+        contents: checkList(f.contents, "contents", LIMITS.smallInHandAskedMax, (bytes) => bytes as Uint8Array),
       }),
     ),
   },

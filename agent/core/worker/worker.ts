@@ -42,7 +42,7 @@ export type WorkerEffect =
 /** Inputs fetched at once: enough to hide a round trip, few enough not to starve the one that is needed next. */
 const FETCHES_MAX = 4;
 /** Of small inputs, which are fetched many in one request. */
-const SMALL_FETCHES_MAX = 2 * LIMITS.smallInputsAskedMax;
+const SMALL_FETCHES_MAX = 2 * LIMITS.smallInHandAskedMax;
 /** Work that waits at the executors beyond what runs, so that none of them waits for a message: the next item, or more of them where they are shorter. */
 const AHEAD_MS = 5;
 const AHEAD_MAX = 64;
@@ -228,7 +228,7 @@ export class Worker {
     const effects: WorkerEffect[] = [];
     for (;;) {
       const [next] = this.#tasks.first("waiting", 1);
-      const max = next && next.item.bytes <= LIMITS.smallInputBytesMax ? SMALL_FETCHES_MAX : FETCHES_MAX;
+      const max = next && next.item.bytes <= LIMITS.smallInHandBytesMax ? SMALL_FETCHES_MAX : FETCHES_MAX;
       if (!next || this.#tasks.count("fetching") >= max) return effects;
       this.#tasks.move(next, "fetching");
       const { jobId, inputHolders } = next.lease;

@@ -1,11 +1,19 @@
+import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { BlobAccess } from "./blob-access.ts";
+import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** A holder that is frozen is given up after that, and the input fetched as any other. */
 const ASK_DEADLINE_MS = 2_000;
+
+export interface SmallInHandInit {
+  peers: Peers;
+  blobAccess: BlobAccess;
+  events: Events;
+}
 
 interface Wanted {
   hash: BlobHash;
@@ -13,24 +21,27 @@ interface Wanted {
 }
 
 /**
- * Inputs of a few kilobytes on their way to an executor: kept in memory from their fetch to their run, asked of their
- * holders many in one request, and never written to this disk, where nobody would count them. A stream and an fsync for
- * each would cost more than the work. What does not come so is fetched as any other blob.
+ * Blobs of a few kilobytes that a worker has in hand: inputs from their fetch to their run, outputs until they are copied.
+ * Inputs are asked of their holders many in one request and never written to this disk, where nobody would count them: a
+ * stream and an fsync for each would cost more than the work. What does not come so is fetched as any other blob. All of
+ * it may be forgotten at any time, for it is elsewhere too.
  */
-export class SmallInputs {
+export class SmallInHand {
   readonly #world: Surroundings;
   readonly #peers: Peers;
   readonly #blobAccess: BlobAccess;
+  readonly #events: Events;
   /** The oldest first. */
   readonly #kept = new Map<BlobHash, Uint8Array>();
   #keptBytes = 0;
   readonly #wanted = new Map<NodeId, Wanted[]>();
   readonly #asking = new Set<NodeId>();
 
-  constructor(world: Surroundings, peers: Peers, blobAccess: BlobAccess) {
+  constructor(world: Surroundings, { peers, blobAccess, events }: SmallInHandInit) {
     this.#world = world;
     this.#peers = peers;
     this.#blobAccess = blobAccess;
+    this.#events = events;
     peers.answer("readSmall", async (_from, { blobs }) => ({
       contents: await Promise.all(blobs.map((hash) => this.#give(hash))),
     }));
@@ -39,31 +50,37 @@ export class SmallInputs {
   /** @throws BLOB_MISSING when nobody reachable has it whole; DISK_FULL */
   async fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
     if (this.#kept.has(hash)) return;
-    const bytes = (await this.#own(hash)) ?? (await this.#ask(hash, from));
-    if (bytes) this.#keep(hash, bytes);
+    const bytes = (await this.#own(hash, from)) ?? (await this.#ask(hash, from));
+    if (bytes) this.keep(hash, bytes);
     else await this.#blobAccess.ensureLocal(hash, from);
   }
 
-  /** What was fetched, if it is still kept. */
+  /** What was fetched or made here, if it is still kept. */
   kept(hash: BlobHash): Uint8Array | undefined {
     return this.#kept.get(hash);
   }
 
-  #keep(hash: BlobHash, bytes: Uint8Array): void {
-    if (this.#kept.has(hash)) return;
+  /** Larger ones are not kept. */
+  keep(hash: BlobHash, bytes: Uint8Array): void {
+    if (this.#kept.has(hash) || bytes.length > LIMITS.smallInHandBytesMax) return;
     this.#kept.set(hash, bytes);
     this.#keptBytes += bytes.length;
     for (const [oldest, { length }] of this.#kept) {
-      if (this.#keptBytes <= LIMITS.smallInputsKeptBytesMax) return;
+      if (this.#keptBytes <= LIMITS.smallInHandKeptBytesMax) return;
       this.#kept.delete(oldest);
       this.#keptBytes -= length;
     }
   }
 
-  /** A copy here that is not sound is mended like that of any other blob. */
-  async #own(hash: BlobHash): Promise<Uint8Array | undefined> {
-    if ((await this.#world.blobs.size(hash)) === undefined) return undefined;
-    return this.#blobAccess.read(hash, []).catch(() => undefined);
+  /** A copy here that is not sound is recorded as one, so it is replaced on this disk and not only passed over. */
+  async #own(hash: BlobHash, from: readonly NodeId[]): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#world.blobs.read(hash);
+    } catch (error) {
+      if (SkeinError.from(error).code !== "BLOB_HASH_MISMATCH") return undefined;
+      this.#events.emit("blobDamaged", { hash, holder: this.#peers.self }, "warn");
+      return this.#blobAccess.read(hash, from).catch(() => undefined);
+    }
   }
 
   #ask(hash: BlobHash, from: readonly NodeId[]): Promise<Uint8Array | undefined> {
@@ -95,7 +112,7 @@ export class SmallInputs {
 
   #take(holder: NodeId): Wanted[] {
     const all = this.#wanted.get(holder) ?? [];
-    const some = all.splice(0, LIMITS.smallInputsAskedMax);
+    const some = all.splice(0, LIMITS.smallInHandAskedMax);
     if (all.length === 0) this.#wanted.delete(holder);
     return some;
   }
@@ -103,7 +120,7 @@ export class SmallInputs {
   /** Empty for what is not here whole, or is not small: the asker sees that by the hash. */
   async #give(hash: BlobHash): Promise<Uint8Array> {
     const bytes = await this.#world.blobs.size(hash);
-    if (bytes === undefined || bytes > LIMITS.smallInputBytesMax) return new Uint8Array();
+    if (bytes === undefined || bytes > LIMITS.smallInHandBytesMax) return new Uint8Array();
     return this.#world.blobs.read(hash).catch(() => new Uint8Array());
   }
 }
