@@ -161,6 +161,11 @@ export const ERRORS = {
     say: (f) =>
       `The peer ${f.peer ?? ""} holds another fleet's secret, so the handshake failed. Is it the right fleet?`,
   },
+  RESULT_UNPROVEN: {
+    status: 422,
+    exit: 1,
+    say: (f) => `What ${f.peer} reports of item ${f.item} is not taken: ${f.reason}.`,
+  },
   NOT_ON_ROSTER: {
     status: 403,
     exit: 6,

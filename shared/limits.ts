@@ -85,6 +85,16 @@ export const LIMITS = {
   becauseBytesMax: 160,
   /** Reports that a job remembers to have ignored; the others are only counted. */
   ignoredReportsKept: 16,
+  /** Blobs that a holder reads back in one request, and their bytes together unless it is one alone. */
+  checkBlobsMax: 64,
+  checkBytesMax: 64 * MiB,
+  /** The slowest disk that is waited for when copies are read back: one blob of the largest size within verifyDeadlineMs. */
+  checkBytesPerMsMin: 20_000,
+  /** Requests of that kind, and items computed again, that wait at one node; each kind is done one after the other. */
+  checksWaitingMax: 8,
+  recomputesWaitingMax: 8,
+  /** An output computed again that is looked into if its hash is another: a page's text is some ten KiB. */
+  recomputeInlineBytesMax: 512 * KiB,
   /** Jobs forgotten in one entry. */
   jobsForgottenPerEntryMax: 256,
   labelsPerNodeMax: 16,
@@ -110,6 +120,9 @@ export const LIMITS = {
   journalFreeBytesMin: 16 * MiB,
   /** A note: a result that waits to be handed in, what was measured, a drill under way. */
   noteBytesMax: 64 * KiB,
+  /** Results noted because they could not be handed in, all and in one write: as many as a worker can have in hand. */
+  notedResultsMax: 5_000,
+  notesPerWriteMax: 512,
   /** Bytes handed to the journal and not yet durable. Raft's own windows are far smaller; more means a caller that never waits. */
   journalQueueBytesMax: 64 * MiB,
   /** Bytes in one fsync of the journal, so that what comes first does not wait for all that came later. */
@@ -197,6 +210,12 @@ export const TIMING = {
   /** Between two questions of a node without the log for the fleet's news, and after an answer that named no leader. */
   fleetNewsMs: 1_000,
   fleetNewsAgainMs: 150,
+  /** How long one call verifies before it answers with what it has; the caller asks for the rest. */
+  verifyStretchMs: 5_000,
+  /** The same, and the one batch that was begun: the largest blob, or an item that takes its time. */
+  verifyDeadlineMs: 260_000,
+  /** For an item that is computed again: as long as an executor is given at least, and a wait behind others. */
+  recomputeDeadlineMs: 120_000,
   /** How long an invitation lives unless told otherwise. */
   inviteMs: 15 * 60_000,
   /** The longest life of an invitation; a longer one is a password. */
@@ -262,6 +281,22 @@ const mustHold: [boolean, string][] = [
     "three event heartbeats may be lost before a stream is given up",
   ],
   [LIMITS.eventStreamsMax < LIMITS.apiConnectionsMax, "event streams leave connections for calls"],
+  [
+    TIMING.verifyStretchMs + LIMITS.blobBytesMax / LIMITS.checkBytesPerMsMin + TIMING.requestDeadlineMs <
+      TIMING.verifyDeadlineMs,
+    "the largest blob is read back in one call",
+  ],
+  [
+    TIMING.verifyStretchMs + TIMING.recomputeDeadlineMs + TIMING.requestDeadlineMs < TIMING.verifyDeadlineMs,
+    "an item is computed again in one call",
+  ],
+  [TIMING.verifyDeadlineMs < TIMING.apiSubmitMs, "a client outwaits a verification"],
+  [LIMITS.recomputeInlineBytesMax + 1_024 < LIMITS.frameBytesMax, "an output to look into fits in a frame"],
+  [
+    1_024 + 2 * LIMITS.nameBytesMax + 3 * LIMITS.errorMessageBytesMax + 3 * LIMITS.errorFactsBytesMax <
+      LIMITS.noteBytesMax,
+    "a failed result fits in a note",
+  ],
   [TIMING.inviteMs <= TIMING.inviteMsMax, "the default invitation is allowed"],
   [TIMING.capacityReportMs * 2 < TIMING.capacityLateMs, "two reports may be lost before a node is late"],
 ];

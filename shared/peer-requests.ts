@@ -63,6 +63,19 @@ export interface PeerRequests {
   have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };
   /** Receiver of a snapshot to its sender: its pieces are still being fetched, or could not be. */
   snapshotNews: { question: { index: LogIndex; failed: boolean; reason: string }; answer: Record<string, never> };
+  /** Read these from your disk, whole, and hash them. A damaged one is set aside. @throws PEER_BUSY */
+  check: {
+    question: { blobs: BlobHash[] };
+    answer: { sound: BlobHash[]; damaged: BlobHash[]; missing: BlobHash[] };
+  };
+  /**
+   * Run this input and tell what comes of it, for nobody's record. `inline` is empty for an output that is too large to be
+   * looked into. @throws PEER_BUSY, and what a run throws
+   */
+  recompute: {
+    question: { pipeline: string; name: string; blob: BlobHash; from: NodeId[] };
+    answer: { output: BlobHash; inline: Uint8Array; madeWith?: BlobHash };
+  };
   /** The newest snapshot that your journal holds. If it does not reach up to `index`, ask again a little later. */
   snapshot: { question: { index: LogIndex }; answer: { snapshot?: RaftSnapshot } };
   /** Any node to the leader: hand the leadership to `to`, or to the best successor. Answered by the old leader once it knows the new one. */

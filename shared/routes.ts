@@ -6,6 +6,7 @@ import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
+import type { VerifyPage, VerifyRequest } from "./verification.ts";
 
 /** A line of the event stream: something that happened, seen from this node. */
 export interface AgentEvent {
@@ -60,6 +61,7 @@ interface RouteTypes {
   jobCancel: { params: ["jobId"]; request: undefined; response: JobView };
   results: { params: ["jobId"]; request: undefined; response: ResultsPage };
   receipt: { params: ["jobId"]; request: undefined; response: Receipt };
+  jobVerify: { params: ["jobId"]; request: VerifyRequest; response: VerifyPage };
   settings: { params: []; request: undefined; response: Setting[] };
   setting: { params: ["name"]; request: undefined; response: Setting };
   settingSet: { params: ["name"]; request: { value: string }; response: Setting };
@@ -115,6 +117,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     says: "what is recorded so far, in the order of the inputs",
   },
   receipt: { method: "GET", path: "/v1/jobs/:jobId/receipt", says: "who computed what, and where the copies are" },
+  jobVerify: {
+    method: "POST",
+    path: "/v1/jobs/:jobId/verify",
+    says: "reads every copy back where it lies, checks every signature, computes a sample again; some items a call",
+  },
   settings: { method: "GET", path: "/v1/settings", says: "every setting, as the fleet has agreed by now" },
   setting: { method: "GET", path: "/v1/settings/:name", says: "one setting; its value is empty if it is not set" },
   settingSet: {

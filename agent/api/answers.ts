@@ -1,5 +1,6 @@
 import type { JobId } from "../../shared/ids.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
+import { checkVerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "../runtime/face.ts";
 import {
   checkDrainRequest,
@@ -53,6 +54,7 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   },
   results: async (face, params) => ok(await face.results(jobIdOf(params))),
   receipt: async (face, params) => ok(await face.receipt(jobIdOf(params))),
+  jobVerify: async (face, params, body) => ok(await face.verify(jobIdOf(params), checkVerifyRequest(body))),
   settings: async (face) => ok(await face.settings()),
   setting: async (face, params) => ok(await face.setting(params.name ?? "")),
   settingSet: async (face, params, body) =>

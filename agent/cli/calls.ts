@@ -1,7 +1,7 @@
 /** Commands that are one call or two, and a way to print the answer. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { SkeinError } from "../../shared/errors.ts";
-import { describeFleet, describeJob, describeJobs, describeNodes, describeReceipt } from "./describe.ts";
+import { describeFleet, describeJob, describeJobs, describeNodes } from "./describe.ts";
 import { type CommonOptions, clientFor, dataDirOf, wholeNumber } from "./options.ts";
 import { readRunFile } from "./run-file.ts";
 import type { SteadyClient } from "./steady-client.ts";
@@ -42,13 +42,6 @@ export async function job(jobId: string, options: CommonOptions, world: World): 
   const client = await clientFor(options, world);
   const answer = await client.call((one) => one.job(jobId));
   return print(options, world, answer, describeJob(answer));
-}
-
-export async function receipt(jobId: string, options: CommonOptions, world: World): Promise<number> {
-  const client = await clientFor(options, world);
-  const answer = await client.call((one) => one.receipt(jobId));
-  const known = await client.call((one) => one.nodes());
-  return print(options, world, answer, describeReceipt(answer, known));
 }
 
 export async function cancel(jobId: string, options: CommonOptions, world: World): Promise<number> {

@@ -1,7 +1,7 @@
 /** Fleets, nodes and jobs as text for a person. */
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import { shortNodeId } from "../../shared/ids.ts";
-import type { JobView, Receipt } from "../../shared/job.ts";
+import type { JobView } from "../../shared/job.ts";
 import type { Health, JobDetail } from "../../shared/routes.ts";
 import { bytes, duration, pairs, plain, plural, table } from "./table.ts";
 
@@ -102,25 +102,4 @@ export function describeJob({ job, plan }: JobDetail): string {
   const figures = ["RECORDED", "AT WORK", "SHARDS"];
   const body = shares.length === 0 ? "" : `\n${table(["NODE", ...figures, "WHY"], shares, figures)}`;
   return head + body + (plan ? `\n${plain(plan.summary)}\n` : "");
-}
-
-export function describeReceipt(receipt: Receipt, nodes: readonly NodeView[]): string {
-  const nameOf = (nodeId: string): string => nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId.slice(-6);
-  const head = ["ITEM", "NODE", "SHARD", "INDEX", "MS", "OUTPUT", "COPIES AT"];
-  const rows = receipt.results.map((result) => [
-    result.name,
-    nameOf(result.node),
-    result.shardId.slice(result.shardId.indexOf("/") + 1),
-    String(result.recordedAtIndex),
-    String(Math.round(result.durationMs)),
-    result.output?.slice(0, 12) ?? result.error?.code ?? "-",
-    result.holders.map(nameOf).join(", "),
-  ]);
-  const { job } = receipt;
-  const summary = pairs([
-    ["job", `${job.jobId}, ${job.state}, submitted at index ${receipt.submittedAtIndex}`],
-    ["recorded", `${job.itemsRecorded} of ${job.items}, ${job.duplicatesIgnored} repeats ignored`],
-    ["copies alive", `${receipt.copiesMin} to ${receipt.copiesMax} of each output`],
-  ]);
-  return `${table(head, rows, ["INDEX", "MS"])}\n${summary}`;
 }

@@ -5,6 +5,7 @@ import { ask } from "./ask.ts";
 import * as calls from "./calls.ts";
 import { demo } from "./demo/index.ts";
 import * as operate from "./operate.ts";
+import { receipt, verify } from "./prove.ts";
 import { recover } from "./recover.ts";
 import { results, run } from "./run.ts";
 import { install, uninstall } from "./service.ts";
@@ -139,7 +140,13 @@ function addWork(command: AddCommand): void {
   command("jobs", "all jobs, newest first", calls.jobs);
   command("job <id>", "one job: how far it is, each node's share and why", calls.job);
   command("results <id>", "the pages recorded so far", results).option("--out <dir>", "write them here");
-  command("receipt <id>", "who computed what, where it is recorded, where the copies are", calls.receipt);
+  command("receipt <id>", "who computed what, where it is recorded, where the copies are", receipt).option(
+    "--out <file>",
+    "write it as a signed document that `skein verify --receipt` checks anywhere",
+  );
+  command("verify [id]", "read every copy back, check every signature; exit code 0 only if all holds", verify)
+    .option("--recompute <n>", "compute so many items again, drawn by chance, each on a node that did not make it")
+    .option("--receipt <file>", "check a receipt: by itself, and against the fleet if an agent answers");
   command("cancel <id>", "stop what is left of a job", calls.cancel);
 }
 

@@ -10,6 +10,7 @@ import type { RaftEntry } from "../../shared/raft.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
@@ -18,6 +19,7 @@ import { membersOf, Raft, type RaftRole, type RaftStatus } from "../core/raft/in
 import type { CopyPlace } from "../core/replication/index.ts";
 import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
+import { answerVerifications } from "./checking.ts";
 import { CopiesLoop } from "./copies-loop.ts";
 import { Departure } from "./departure.ts";
 import { Deputy } from "./deputy.ts";
@@ -150,14 +152,20 @@ export class Agent implements AgentFace {
       nodes: () => this.#nodes(),
     });
     this.#worker = new WorkerDriver(world, {
+      fleetId: init.identity.fleetId,
       blobAccess: this.#blobAccess,
       peers: this.#peers,
       events: this.#events,
       leader: () => this.#standing.leader(),
       doubtLeader: () => this.#standing.doubtLeader(),
+      isRecorded: ({ jobId, item, node, shardId, finishedAtMs }) => {
+        const known = this.#ledger.jobs.get(jobId)?.results[item];
+        return known?.node === node && known.shardId === shardId && known.finishedAtMs === finishedAtMs;
+      },
       places: () => this.#places(),
       onRateChange: () => this.#gossip.changed(),
     });
+    answerVerifications(world, { peers: this.#peers, blobAccess: this.#blobAccess, signer: this.#worker.signer });
     this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects) =>
       this.#fleetChanged(effects),
     );
@@ -199,6 +207,7 @@ export class Agent implements AgentFace {
     this.#gossip.start();
     await this.#snapshots.load(this.#init.contents.snapshot);
     this.#loaded.resolve();
+    await this.#worker.recall();
     if (this.#stopped) return;
     this.#snapshots.start();
     this.#driver.start();
@@ -307,6 +316,10 @@ export class Agent implements AgentFace {
 
   receipt(jobId: JobId): Promise<Receipt> {
     return this.#deputy.call("receipt", jobId);
+  }
+
+  verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage> {
+    return this.#deputy.call("verify", jobId, request);
   }
 
   async putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }> {
@@ -419,6 +432,7 @@ export class Agent implements AgentFace {
   #ledgerFace(): LedgerFace {
     return new LedgerFace(this.#world, {
       ...this.#parts(),
+      fleetId: this.#init.identity.fleetId,
       membership: this.#membership,
       settings: this.#settings,
       departure: this.#departure,

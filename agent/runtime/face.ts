@@ -7,6 +7,7 @@ import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import type { BlobInfo } from "../ports/index.ts";
 
 /** What the agent offers to whoever stands in front of it: the API today. Every method may throw a SkeinError. */
@@ -41,6 +42,8 @@ export interface AgentFace {
   results(jobId: JobId): Promise<ResultsPage>;
   /** Asks every holder. @throws JOB_UNKNOWN */
   receipt(jobId: JobId): Promise<Receipt>;
+  /** Proves a part of a job: every copy where it lies, every signature, and a sample computed again. @throws JOB_UNKNOWN */
+  verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage>;
   /** Takes bytes in on this node. @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */
   putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }>;
   /** Runs one input now, here or on the box that answers soonest; recorded nowhere, and needs no quorum. @throws UNKNOWN_PIPELINE, NOT_READY, TOO_LARGE, DEADLINE_EXCEEDED, and what is wrong with the input */

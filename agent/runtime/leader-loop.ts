@@ -11,6 +11,7 @@ import { planJob } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
+import { proofFault } from "./proof.ts";
 import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -108,12 +109,30 @@ export class LeaderLoop {
     const worthRecording: ReportedResult[] = [];
     for (const result of results) {
       if (result.node !== from) throw new SkeinError("FRAME_INVALID", { peer: from, reason: "it reports for another" });
-      if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
+      const unproven = from === this.#world.network.self ? undefined : this.#unproven(result);
+      if (unproven) this.#refuseResult(result, unproven);
+      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
       else worthRecording.push(result);
     }
     for (const { jobId, node, durationMs, error } of worthRecording)
       if (!error) this.#step({ kind: "itemReported", jobId, node, durationMs });
     return { recordedAtIndex: await this.#recorder.record(worthRecording) };
+  }
+
+  /** Nothing is recorded that its maker does not stand for. Of what this ledger does not know nothing is recorded anyway. */
+  #unproven(result: ReportedResult): string | undefined {
+    const { fleetId, jobs } = this.#init.ledger;
+    const input = jobs.get(result.jobId)?.inputs[result.item]?.blob;
+    return fleetId && input && proofFault(this.#world, { fleetId, jobId: result.jobId, input }, result);
+  }
+
+  /** The item goes to another node; if none does better, that it was refused is how it ends. */
+  #refuseResult({ jobId, item, node, shardId, durationMs, finishedAtMs }: ReportedResult, reason: string): void {
+    const nothing = { jobId, item, node, shardId, durationMs, finishedAtMs, outputBytes: 0, holders: [] };
+    const peer = this.#init.nodes().find(({ nodeId }) => nodeId === node)?.name ?? node;
+    const error = new SkeinError("RESULT_UNPROVEN", { peer, item, reason }).toJSON();
+    this.#init.events.emit("reportRefused", { jobId, item, node, code: error.code, reason }, "warn");
+    if (!this.#init.ledger.jobs.get(jobId)?.results[item]) this.#blame(nothing, error);
   }
 
   news(jobId: JobId): Answer<"jobNews"> {

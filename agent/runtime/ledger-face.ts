@@ -1,11 +1,12 @@
 import type { CopiesOwed, DrainView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
-import type { JobId, NodeId } from "../../shared/ids.ts";
+import type { FleetId, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobView, Receipt } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesOwed } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
@@ -15,11 +16,14 @@ import type { Handover } from "./handover.ts";
 import type { Membership } from "./membership.ts";
 import type { Peers } from "./peers.ts";
 import type { Proposer } from "./proposer.ts";
+import { receiptOf } from "./receipt.ts";
 import type { Settings } from "./settings.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { jobView, receiptOf, resultsOf } from "./views.ts";
+import { Verifier } from "./verifier.ts";
+import { jobView, resultsOf } from "./views.ts";
 
 export interface LedgerFaceInit {
+  fleetId: FleetId;
   ledger: Ledger;
   proposer: Proposer;
   peers: Peers;
@@ -40,10 +44,12 @@ const NEWS_DEADLINE_MS = 1_000;
 export class LedgerFace implements LedgerCalls {
   readonly #world: Surroundings;
   readonly #init: LedgerFaceInit;
+  readonly #verifier: Verifier;
 
   constructor(world: Surroundings, init: LedgerFaceInit) {
     this.#world = world;
     this.#init = init;
+    this.#verifier = new Verifier(world, init);
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
@@ -97,8 +103,11 @@ export class LedgerFace implements LedgerCalls {
   async receipt(jobId: JobId): Promise<Receipt> {
     const job = this.#job(jobId);
     const view = jobView(job, this.#init.nodes(), new Map());
-    const { ledger, blobAccess, reachable } = this.#init;
-    return receiptOf(view, job, ledger, blobAccess, [this.#world.network.self, ...reachable()]);
+    return receiptOf(this.#world, this.#init, job, view);
+  }
+
+  async verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage> {
+    return this.#verifier.verify(this.#job(jobId), request);
   }
 
   settings(): Promise<Setting[]> {

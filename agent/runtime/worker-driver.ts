@@ -1,17 +1,25 @@
 import type { PipelineRate } from "../../shared/capacity.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { BlobHash, NodeId } from "../../shared/ids.ts";
+import type { BlobHash, FleetId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
-import type { ReportedResult } from "../../shared/wire/results.ts";
+import type { NotedRate } from "../../shared/wire/notes.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
-import { type OutputToCopy, Worker, type WorkerEffect, type WorkerEvent } from "../core/worker/index.ts";
+import {
+  type FinishedResult,
+  type OutputToCopy,
+  Worker,
+  type WorkerEffect,
+  type WorkerEvent,
+} from "../core/worker/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { BlobAccess, BlobToCopy } from "./blob-access.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
+import { ResultSigner } from "./proof.ts";
 import { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { WorkerMemory } from "./worker-memory.ts";
 
 /** Weight of the newest run in this node's measured speed. */
 const RATE_WEIGHT = 0.3;
@@ -22,10 +30,13 @@ const DEADLINE_FLOOR_MS = 60_000;
 const WAITING_TOLD_MS = 10_000;
 /** How often paused copies and reports are looked at. */
 const TICK_MS = 100;
+/** How often results that are not recorded yet, and rates, are looked at to be noted. */
+const MEMORY_MS = 1_000;
 /** A report waits for a commit: longer than an election, shorter than a person would. */
 const REPORT_DEADLINE_MS = 8_000;
 
 export interface WorkerInit {
+  fleetId: FleetId;
   blobAccess: BlobAccess;
   peers: Peers;
   events: Events;
@@ -33,6 +44,8 @@ export interface WorkerInit {
   leader: () => NodeId | undefined;
   /** The leader did not take a report: it may not lead any more. */
   doubtLeader: () => void;
+  /** The ledger here has this very result. */
+  isRecorded: (result: FinishedResult) => boolean;
   /** Where copies may go: every node that counts, this one included. */
   places: () => CopyPlace[];
   /** This node's figures changed enough to be told. */
@@ -45,8 +58,11 @@ export class WorkerDriver {
   readonly #init: WorkerInit;
   readonly #worker: Worker;
   readonly #inHand: SmallInHand;
+  readonly signer: ResultSigner;
+  readonly #memory: WorkerMemory;
   readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
   #ticking: Cancel = () => {};
+  #looking: Cancel = () => {};
   #stopped = false;
   #toldWaitingAtMs = Number.NEGATIVE_INFINITY;
 
@@ -55,6 +71,8 @@ export class WorkerDriver {
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors);
     this.#inHand = new SmallInHand(world, init);
+    this.signer = new ResultSigner(world, init.fleetId);
+    this.#memory = new WorkerMemory(world, this.signer);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { shardIds }) => {
       this.#step({ kind: "takenBack", shardIds });
@@ -63,7 +81,17 @@ export class WorkerDriver {
     init.peers.answer("holding", async () => ({ shards: this.held() }));
   }
 
+  /** Takes up what an earlier life had finished and could not hand in; to be called before a leader asks what is held. */
+  async recall(): Promise<void> {
+    const remembered = await this.#memory.results();
+    for (const { lease, result } of remembered) this.#step({ kind: "remembered", lease, result });
+    if (remembered.length > 0) this.#init.events.emit("resultsRemembered", { results: remembered.length });
+  }
+
   start(): void {
+    this.#looking = this.#world.clock.every(MEMORY_MS, () => {
+      if (!this.#stopped) void this.#memory.look(this.#worker.finished(), this.#measured());
+    });
     this.#ticking = this.#world.clock.every(TICK_MS, () => {
       if (this.#worker.itemsQueued > 0) this.#step({ kind: "ticked" });
     });
@@ -72,6 +100,7 @@ export class WorkerDriver {
   stop(): void {
     this.#stopped = true;
     this.#ticking();
+    this.#looking();
   }
 
   /** Called when a leader is known anew. */
@@ -96,14 +125,33 @@ export class WorkerDriver {
     }));
   }
 
-  /** Measures every pipeline once, on a bundled sample. */
+  /** Measures each pipeline on a bundled sample, unless an earlier life of this node knew how fast it runs here. */
   async calibrate(): Promise<void> {
-    for (const { name } of this.#world.engine.pipelines()) {
+    const pipelines = this.#world.engine.pipelines();
+    const digests = pipelines.flatMap(({ name }) => this.signer.digestOf(name) ?? []);
+    const remembered = await this.#memory.rates(digests, this.#world.engine.executors);
+    for (const { name } of pipelines) {
+      const rate = remembered.get(this.signer.digestOf(name)!);
+      if (rate) this.#secondsPerItem.set(name, { seconds: rate.secondsPerItem, source: rate.source });
+    }
+    if (remembered.size > 0) this.#init.onRateChange();
+    for (const { name } of pipelines) {
+      if (remembered.has(this.signer.digestOf(name)!)) continue;
       const { secondsPerItem } = await this.#world.engine.calibrate(name);
       if (!this.#secondsPerItem.has(name))
         this.#secondsPerItem.set(name, { seconds: secondsPerItem, source: "calibration" });
       this.#init.onRateChange();
     }
+  }
+
+  #measured(): Map<BlobHash, NotedRate> {
+    const { executors } = this.#world.engine;
+    return new Map(
+      [...this.#secondsPerItem].flatMap(([pipeline, { seconds, source }]): [BlobHash, NotedRate][] => {
+        const digest = this.signer.digestOf(pipeline);
+        return digest ? [[digest, { executors, secondsPerItem: seconds, source }]] : [];
+      }),
+    );
   }
 
   async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
@@ -213,11 +261,17 @@ export class WorkerDriver {
     this.#init.events.emit("copiesWaiting", { made, wanted, reason }, "warn");
   }
 
-  async #report(results: ReportedResult[]): Promise<void> {
+  async #report(reported: FinishedResult[]): Promise<void> {
+    // A leader that died after it had recorded them, or an earlier life of this node that did not come to know.
+    const recorded = reported.filter((result) => this.#init.isRecorded(result));
+    if (recorded.length > 0) this.#step({ kind: "resultsRecorded", results: recorded });
+    const results = reported.filter((result) => !recorded.includes(result));
+    if (results.length === 0) return;
     try {
       const leader = this.#init.leader();
       if (!leader) throw new SkeinError("NO_LEADER");
-      await this.#init.peers.ask(leader, "report", { results }, { deadlineMs: REPORT_DEADLINE_MS });
+      const question = { results: results.map((result) => this.signer.signed(result)) };
+      await this.#init.peers.ask(leader, "report", question, { deadlineMs: REPORT_DEADLINE_MS });
       this.#step({ kind: "resultsRecorded", results });
     } catch (error) {
       this.#init.doubtLeader();

@@ -43,11 +43,11 @@ const empty = half<Record<string, never>>(
   () => ({}),
 );
 
-function writeLease(lease: Lease): object {
+export function leaseFields(lease: Lease): object {
   return { ...lease, items: lease.items.map((leased) => ({ ...leased, blob: hashToBytes(leased.blob) })) };
 }
 
-function readLease(f: Fields): Lease {
+export function readLease(f: Fields): Lease {
   return {
     term: checkCount(f.term, "term"),
     shardId: shardId(f.shardId),
@@ -101,7 +101,7 @@ function readPlan(f: Fields): Plan {
 /** Every request between agents, question and answer, both ways. */
 export const PEER_WIRE: Wire = {
   lease: {
-    question: half("LeaseRequest", writeLease, readLease),
+    question: half("LeaseRequest", leaseFields, readLease),
     answer: half(
       "LeaseAnswer",
       (answer) => answer,
@@ -197,6 +197,47 @@ export const PEER_WIRE: Wire = {
       (answer) => answer,
       (f) => ({
         contents: checkList(f.contents, "contents", LIMITS.smallInHandAskedMax, (bytes) => bytes as Uint8Array),
+      }),
+    ),
+  },
+  check: {
+    question: half(
+      "CheckRequest",
+      (question) => ({ blobs: bytesList(question.blobs) }),
+      (f) => ({ blobs: checkList(f.blobs, "blobs", LIMITS.checkBlobsMax, (b) => hashFromBytes(b, "blob")) }),
+    ),
+    answer: half(
+      "CheckAnswer",
+      ({ sound, damaged, missing }) => ({
+        sound: bytesList(sound),
+        damaged: bytesList(damaged),
+        missing: bytesList(missing),
+      }),
+      (f) => ({ sound: hashes(f.sound), damaged: hashes(f.damaged), missing: hashes(f.missing) }),
+    ),
+  },
+  recompute: {
+    question: half(
+      "RecomputeRequest",
+      (question) => ({ ...question, blob: hashToBytes(question.blob) }),
+      (f) => ({
+        pipeline: checkText(f.pipeline, "pipeline"),
+        name: checkText(f.name, "input name"),
+        blob: hashFromBytes(f.blob, "input blob"),
+        from: checkNodeIds(f.from, "from"),
+      }),
+    ),
+    answer: half(
+      "RecomputeAnswer",
+      (answer) => ({
+        output: hashToBytes(answer.output),
+        inline: answer.inline,
+        ...(answer.madeWith ? { madeWith: hashToBytes(answer.madeWith) } : {}),
+      }),
+      (f) => ({
+        output: hashFromBytes(f.output, "output"),
+        inline: f.inline as Uint8Array,
+        ...(f.madeWith ? { madeWith: hashFromBytes(f.madeWith, "madeWith") } : {}),
       }),
     ),
   },

@@ -185,6 +185,12 @@ message HeldAnswer { repeated bytes held = 1; string reason = 2; }
 message HaveRequest { repeated bytes blobs = 1; }
 message ReadSmallRequest { repeated bytes blobs = 1; }
 message ReadSmallAnswer { repeated bytes contents = 1; }
+message CheckRequest { repeated bytes blobs = 1; }
+message CheckAnswer { repeated bytes sound = 1; repeated bytes damaged = 2; repeated bytes missing = 3; }
+message RecomputeRequest { string pipeline = 1; string name = 2; bytes blob = 3; repeated string from = 4; }
+message RecomputeAnswer { bytes output = 1; bytes inline = 2; optional bytes madeWith = 3; }
+message NotedResult { uint32 version = 1; LeaseRequest lease = 2; Result result = 3; }
+message NotedRate { uint32 version = 1; uint32 executors = 2; double secondsPerItem = 3; string source = 4; }
 message SnapshotNewsRequest { uint64 index = 1; bool failed = 2; string reason = 3; }
 message SnapshotRequest { uint64 index = 1; }
 message SnapshotAnswer { optional RaftSnapshot snapshot = 1; }

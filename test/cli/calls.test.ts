@@ -67,7 +67,7 @@ test("jobs and receipt are tables", async () => {
   const jobId = await aJob();
   expect((await skein(["jobs", ...api()])).out).toMatch(/job-0001 +ocr +running +3\/4 +0 +2023-11-14 22:13:20 +-/);
   const { out } = await skein(["receipt", jobId, ...api()]);
-  expect(out).toMatch(/p1\.png +attic +7\.0 +101 +120 +[0-9a-f]{12} +attic, bench/);
+  expect(out).toMatch(/p1\.png +attic +7\.0 +101 +22:13:21 +120 +[0-9a-f]{8} +[0-9a-f]{12} +yes +1 +attic, bench/);
   expect(out).toContain("2 to 3 of each output");
 });
 
@@ -83,6 +83,7 @@ test.each([
   ["get", "site"],
   ["job", "job-0001"],
   ["receipt", "job-0001"],
+  ["verify", "job-0001"],
   ["results", "job-0001"],
 ])("%s --json is JSON, whole, wherever the option stands", async (...argv) => {
   await aJob();
@@ -178,7 +179,7 @@ test.each([[[]], [["bogus"]], [["run", "ocr"]], [["job"]], [["status", "--bogus"
 test("help and version are no failure, and name every command", async () => {
   const { code, out } = await skein(["--help"]);
   expect(code).toBe(0);
-  for (const name of "init join start stop invite run jobs job results receipt cancel status nodes remove drain transfer-leader leave recover set get settings service".split(
+  for (const name of "init join start stop invite run jobs job results receipt verify cancel status nodes remove drain transfer-leader leave recover set get settings service".split(
     " ",
   ))
     expect(out).toMatch(new RegExp(`^  ${name} `, "m"));

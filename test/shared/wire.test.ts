@@ -128,6 +128,14 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     answer: { contents: [new Uint8Array([1, 2]), new Uint8Array()] },
   },
   have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
+  check: {
+    question: { blobs: [blob(1), blob(2), blob(3)] },
+    answer: { sound: [blob(1)], damaged: [blob(2)], missing: [blob(3)] },
+  },
+  recompute: {
+    question: { pipeline: "ocr", name: "a.png", blob: blob(1), from: [A, B] },
+    answer: { output: blob(2), inline: new Uint8Array([7]), madeWith: blob(3) },
+  },
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
   handOver: { question: { to: B }, answer: { leader: B, term: 9 } },

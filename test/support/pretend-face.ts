@@ -5,7 +5,7 @@ import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
-import type { BlobHash, FleetId, JobId, NodeId, ShardId } from "../../shared/ids.ts";
+import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
@@ -13,6 +13,8 @@ import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
+import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
 
@@ -39,6 +41,9 @@ export class PretendFace implements AgentFace {
   /** What the next answers to drain and leave say of the work that is left. */
   itemsAtWork: number[] = [];
   recoveryRefusal: SkeinError | undefined;
+  receiptChanges: Partial<Receipt> = {};
+  /** The next answers to verify; by default all is well. */
+  verifyPages: Partial<VerifyPage>[] = [];
   /** Errors thrown by the next calls of a method, one each. */
   readonly failures: Partial<Record<keyof AgentFace, Error[]>> = {};
   readonly #listeners = new Set<(event: AgentEvent) => void>();
@@ -58,7 +63,7 @@ export class PretendFace implements AgentFace {
 
   fleet(): FleetView {
     return {
-      fleetId: "f".repeat(32) as FleetId,
+      fleetId: PRETEND_FLEET,
       fleetName: "home",
       self: NODE_IDS[0]!,
       term: 7,
@@ -228,7 +233,23 @@ export class PretendFace implements AgentFace {
 
   async receipt(jobId: JobId): Promise<Receipt> {
     const { view, results } = this.#jobOf(jobId);
-    return { job: view, submittedAtIndex: 100, results, ignoredReports: [], copiesMin: 2, copiesMax: 3 };
+    return { ...pretendReceipt(view, results, NODE_IDS[0]!), ...this.receiptChanges };
+  }
+
+  async verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage> {
+    this.#called("verify", `${jobId} ${request.fromItem ?? 0} ${request.recompute ?? 0}`);
+    const { view } = this.#jobOf(jobId);
+    return {
+      jobId,
+      itemsVerified: view.itemsRecorded,
+      copiesSound: 4 * view.itemsRecorded,
+      bytesRead: 1_000_000,
+      signaturesValid: view.itemsRecorded,
+      recomputed: request.recompute ?? 0,
+      recomputedAlike: 0,
+      faults: [],
+      ...this.verifyPages.shift(),
+    };
   }
 
   async putBlob(

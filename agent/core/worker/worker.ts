@@ -3,10 +3,12 @@ import type { BlobHash, JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { HeldShard, Lease, LeasedItem } from "../../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../../shared/wire/results.ts";
-import { type Phase, type Place, type Task, Tasks } from "./tasks.ts";
+import { type FinishedResult, type FinishedTask, type Phase, type Place, type Task, Tasks } from "./tasks.ts";
 
 export type WorkerEvent =
   | { kind: "leased"; lease: Lease }
+  /** Finished in an earlier life of this node and not recorded, as far as it knew. */
+  | { kind: "remembered"; lease: Lease; result: ReportedResult }
   | { kind: "takenBack"; shardIds: ShardId[] }
   | { kind: "inputReady"; jobId: JobId; item: number }
   | { kind: "inputFailed"; jobId: JobId; item: number; error: ErrorBody }
@@ -37,7 +39,7 @@ export type WorkerEffect =
   | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string }
   /** All of them need `copies` copies; answered by outputsCopied and copiesFailed, together or apart. */
   | { kind: "copyOutputs"; outputs: OutputToCopy[]; copies: number }
-  | { kind: "reportResults"; results: ReportedResult[] };
+  | { kind: "reportResults"; results: FinishedResult[] };
 
 /** Inputs fetched at once: enough to hide a round trip, few enough not to starve the one that is needed next. */
 const FETCHES_MAX = 4;
@@ -91,6 +93,10 @@ export class Worker {
     return [...shards.values()];
   }
 
+  finished(): FinishedTask[] {
+    return [...this.#tasks.values()].flatMap(({ lease, item, result }) => (result ? [{ lease, item, result }] : []));
+  }
+
   /** Items leased and not yet reported. */
   get itemsQueued(): number {
     return this.#tasks.size;
@@ -100,6 +106,9 @@ export class Worker {
     switch (event.kind) {
       case "leased":
         this.#tasks.lease(event.lease);
+        break;
+      case "remembered":
+        this.#remember(event.lease, event.result);
         break;
       case "takenBack":
         this.#drop(event.shardIds);
@@ -138,6 +147,16 @@ export class Worker {
       case "ticked":
         break;
     }
+  }
+
+  /** Its copies are counted anew: boxes may have gone meanwhile. */
+  #remember(lease: Lease, result: ReportedResult): void {
+    const item = lease.items.find((leased) => leased.item === result.item);
+    if (!item || this.#tasks.find({ jobId: lease.jobId, item: item.item })) return;
+    this.#tasks.lease({ ...lease, items: [item] });
+    const task = this.#tasks.find({ jobId: lease.jobId, item: item.item })!;
+    task.result = { ...result, input: item.blob, pipeline: lease.pipeline };
+    this.#tasks.move(task, result.output ? "uncopied" : "unreported");
   }
 
   /** Events of tasks that were dropped meanwhile find nothing, which is right: nobody waits for them. */
@@ -212,9 +231,10 @@ export class Worker {
     this.#tasks.move(task, "unreported");
   }
 
-  #resultOf(task: Task, durationMs: number, wallMs: number): Omit<ReportedResult, "outputBytes" | "holders"> {
-    const { jobId, shardId } = task.lease;
-    return { jobId, item: task.item.item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs };
+  #resultOf(task: Task, durationMs: number, wallMs: number): Omit<FinishedResult, "outputBytes" | "holders"> {
+    const { jobId, shardId, pipeline } = task.lease;
+    const { item, blob: input } = task.item;
+    return { jobId, item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs, input, pipeline };
   }
 
   #markCopied({ holders, ...place }: Place & { holders: NodeId[] }): void {

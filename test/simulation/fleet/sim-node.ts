@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Blobs, Clock, Journal, ProbeResult, Randomness, Telemetry } from "../../../agent/ports/index.ts";
+import type { Blobs, Clock, Journal, ProbeResult, Randomness, Signer, Telemetry } from "../../../agent/ports/index.ts";
 import { Agent, noEngine } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
 import type { NodePart, RosterNode } from "../../../shared/fleet.ts";
@@ -47,6 +47,8 @@ export class SimNode {
   secondsPerItem: number;
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
+  /** Of lives that begin from now on. */
+  signer: Signer;
   agent: Agent | undefined;
   stopRequested = false;
   hasLeft = false;
@@ -71,6 +73,7 @@ export class SimNode {
   ) {
     this.nodeId = init.nodeId;
     this.name = init.name;
+    this.signer = pretendSigner(init.nodeId);
     this.secondsPerItem = init.secondsPerItem;
     this.executors = init.executors;
     this.part = init.part ?? "full";
@@ -102,7 +105,7 @@ export class SimNode {
         journal,
         network: this.#net.join(this.nodeId),
         notes: this.notes.open(),
-        signer: pretendSigner(this.nodeId),
+        signer: this.signer,
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
         probe: { probe: async () => PROBED, vitals: async () => vitals },
@@ -178,6 +181,7 @@ export class SimNode {
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
+      verify: (hash) => blobs.verify(hash),
       stream: (hash, offset) => blobs.stream(hash, offset),
       list: () => blobs.list(),
       freeBytes: () => blobs.freeBytes(),
