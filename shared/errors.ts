@@ -52,6 +52,12 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `The inference process ended (${f.reason}) while it worked on ${f.name ?? "this input"}.`,
   },
+  ITEM_QUARANTINED: {
+    status: 500,
+    exit: 1,
+    say: (f) =>
+      `${f.name ?? "This input"} ended ${Array.isArray(f.kills) ? f.kills.length : "several"} inference processes and is not tried again (${Array.isArray(f.kills) ? f.kills.join("; ") : f.kills}).`,
+  },
   EXECUTORS_BUSY: {
     status: 503,
     exit: 1,

@@ -427,6 +427,7 @@ export class Agent implements AgentFace {
   #answerPeers(): void {
     this.#peers.answer("report", (from, { results }) => this.#lead().takeReport(from, results));
     this.#peers.answer("workAt", async (_from, { nodeId }) => ({ items: this.#lead().workAt(nodeId) }));
+    this.#peers.answer("story", async (_from, { jobId }) => this.#lead().story(jobId));
     this.#peers.answer("jobNews", async (_from, { jobId }) => this.#lead().news(jobId));
   }
 

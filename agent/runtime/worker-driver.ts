@@ -53,11 +53,14 @@ export class WorkerDriver {
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
-    init.peers.answer("takeBack", async (_from, { shardIds }) => {
-      this.#step({ kind: "takenBack", shardIds });
+    init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
+      if (!this.#worker.fence(term)) this.#step({ kind: "takenBack", shardIds });
       return {};
     });
-    init.peers.answer("holding", async () => ({ shards: this.held() }));
+    init.peers.answer("holding", async (_from, { term }) => {
+      this.#worker.fence(term);
+      return { shards: this.held() };
+    });
   }
 
   start(): void {
@@ -104,7 +107,7 @@ export class WorkerDriver {
   }
 
   async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
-    const reason = await this.#refusal(lease);
+    const reason = (await this.#refusal(lease)) ?? this.#worker.fence(lease.term);
     if (reason) return { accepted: false, reason };
     this.#step({ kind: "leased", lease });
     return { accepted: true, reason: "" };
@@ -147,12 +150,13 @@ export class WorkerDriver {
     }
   }
 
-  async #runItem({ jobId, item, pipeline }: WorkerEffect & { kind: "runItem" }): Promise<void> {
+  async #runItem({ jobId, item, pipeline, itemDeadlineMs }: WorkerEffect & { kind: "runItem" }): Promise<void> {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
       const input = await this.#init.blobAccess.read(item.blob, []);
-      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
+      const deadlineMs = itemDeadlineMs ?? this.#deadlineMs(pipeline);
+      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs });
       const { hash, bytes } = await blobs.put(outcome.output);
       this.#learn(pipeline, outcome.durationMs);
       const { durationMs } = outcome;

@@ -23,7 +23,7 @@ export type WorkerEvent =
 
 export type WorkerEffect =
   | { kind: "fetchInput"; jobId: JobId; item: LeasedItem; from: NodeId[] }
-  | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string }
+  | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string; itemDeadlineMs?: number }
   | { kind: "copyOutput"; jobId: JobId; item: number; output: BlobHash; copies: number }
   | { kind: "reportResults"; results: ReportedResult[] };
 
@@ -62,6 +62,8 @@ export class Worker {
   readonly #executors: number;
   /** By job and item, in the order of the leases: an item is never run twice here at a time, whoever leases it again. */
   readonly #tasks = new Map<string, Task>();
+  /** The latest term of which a leader was heard. */
+  #term = 0;
 
   constructor(self: NodeId, executors: number) {
     this.#self = self;
@@ -71,6 +73,13 @@ export class Worker {
   step(event: WorkerEvent, nowMs: number, wallMs: number): WorkerEffect[] {
     this.#absorb(event, nowMs, wallMs);
     return [...this.#fetchNext(), ...this.#runNext(), ...this.#copyAgain(nowMs), ...this.#report(nowMs)];
+  }
+
+  /** A leader of this term speaks. Why it is not to be obeyed, as the end of a sentence; undefined if it is. */
+  fence(term: number): string | undefined {
+    if (term < this.#term) return `the leader of term ${term} was deposed: it has heard of term ${this.#term}`;
+    this.#term = term;
+    return undefined;
   }
 
   /** What a new leader needs to know, so that it does not lease these to others. */
@@ -214,8 +223,9 @@ export class Worker {
       .slice(0, Math.max(0, free))
       .map((task) => {
         task.phase = "running";
-        const { jobId, pipeline } = task.lease;
-        return { kind: "runItem", jobId, item: task.item, pipeline };
+        const { jobId, pipeline, itemDeadlineMs } = task.lease;
+        const deadline = itemDeadlineMs === undefined ? {} : { itemDeadlineMs };
+        return { kind: "runItem", jobId, item: task.item, pipeline, ...deadline };
       });
   }
 
