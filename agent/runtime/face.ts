@@ -5,6 +5,7 @@ import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { JobStory } from "../../shared/story.ts";
 import type { BlobInfo } from "../ports/index.ts";
 
 /** What the agent offers to whoever stands in front of it: the API today. Every method may throw a SkeinError. */
@@ -35,6 +36,10 @@ export interface AgentFace {
   job(jobId: JobId): Promise<JobDetail>;
   /** @throws JOB_UNKNOWN, NO_QUORUM */
   cancel(jobId: JobId): Promise<JobView>;
+  /** What runs ends; nothing more is handed out until it is resumed. @throws JOB_UNKNOWN, JOB_ENDED, NO_QUORUM */
+  pause(jobId: JobId, paused: boolean): Promise<JobView>;
+  /** The chain of causes, of one shard or of one item (name or number from 0) if it is named. @throws JOB_UNKNOWN, BAD_REQUEST */
+  why(jobId: JobId, shard?: string, item?: string): Promise<JobStory>;
   /** What is recorded so far, in the order of the inputs. @throws JOB_UNKNOWN */
   results(jobId: JobId): Promise<ResultsPage>;
   /** Asks every holder. @throws JOB_UNKNOWN */

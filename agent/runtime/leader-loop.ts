@@ -1,7 +1,6 @@
 import { type ErrorBody, type ErrorCode, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
-import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { Plan } from "../../shared/plan.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
