@@ -98,6 +98,15 @@ export const LIMITS = {
   /** Jobs forgotten in one entry. */
   jobsForgottenPerEntryMax: 256,
   labelsPerNodeMax: 16,
+  /** Decisions that a leader remembers of one job, and jobs of which it remembers any: some 15 MB when all is full. */
+  storyLinesPerJob: 512,
+  storyJobsMax: 128,
+  /** Runs of items named in one decision; further items are only counted. */
+  storyRangesMax: 32,
+  /** A leader's story on its way to whoever asked, as JSON: what does not fit is the oldest. */
+  storyBytesMax: 512 * KiB,
+  /** Items told of in the story of a whole job. */
+  storyItemsMax: 50,
   /** Drills that the ledger remembers, and the size of what each showed, as JSON: all of them go into a snapshot. */
   drillsKept: 20,
   drillRecordBytesMax: 32 * KiB,
@@ -267,6 +276,7 @@ const mustHold: [boolean, string][] = [
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
   [LIMITS.onlineBytesMax + 16 * KiB < LIMITS.frameBytesMax, "an online input fits in a frame"],
   [TIMING.onlineDeadlineMs < TIMING.apiDeadlineMs, "a client outwaits an online request"],
+  [LIMITS.storyBytesMax + 1024 < LIMITS.frameBytesMax, "a story fits in a frame"],
   [LIMITS.deputyPieceBytes + 1024 < LIMITS.frameBytesMax, "a deputy's piece fits in a frame"],
   [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],
   [

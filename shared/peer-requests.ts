@@ -24,6 +24,8 @@ export interface Lease {
   inputHolders: NodeId[];
   /** Copies each output needs before it is reported, the worker's own included. */
   copies: number;
+  /** After how long a run of one item is hung, by what its runs took so far; absent: by the worker's own guess. */
+  itemDeadlineMs?: number;
 }
 
 /** A worker's word on a lease it still has. */
@@ -91,6 +93,8 @@ export interface PeerRequests {
     question: { pipeline: string; name: string; input: Uint8Array; deadlineMs: number };
     answer: { output: Uint8Array; durationMs: number };
   };
+  /** Why everything was done for a job, as the leader knows it: a LeaderStory as JSON. */
+  story: { question: { jobId: JobId }; answer: { storyJson: string } };
   /** A node without the ledger to one that holds it. @throws NOT_A_MEMBER */
   fleetNews: { question: Record<string, never>; answer: FleetNews };
   /** The same: an entry to be proposed. Answered once it is applied there, with what the ledger made of it. */

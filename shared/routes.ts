@@ -6,6 +6,7 @@ import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
+import type { JobStory } from "./story.ts";
 import type { VerifyPage, VerifyRequest } from "./verification.ts";
 
 /** A line of the event stream: something that happened, seen from this node. */
@@ -59,6 +60,9 @@ interface RouteTypes {
   jobs: { params: []; request: undefined; response: JobView[] };
   job: { params: ["jobId"]; request: undefined; response: JobDetail };
   jobCancel: { params: ["jobId"]; request: undefined; response: JobView };
+  jobPause: { params: ["jobId"]; request: { paused: boolean }; response: JobView };
+  /** An empty shard or item: of the whole job. */
+  jobWhy: { params: ["jobId", "shard", "item"]; request: undefined; response: JobStory };
   results: { params: ["jobId"]; request: undefined; response: ResultsPage };
   receipt: { params: ["jobId"]; request: undefined; response: Receipt };
   jobVerify: { params: ["jobId"]; request: VerifyRequest; response: VerifyPage };
@@ -75,7 +79,7 @@ export type RouteResponse<N extends RouteName> = RouteTypes[N]["response"];
 
 interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE";
-  /** `:name` marks a parameter. */
+  /** `:name` marks a parameter; behind a `?`, one of the query, which may be left out. */
   path: string;
   says: string;
 }
@@ -111,6 +115,16 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
   jobs: { method: "GET", path: "/v1/jobs", says: "all jobs, newest first" },
   job: { method: "GET", path: "/v1/jobs/:jobId", says: "one job and its plan" },
   jobCancel: { method: "POST", path: "/v1/jobs/:jobId/cancel", says: "stops handing out what is left of a job" },
+  jobPause: {
+    method: "POST",
+    path: "/v1/jobs/:jobId/pause",
+    says: "hands out nothing more of a job, or goes on with it; what runs ends",
+  },
+  jobWhy: {
+    method: "GET",
+    path: "/v1/jobs/:jobId/why?shard=:shard&item=:item",
+    says: "why a job, one of its shards (as 7.2) or one of its items (name, or number from 0) went as it did",
+  },
   results: {
     method: "GET",
     path: "/v1/jobs/:jobId/results",

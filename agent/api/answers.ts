@@ -8,6 +8,7 @@ import {
   checkJobSpec,
   checkLeaveRequest,
   checkNothing,
+  checkPauseRequest,
   checkRecoverRequest,
   checkSettingRequest,
   checkTransferRequest,
@@ -52,6 +53,9 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
     checkNothing(body);
     return ok(await face.cancel(jobIdOf(params)));
   },
+  jobPause: async (face, params, body) => ok(await face.pause(jobIdOf(params), checkPauseRequest(body))),
+  jobWhy: async (face, params) =>
+    ok(await face.why(jobIdOf(params), params.shard || undefined, params.item || undefined)),
   results: async (face, params) => ok(await face.results(jobIdOf(params))),
   receipt: async (face, params) => ok(await face.receipt(jobIdOf(params))),
   jobVerify: async (face, params, body) => ok(await face.verify(jobIdOf(params), checkVerifyRequest(body))),

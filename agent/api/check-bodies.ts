@@ -92,6 +92,24 @@ export function checkDrainRequest(body: unknown): boolean {
   return checkBoolean(record.drained, "drained");
 }
 
+/** @throws BAD_REQUEST */
+export function checkPauseRequest(body: unknown): boolean {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["paused"]);
+  return checkBoolean(record.paused, "paused");
+}
+
+/** What stands behind the `?`, for a route that names such parameters; the others never looked at it. @throws BAD_REQUEST */
+export function checkQuery(query: unknown, path: string): Record<string, string> {
+  const [, named] = path.split("?");
+  if (named === undefined) return {};
+  const record = checkRecord(query, "");
+  const known = [...named.matchAll(/:(\w+)/g)].map(([, name]) => name!);
+  checkKeys(record, "", known);
+  const texts = Object.entries(record).map(([name, value]) => [name, checkText(value, name, LIMITS.nameBytesMax, 0)]);
+  return Object.fromEntries(texts);
+}
+
 /** The node to lead; undefined for the best there is. @throws BAD_REQUEST */
 export function checkTransferRequest(body: unknown): string | undefined {
   const record = checkRecord(body ?? {}, "");

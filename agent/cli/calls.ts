@@ -57,6 +57,22 @@ export async function cancel(jobId: string, options: CommonOptions, world: World
   );
 }
 
+export async function pause(jobId: string, options: CommonOptions, world: World): Promise<number> {
+  return changePause(jobId, true, options, world);
+}
+
+export async function resume(jobId: string, options: CommonOptions, world: World): Promise<number> {
+  return changePause(jobId, false, options, world);
+}
+
+async function changePause(jobId: string, paused: boolean, options: CommonOptions, world: World): Promise<number> {
+  const client = await clientFor(options, world);
+  const answer = await client.call((one) => one.jobPause(jobId, { paused }));
+  const { itemsRecorded, items } = answer;
+  const fate = paused ? "is paused: what runs ends, nothing more is handed out" : "goes on";
+  return print(options, world, answer, `${plain(jobId)} ${fate}; ${itemsRecorded} of ${items} are recorded.\n`);
+}
+
 export async function remove(node: string, options: CommonOptions, world: World): Promise<number> {
   const client = await clientFor(options, world);
   const answer = await client.call((one) => one.nodeRemove(node));

@@ -8,7 +8,8 @@ import { bytes, duration, pairs, plain, plural, table } from "./table.ts";
 export function describeFleet(fleet: FleetView, health: Health, jobs: readonly JobView[], url: string): string {
   const leader = fleet.nodes.find((node) => node.isLeader);
   const part = fleet.nodes.find((node) => node.isSelf)?.role ?? "not a member";
-  const running = jobs.filter((job) => job.state === "running").length;
+  const count = (state: JobView["state"]): number => jobs.filter((job) => job.state === state).length;
+  const [running, paused] = [count("running"), count("paused")];
   const quorum = fleet.hasQuorum ? "quorum" : `NO QUORUM, missing ${fleet.votersMissing.join(", ")}`;
   return pairs([
     ["fleet", `${fleet.fleetName}: ${plural(fleet.nodes.length, "node")}, ${quorum}`],
@@ -16,7 +17,7 @@ export function describeFleet(fleet: FleetView, health: Health, jobs: readonly J
     ["leader", leader ? `${leader.name}, term ${fleet.term}` : `none; term ${fleet.term}`],
     ...drainedRow(fleet),
     ...recoveredRow(fleet),
-    ["jobs", `${running} running, ${jobs.length - running} ended`],
+    ["jobs", `${running} running, ${paused > 0 ? `${paused} paused, ` : ""}${jobs.length - running - paused} ended`],
     ["dashboard", `${url}/`],
   ]);
 }
@@ -69,15 +70,17 @@ function linkOf({ isSelf, link }: NodeView): string {
 
 export function describeJobs(jobs: readonly JobView[]): string {
   if (jobs.length === 0) return "No jobs yet. `skein run ocr FOLDER` makes one.\n";
-  const head = ["JOB", "PIPELINE", "STATE", "ITEMS", "FAILED", "SUBMITTED", "TOOK"];
+  const head = ["JOB", "PIPELINE", "STATE", "ITEMS", "FAILED", "SUBMITTED", "TOOK", "PRIORITY", "DEADLINE"];
   const rows = jobs.map((job) => [
     job.jobId,
     job.pipeline,
     job.state,
     `${job.itemsRecorded}/${job.items}`,
     String(job.itemsFailed),
-    new Date(job.submittedAtMs).toISOString().slice(0, 19).replace("T", " "),
+    timeOf(job.submittedAtMs),
     tookOf(job),
+    job.priority,
+    job.deadlineAtMs === undefined ? "-" : timeOf(job.deadlineAtMs),
   ]);
   return table(head, rows, ["ITEMS", "FAILED", "TOOK"]);
 }
@@ -89,6 +92,8 @@ export function describeJob({ job, plan }: JobDetail): string {
   const head = pairs([
     ["job", `${job.jobId} (${job.pipeline})`],
     ["state", `${job.state}, ${job.itemsRecorded} of ${job.items} recorded, ${job.itemsFailed} failed`],
+    ["priority", `${job.priority}, ${plural(job.copies, "copy", "copies")} of each page and result`],
+    ...deadlineRow(job),
     ["took", tookOf(job)],
     ["repeats", `${job.duplicatesIgnored} late or repeated reports ignored`],
   ]);
@@ -103,3 +108,8 @@ export function describeJob({ job, plan }: JobDetail): string {
   const body = shares.length === 0 ? "" : `\n${table(["NODE", ...figures, "WHY"], shares, figures)}`;
   return head + body + (plan ? `\n${plain(plan.summary)}\n` : "");
 }
+
+const timeOf = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+
+const deadlineRow = ({ deadlineAtMs }: JobView): Rows =>
+  deadlineAtMs === undefined ? [] : [["deadline", `${timeOf(deadlineAtMs)} UTC`]];

@@ -3,13 +3,14 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
-import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
+import { isOpen, type JobSpec, type JobView, type Receipt } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
@@ -310,6 +311,14 @@ export class Agent implements AgentFace {
     return this.#deputy.call("cancel", jobId);
   }
 
+  pause(jobId: JobId, paused: boolean): Promise<JobView> {
+    return this.#deputy.call("pause", jobId, paused);
+  }
+
+  why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
+    return this.#deputy.call("why", jobId, shard, item);
+  }
+
   results(jobId: JobId): Promise<ResultsPage> {
     return this.#deputy.call("results", jobId);
   }
@@ -460,6 +469,7 @@ export class Agent implements AgentFace {
   #answerPeers(): void {
     this.#peers.answer("report", (from, { results }) => this.#lead().takeReport(from, results));
     this.#peers.answer("workAt", async (_from, { nodeId }) => ({ items: this.#lead().workAt(nodeId) }));
+    this.#peers.answer("story", async (_from, { jobId }) => this.#lead().story(jobId));
     this.#peers.answer("jobNews", async (_from, { jobId }) => this.#lead().news(jobId));
   }
 
@@ -494,7 +504,8 @@ export class Agent implements AgentFace {
       const known = before.get(job.jobId);
       if (!known) this.#tellJob("jobSubmitted", job);
       if (job.recordedCount !== (known?.recordedCount ?? 0)) this.#tellProgress(job);
-      if (job.state !== (known?.state ?? "running")) this.#tellJob("jobEnded", job);
+      const state = known?.state ?? "running";
+      if (job.state !== state) this.#tellJob(isOpen(job.state) ? "jobPaused" : "jobEnded", job);
     }
   }
 
@@ -524,6 +535,7 @@ export class Agent implements AgentFace {
         this.#events.emit("resultRecorded", { jobId, item, node, recordedAtIndex }, "debug");
       this.#tellProgress(event.job);
     }
+    if (event.kind === "jobPaused") this.#tellJob("jobPaused", event.job);
     if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
     this.#leading?.ledgerMoved(event);
   }

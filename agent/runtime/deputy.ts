@@ -21,6 +21,12 @@ const CALLS = {
   jobs: (): [] => [],
   job: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   cancel: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
+  pause: ([jobId, paused]: unknown[]): [JobId, boolean] => [text(jobId) as JobId, checkBoolean(paused, "paused")],
+  why: ([jobId, shard, item]: unknown[]): [JobId, string | undefined, string | undefined] => [
+    text(jobId) as JobId,
+    shard === null ? undefined : text(shard),
+    item === null ? undefined : text(item),
+  ],
   results: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   receipt: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   verify: ([jobId, request]: unknown[]): [JobId, VerifyRequest] => [text(jobId) as JobId, checkVerifyRequest(request)],

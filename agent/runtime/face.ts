@@ -7,6 +7,7 @@ import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import type { BlobInfo } from "../ports/index.ts";
 
@@ -38,6 +39,10 @@ export interface AgentFace {
   job(jobId: JobId): Promise<JobDetail>;
   /** @throws JOB_UNKNOWN, NO_QUORUM */
   cancel(jobId: JobId): Promise<JobView>;
+  /** What runs ends; nothing more is handed out until it is resumed. @throws JOB_UNKNOWN, JOB_ENDED, NO_QUORUM */
+  pause(jobId: JobId, paused: boolean): Promise<JobView>;
+  /** The chain of causes, of one shard or of one item (name or number from 0) if it is named. @throws JOB_UNKNOWN, BAD_REQUEST */
+  why(jobId: JobId, shard?: string, item?: string): Promise<JobStory>;
   /** What is recorded so far, in the order of the inputs. @throws JOB_UNKNOWN */
   results(jobId: JobId): Promise<ResultsPage>;
   /** Asks every holder. @throws JOB_UNKNOWN */

@@ -2,17 +2,20 @@ import type { CopiesOwed, DrainView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { FleetId, JobId, NodeId } from "../../shared/ids.ts";
-import type { JobView, Receipt } from "../../shared/job.ts";
+import { isOpen, type JobView, type Receipt } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { JobStory, LeaderStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
+import { decodeLeaderStory } from "../../shared/wire/story.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesOwed } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Departure } from "./departure.ts";
 import type { LedgerCalls } from "./deputy.ts";
 import type { Handover } from "./handover.ts";
+import { jobStory } from "./job-story.ts";
 import type { Membership } from "./membership.ts";
 import type { Peers } from "./peers.ts";
 import type { Proposer } from "./proposer.ts";
@@ -81,7 +84,7 @@ export class LedgerFace implements LedgerCalls {
 
   async job(jobId: JobId): Promise<JobDetail> {
     const job = this.#job(jobId);
-    const news = job.state === "running" ? await this.#askNews(jobId) : undefined;
+    const news = isOpen(job.state) ? await this.#askNews(jobId) : undefined;
     const leased = new Map(news?.leased.map(({ nodeId, items }) => [nodeId, items]));
     return { job: jobView(job, this.#init.nodes(), leased), ...(news?.plan ? { plan: news.plan } : {}) };
   }
@@ -89,10 +92,22 @@ export class LedgerFace implements LedgerCalls {
   async cancel(jobId: JobId): Promise<JobView> {
     const job = this.#job(jobId);
     const cancelledAtMs = this.#world.clock.nowMs();
-    if (job.state === "running")
+    if (isOpen(job.state))
       await this.#init.proposer.propose({ kind: "jobCancelled", jobId, reason: "asked for", cancelledAtMs });
     // Asked for again: a snapshot may have put another in its place.
     return jobView(this.#job(jobId), this.#init.nodes(), new Map());
+  }
+
+  async pause(jobId: JobId, paused: boolean): Promise<JobView> {
+    const { state } = this.#job(jobId);
+    if (!isOpen(state)) throw new SkeinError("JOB_ENDED", { jobId, state });
+    if ((state === "paused") !== paused) await this.#init.proposer.propose({ kind: "jobPaused", jobId, paused });
+    return jobView(this.#job(jobId), this.#init.nodes(), new Map());
+  }
+
+  async why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
+    const leader = await this.#askStory(jobId);
+    return jobStory(this.#job(jobId), this.#init.nodes(), leader, { shard, item });
   }
 
   async results(jobId: JobId): Promise<ResultsPage> {
@@ -126,6 +141,18 @@ export class LedgerFace implements LedgerCalls {
     const job = this.#init.ledger.jobs.get(jobId);
     if (!job) throw new SkeinError("JOB_UNKNOWN", { jobId });
     return job;
+  }
+
+  async #askStory(jobId: JobId): Promise<LeaderStory | undefined> {
+    const leader = this.#init.leader();
+    if (!leader) return undefined;
+    try {
+      const answer = await this.#init.peers.ask(leader, "story", { jobId }, { deadlineMs: NEWS_DEADLINE_MS });
+      return decodeLeaderStory(answer.storyJson);
+    } catch (error) {
+      this.#world.telemetry.log("debug", "jobStoryMissing", { reason: SkeinError.from(error).message });
+      return undefined;
+    }
   }
 
   async #askNews(jobId: JobId) {

@@ -74,11 +74,14 @@ export class WorkerDriver {
     this.signer = new ResultSigner(world, init.fleetId);
     this.#memory = new WorkerMemory(world, this.signer);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
-    init.peers.answer("takeBack", async (_from, { shardIds }) => {
-      this.#step({ kind: "takenBack", shardIds });
+    init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
+      if (!this.#worker.fence(term)) this.#step({ kind: "takenBack", shardIds });
       return {};
     });
-    init.peers.answer("holding", async () => ({ shards: this.held() }));
+    init.peers.answer("holding", async (_from, { term }) => {
+      this.#worker.fence(term);
+      return { shards: this.held() };
+    });
   }
 
   /** Takes up what an earlier life had finished and could not hand in; to be called before a leader asks what is held. */
@@ -155,7 +158,7 @@ export class WorkerDriver {
   }
 
   async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
-    const reason = await this.#refusal(lease);
+    const reason = (await this.#refusal(lease)) ?? this.#worker.fence(lease.term);
     if (reason) return { accepted: false, reason };
     this.#step({ kind: "leased", lease });
     return { accepted: true, reason: "" };
@@ -199,12 +202,13 @@ export class WorkerDriver {
     }
   }
 
-  async #runItem({ jobId, item, pipeline }: WorkerEffect & { kind: "runItem" }): Promise<void> {
+  async #runItem({ jobId, item, pipeline, itemDeadlineMs }: WorkerEffect & { kind: "runItem" }): Promise<void> {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
       const input = this.#inHand.kept(item.blob) ?? (await this.#init.blobAccess.read(item.blob, []));
-      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
+      const deadlineMs = itemDeadlineMs ?? this.#deadlineMs(pipeline);
+      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs });
       const { durationMs } = outcome;
       this.#learn(pipeline, durationMs);
       this.#step({ kind: "runEnded", jobId, item: item.item, durationMs });

@@ -13,6 +13,7 @@ import {
   type Fields,
   hashFromBytes,
   hashToBytes,
+  invalid,
 } from "./codec.ts";
 import { checkFleetNews, fleetNewsFields } from "./news.ts";
 import { checkSnapshot } from "./raft.ts";
@@ -64,7 +65,14 @@ export function readLease(f: Fields): Lease {
     }),
     inputHolders: checkNodeIds(f.inputHolders, "input holders"),
     copies: checkCount(f.copies, "copies", LIMITS.nodesMax),
+    ...(f.itemDeadlineMs === undefined ? {} : { itemDeadlineMs: checkDeadline(f.itemDeadlineMs) }),
   };
+}
+
+function checkDeadline(value: unknown): number {
+  const deadlineMs = checkFinite(value, "item deadline");
+  if (deadlineMs <= 0) throw invalid("an item deadline is not above 0");
+  return deadlineMs;
 }
 
 function readHeld(value: unknown): HeldShard {
@@ -321,6 +329,18 @@ export const PEER_WIRE: Wire = {
           return { nodeId: checkNodeId(leased.nodeId, "node"), items: item(leased.items) };
         }),
       }),
+    ),
+  },
+  story: {
+    question: half(
+      "StoryRequest",
+      (question) => question,
+      (f) => ({ jobId: jobId(f.jobId) }),
+    ),
+    answer: half(
+      "StoryAnswer",
+      (answer) => answer,
+      (f) => ({ storyJson: checkText(f.storyJson, "story", LIMITS.storyBytesMax) }),
     ),
   },
   fleetNews: { question: empty, answer: half("FleetNews", fleetNewsFields, checkFleetNews) },

@@ -169,7 +169,7 @@ message CapacityReport {
 message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; }
 message LeaseRequest {
   uint64 term = 1; string shardId = 2; string jobId = 3; string pipeline = 4; repeated LeasedItem items = 5;
-  repeated string inputHolders = 6; uint32 copies = 7;
+  repeated string inputHolders = 6; uint32 copies = 7; optional double itemDeadlineMs = 8;
 }
 message LeaseAnswer { bool accepted = 1; string reason = 2; }
 message TakeBackRequest { uint64 term = 1; repeated string shardIds = 2; string because = 3; }
@@ -202,6 +202,8 @@ message Plan {
 message Leased { string nodeId = 1; uint32 items = 2; }
 message JobNewsRequest { string jobId = 1; }
 message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
+message StoryRequest { string jobId = 1; }
+message StoryAnswer { string storyJson = 1; }
 message FleetNews {
   uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
 }

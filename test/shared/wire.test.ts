@@ -139,6 +139,7 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
   handOver: { question: { to: B }, answer: { leader: B, term: 9 } },
+  story: { question: { jobId: job("x") }, answer: { storyJson: '{"term":3}' } },
   workAt: { question: { nodeId: B }, answer: { items: 3 } },
   standing: {
     question: {},

@@ -6,13 +6,14 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
-import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
+import { isOpen, type JobSpec, type JobView, type Receipt, type RecordedResult } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
+import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
 
@@ -181,6 +182,7 @@ export class PretendFace implements AgentFace {
       priority: spec.priority ?? "normal",
       copies: spec.copies ?? 2,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: 1_700_000_000_000 + spec.deadlineInMs }),
     };
     this.pretendJobs.set(jobId, { spec, view, results: [] });
     this.emit("jobSubmitted", { jobId, items: view.items });
@@ -223,6 +225,20 @@ export class PretendFace implements AgentFace {
     const { view } = this.#jobOf(jobId);
     view.state = "cancelled";
     return view;
+  }
+
+  async pause(jobId: JobId, paused: boolean): Promise<JobView> {
+    this.#called("pause", `${jobId} ${paused}`);
+    const { view } = this.#jobOf(jobId);
+    if (!isOpen(view.state)) throw new SkeinError("JOB_ENDED", { jobId, state: view.state });
+    view.state = paused ? "paused" : "running";
+    return view;
+  }
+
+  async why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
+    this.#called("why", `${jobId} ${shard} ${item}`);
+    const { view, results } = this.#jobOf(jobId);
+    return pretendStory(view, results);
   }
 
   async results(jobId: JobId): Promise<{ job: JobView; results: RecordedResult[] }> {
@@ -407,6 +423,78 @@ function pretendNode(nodeId: NodeId, i: number): NodeView {
       itemsQueued: i,
       apiUrl: "",
     },
+  };
+}
+
+/** The first item was taken back from a box that went, and done by another. */
+function pretendStory(view: JobView, results: readonly RecordedResult[]): JobStory {
+  const { jobId, state, submittedAtMs, items, itemsRecorded, itemsFailed } = view;
+  const [attic, bench] = NODE_IDS as [NodeId, NodeId];
+  const shard = (n: number): ShardId => `${jobId}/7.${n}` as ShardId;
+  const at = (ms: number): number => submittedAtMs + ms;
+  return {
+    jobId,
+    state,
+    submittedAtMs,
+    items,
+    itemsRecorded,
+    itemsFailed,
+    leader: {
+      term: 7,
+      leader: bench,
+      sinceMs: at(-60_000),
+      linesDropped: 0,
+      lines: [
+        { atMs: at(5), kind: "opened", items: [[0, items - 1]], because: `${items} of its items are not recorded` },
+        {
+          atMs: at(6),
+          kind: "leased",
+          node: attic,
+          name: "attic",
+          shardId: shard(1),
+          items: [[0, 1]],
+          because: "attic is fast",
+        },
+        {
+          atMs: at(900),
+          kind: "takenBack",
+          node: attic,
+          name: "attic",
+          shardId: shard(1),
+          items: [[0, 0]],
+          because: "attic is gone",
+        },
+        {
+          atMs: at(901),
+          kind: "leased",
+          node: bench,
+          name: "bench",
+          shardId: shard(2),
+          items: [[0, 0]],
+          because: "bench was idle",
+        },
+      ],
+    },
+    itemStories: results
+      .slice(0, 1)
+      .map(({ item, name, node, shardId, durationMs, finishedAtMs, recordedAtIndex }) => ({
+        item,
+        name,
+        recorded: { node, shardId, durationMs, finishedAtMs, recordedAtIndex },
+        lostAttempts: [
+          {
+            node: attic,
+            shardId: shard(0),
+            leasedAtMs: at(1),
+            endedAtMs: at(3),
+            because: "it failed there",
+            isHedge: false,
+          },
+        ],
+      })),
+    itemStoriesMore: 0,
+    ignoredReports: [{ item: 0, node: attic, shardId: shard(1), because: "recorded", atIndex: 140 }],
+    names: Object.fromEntries(NODE_IDS.map((nodeId, i) => [nodeId, NODE_NAMES[i]!])) as JobStory["names"],
   };
 }
 

@@ -36,7 +36,7 @@ export interface OutputToCopy {
 
 export type WorkerEffect =
   | { kind: "fetchInput"; jobId: JobId; item: LeasedItem; from: NodeId[] }
-  | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string }
+  | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string; itemDeadlineMs?: number }
   /** All of them need `copies` copies; answered by outputsCopied and copiesFailed, together or apart. */
   | { kind: "copyOutputs"; outputs: OutputToCopy[]; copies: number }
   | { kind: "reportResults"; results: FinishedResult[] };
@@ -71,6 +71,8 @@ export class Worker {
   readonly #runMs = new Map<JobId, number>();
   /** Outputs being copied together: of each group those that are not copied yet. */
   readonly #copyGroups = new Set<Set<Task>>();
+  /** The latest term of which a leader was heard. */
+  #term = 0;
 
   constructor(self: NodeId, executors: number) {
     this.#self = self;
@@ -80,6 +82,13 @@ export class Worker {
   step(event: WorkerEvent, nowMs: number, wallMs: number): WorkerEffect[] {
     this.#absorb(event, nowMs, wallMs);
     return [...this.#fetchNext(), ...this.#runNext(), ...this.#copyNext(nowMs), ...this.#report(nowMs)];
+  }
+
+  /** A leader of this term speaks. Why it is not to be obeyed, as the end of a sentence; undefined if it is. */
+  fence(term: number): string | undefined {
+    if (term < this.#term) return `the leader of term ${term} was deposed: it has heard of term ${this.#term}`;
+    this.#term = term;
+    return undefined;
   }
 
   /** What a new leader needs to know, so that it does not lease these to others. */
@@ -267,8 +276,9 @@ export class Worker {
       .first("ready", free, ({ lease }) => lease.jobId === next.lease.jobId)
       .map((task) => {
         this.#tasks.move(task, "running");
-        const { jobId, pipeline } = task.lease;
-        return { kind: "runItem", jobId, item: task.item, pipeline };
+        const { jobId, pipeline, itemDeadlineMs } = task.lease;
+        const deadline = itemDeadlineMs === undefined ? {} : { itemDeadlineMs };
+        return { kind: "runItem", jobId, item: task.item, pipeline, ...deadline };
       });
   }
 
