@@ -3,6 +3,7 @@ import type { DrainView, LeaveView } from "./departure.ts";
 import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
+import type { Labels } from "./labels.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
@@ -15,6 +16,13 @@ export interface AgentEvent {
   /** Past tense, e.g. `leaderChanged`, `jobSubmitted`, `shardTakenBack`, `resultRecorded`, `nodeGone`. */
   event: string;
   facts: Record<string, unknown>;
+}
+
+/** What people say of a node. */
+export interface LabelsView {
+  nodeId: NodeId;
+  name: string;
+  labels: Labels;
 }
 
 export interface InviteAnswer {
@@ -49,6 +57,7 @@ interface RouteTypes {
   nodes: { params: []; request: undefined; response: NodeView[] };
   nodeRemove: { params: ["node"]; request: undefined; response: { removed: NodeId } };
   nodeDrain: { params: ["node"]; request: { drained: boolean }; response: DrainView };
+  nodeLabels: { params: ["node"]; request: { labels: Labels }; response: LabelsView };
   leaderTransfer: { params: []; request: { node?: string }; response: { leader: NodeId; term: number } };
   leave: { params: []; request: { force?: boolean }; response: LeaveView };
   recoveryView: { params: []; request: undefined; response: RecoveryView };
@@ -58,6 +67,7 @@ interface RouteTypes {
   jobs: { params: []; request: undefined; response: JobView[] };
   job: { params: ["jobId"]; request: undefined; response: JobDetail };
   jobCancel: { params: ["jobId"]; request: undefined; response: JobView };
+  jobForget: { params: ["jobId"]; request: undefined; response: { forgotten: JobId } };
   results: { params: ["jobId"]; request: undefined; response: ResultsPage };
   receipt: { params: ["jobId"]; request: undefined; response: Receipt };
   settings: { params: []; request: undefined; response: Setting[] };
@@ -88,6 +98,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     path: "/v1/nodes/:node/drain",
     says: "empties a node (id or name) or takes that back, and tells how far it is; may be asked again and again",
   },
+  nodeLabels: {
+    method: "PUT",
+    path: "/v1/nodes/:node/labels",
+    says: "what people say of a node (id or name), in the place of what was said before",
+  },
   leaderTransfer: {
     method: "POST",
     path: "/v1/leader",
@@ -109,6 +124,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
   jobs: { method: "GET", path: "/v1/jobs", says: "all jobs, newest first" },
   job: { method: "GET", path: "/v1/jobs/:jobId", says: "one job and its plan" },
   jobCancel: { method: "POST", path: "/v1/jobs/:jobId/cancel", says: "stops handing out what is left of a job" },
+  jobForget: {
+    method: "POST",
+    path: "/v1/jobs/:jobId/forget",
+    says: "lets go of an ended job, its inputs and its results",
+  },
   results: {
     method: "GET",
     path: "/v1/jobs/:jobId/results",

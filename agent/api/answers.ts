@@ -5,6 +5,7 @@ import {
   checkDrainRequest,
   checkInviteRequest,
   checkJobSpec,
+  checkLabelsRequest,
   checkLeaveRequest,
   checkNothing,
   checkRecoverRequest,
@@ -36,6 +37,7 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   nodes: (face) => ok(face.fleet().nodes),
   nodeRemove: async (face, params) => ok({ removed: await face.removeNode(params.node ?? "") }),
   nodeDrain: async (face, params, body) => ok(await face.drainNode(params.node ?? "", checkDrainRequest(body))),
+  nodeLabels: async (face, params, body) => ok(await face.labelNode(params.node ?? "", checkLabelsRequest(body))),
   leaderTransfer: async (face, _params, body) => ok(await face.transferLeader(checkTransferRequest(body))),
   leave: async (face, _params, body) => ok(await face.leave(checkLeaveRequest(body))),
   recoveryView: async (face) => ok(await face.recoveryView()),
@@ -50,6 +52,10 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   async jobCancel(face, params, body) {
     checkNothing(body);
     return ok(await face.cancel(jobIdOf(params)));
+  },
+  async jobForget(face, params, body) {
+    checkNothing(body);
+    return ok(await face.forget(jobIdOf(params)));
   },
   results: async (face, params) => ok(await face.results(jobIdOf(params))),
   receipt: async (face, params) => ok(await face.receipt(jobIdOf(params))),

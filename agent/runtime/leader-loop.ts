@@ -225,7 +225,7 @@ export class LeaderLoop {
       pipeline: job.pipeline,
       items,
       inputHolders,
-      copies: LIMITS.copiesDefault,
+      copies: job.copies,
     };
     this.#init.events.emit("shardLeased", { shardId, node, items: items.length, because, isHedge }, "debug");
     try {

@@ -185,6 +185,9 @@ message HeldAnswer { repeated bytes held = 1; string reason = 2; }
 message HaveRequest { repeated bytes blobs = 1; }
 message ReadSmallRequest { repeated bytes blobs = 1; }
 message ReadSmallAnswer { repeated bytes contents = 1; }
+message StandOnRequest { repeated bytes blobs = 1; }
+message StandOnAnswer { repeated bytes needed = 1; double atMs = 2; }
+message DoubtRequest { bytes blob = 1; }
 message SnapshotNewsRequest { uint64 index = 1; bool failed = 2; string reason = 3; }
 message SnapshotRequest { uint64 index = 1; }
 message SnapshotAnswer { optional RaftSnapshot snapshot = 1; }

@@ -128,6 +128,8 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     answer: { contents: [new Uint8Array([1, 2]), new Uint8Array()] },
   },
   have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
+  standOn: { question: { blobs: [blob(1), blob(2)] }, answer: { needed: [blob(2)], atMs: 1_700_000_000_000 } },
+  doubt: { question: { blob: blob(3) }, answer: {} },
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
   handOver: { question: { to: B }, answer: { leader: B, term: 9 } },

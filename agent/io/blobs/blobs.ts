@@ -99,6 +99,26 @@ class FileBlobs implements Blobs {
     }
   }
 
+  async verify(hash: BlobHash): Promise<boolean> {
+    if ((await this.size(hash)) === undefined) return false;
+    const file = await this.#open(hash);
+    try {
+      const digest = createHash("sha256");
+      const chunk = new Uint8Array(LIMITS.bulkChunkBytes);
+      for (let at = 0; ; ) {
+        const { bytesRead } = await this.#turns.take(() => file.read(chunk, 0, chunk.length, at));
+        if (bytesRead === 0) break;
+        digest.update(chunk.subarray(0, bytesRead));
+        at += bytesRead;
+      }
+      if (digest.digest("hex") === hash) return true;
+      await this.#alone(hash, () => this.#setAside(hash, file));
+      return false;
+    } finally {
+      await file.close();
+    }
+  }
+
   async *stream(hash: BlobHash, offset = 0): AsyncIterable<Uint8Array> {
     const file = await this.#open(hash);
     try {

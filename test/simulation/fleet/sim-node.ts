@@ -178,6 +178,7 @@ export class SimNode {
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
+      verify: (hash) => blobs.verify(hash),
       stream: (hash, offset) => blobs.stream(hash, offset),
       list: () => blobs.list(),
       freeBytes: () => blobs.freeBytes(),
