@@ -53,7 +53,9 @@ const figure = (value: number | undefined, digits: number, unit: string): string
   value === undefined ? "-" : `${value.toFixed(digits)} ${unit}`;
 
 export function describeNodes(nodes: readonly NodeView[]): string {
-  const head = ["NODE", "ID", "PART", "PRESENCE", "PROFILE", "RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK", "LABELS"];
+  const isLabelled = nodes.some((node) => node.labels);
+  const head = ["NODE", "ID", "PART", "PRESENCE", "PROFILE", "RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"];
+  if (isLabelled) head.push("LABELS");
   const rows = nodes.map((node) => {
     const { report } = node;
     const rate = report?.rates.map((one) => `${one.pipeline} ${one.itemsPerSecond.toFixed(1)}/s`).join(", ");
@@ -68,7 +70,7 @@ export function describeNodes(nodes: readonly NodeView[]): string {
       figure(report?.vitals.temperatureC, 0, "C") + (report?.vitals.throttled ? "!" : ""),
       report ? bytes(report.vitals.memoryFreeBytes) : "-",
       linkOf(node),
-      labelsText(node.labels ?? {}) || "-",
+      ...(isLabelled ? [labelsText(node.labels ?? {}) || "-"] : []),
     ];
   });
   return table(head, rows, ["RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"]);

@@ -62,6 +62,8 @@ export interface AgentInit {
   contents: JournalContents;
   /** Default: as in shared/limits.ts. */
   snapshotLimits?: Partial<SnapshotLimits>;
+  /** Default: as in shared/limits.ts. */
+  sweepMs?: number;
   onStopRequested: () => void;
   /** This box has left the fleet: its folder must not be started again. */
   onLeft: () => Promise<void>;
@@ -189,6 +191,7 @@ export class Agent implements AgentFace {
       standing: this.#standing,
       places,
       isClaimed: (hash) => this.#snapshots.isClaimed(hash),
+      sweepMs: init.sweepMs ?? TIMING.sweepMs,
     });
     this.#scrub = new Scrub(world, { spare, peers, proposer, events, itemsQueued: () => this.#worker.itemsQueued });
     const common = { ...this.#parts(), driver: this.#driver, nodes: () => this.#nodes() };

@@ -32,6 +32,7 @@ export interface SweepInit {
   places: () => CopyPlace[];
   /** A snapshot is made of it. */
   isClaimed: (hash: BlobHash) => boolean;
+  sweepMs: number;
 }
 
 /**
@@ -78,7 +79,7 @@ export class Sweep {
       await this.#removeDue();
       if (this.#world.clock.monotonicMs() >= this.#nextPassAtMs) {
         await this.#compare();
-        this.#nextPassAtMs = this.#world.clock.monotonicMs() + TIMING.sweepMs;
+        this.#nextPassAtMs = this.#world.clock.monotonicMs() + this.#init.sweepMs;
       }
     } catch (error) {
       // Without a quorum nobody knows for sure what may go: it stays.
@@ -110,7 +111,7 @@ export class Sweep {
     for (let at = 0; at < here.length; at += SLICE) {
       const slice = here.slice(at, at + SLICE);
       const needed = await this.#needed(slice);
-      for (const hash of slice) if (!needed.has(hash)) spare.suspect(hash, TIMING.sweepMs);
+      for (const hash of slice) if (!needed.has(hash)) spare.suspect(hash, this.#init.sweepMs);
       await delay(this.#world.clock, 0);
     }
     if (standing.holdsLedger) await this.#tellMissing(new Set(here));

@@ -13,6 +13,7 @@ import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail, LabelsView } from "../../shared/routes.ts";
+import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
@@ -38,6 +39,7 @@ export class PretendFace implements AgentFace {
   leader: NodeId = NODE_IDS[1]!;
   readonly drained = new Set<NodeId>();
   readonly labels = new Map<NodeId, Labels>();
+  scrub: ScrubView = { damagedFound: 0 };
   /** What the next answers to drain and leave say of the work that is left. */
   itemsAtWork: number[] = [];
   recoveryRefusal: SkeinError | undefined;
@@ -74,7 +76,7 @@ export class PretendFace implements AgentFace {
         ...(this.drained.has(nodeId) && { drained: true as const }),
         ...(this.labels.has(nodeId) && { labels: this.labels.get(nodeId)! }),
       })),
-      scrub: { damagedFound: 0 },
+      scrub: this.scrub,
     };
   }
 

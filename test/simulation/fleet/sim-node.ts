@@ -4,6 +4,7 @@ import { Agent, noEngine } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
 import type { NodePart, RosterNode } from "../../../shared/fleet.ts";
 import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
+import { TIMING } from "../../../shared/limits.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendBlobs } from "../../support/pretend-blobs.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
@@ -47,6 +48,8 @@ export class SimNode {
   secondsPerItem: number;
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
+  /** How often it compares its disk with the ledger. */
+  sweepMs: number = TIMING.sweepMs;
   agent: Agent | undefined;
   stopRequested = false;
   hasLeft = false;
@@ -120,6 +123,7 @@ export class SimNode {
         probed: PROBED,
         contents: await journal.load(),
         snapshotLimits: SNAPSHOT_LIMITS,
+        sweepMs: this.sweepMs,
         onStopRequested: () => {
           this.stopRequested = true;
         },
