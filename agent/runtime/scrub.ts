@@ -52,6 +52,8 @@ export class Scrub {
   #progress: Progress = { after: "", damagedFound: 0, untold: [] };
   #isLoaded = false;
   readonly #doubted = new Set<BlobHash>();
+  /** Set aside when they were read for some other reason; whoever read them may have put a sound one in their place. */
+  readonly #setAside = new Set<BlobHash>();
   #isBusy = false;
   #isStopped = false;
   #ticking: Cancel = () => {};
@@ -59,6 +61,10 @@ export class Scrub {
   constructor(world: Surroundings, init: ScrubInit) {
     this.#world = world;
     this.#init = init;
+    init.spare.onDamaged = (hash) => {
+      this.#progress.damagedFound++;
+      if (this.#setAside.size < LIMITS.doubtsMax) this.#setAside.add(hash);
+    };
     init.peers.answer("doubt", async (_from, { blob }) => {
       if (this.#doubted.size < LIMITS.doubtsMax) this.#doubted.add(blob);
       void this.#work();
@@ -86,6 +92,7 @@ export class Scrub {
     try {
       await this.#load();
       await this.#checkDoubted();
+      await this.#checkSetAside();
       await this.#tell();
       if (this.#isPassDue() && (await this.#hasTime())) await this.#pass();
     } catch (error) {
@@ -100,6 +107,17 @@ export class Scrub {
       this.#doubted.delete(hash);
       await this.#check(hash, "doubt");
     }
+  }
+
+  async #checkSetAside(): Promise<void> {
+    for (const hash of this.#setAside) {
+      this.#setAside.delete(hash);
+      if ((await this.#init.spare.peek(hash)) === undefined) this.#owe(hash);
+    }
+  }
+
+  #owe(hash: BlobHash): void {
+    if (this.#progress.untold.length < LIMITS.doubtsMax) this.#progress.untold.push(hash);
   }
 
   #isPassDue(): boolean {
@@ -159,7 +177,7 @@ export class Scrub {
       return;
     }
     this.#progress.damagedFound++;
-    if (this.#progress.untold.length < LIMITS.doubtsMax) this.#progress.untold.push(hash);
+    this.#owe(hash);
     events.emit("blobDamaged", { hash, holder: peers.self, foundBy }, "warn");
     await this.#save();
     await this.#tell();

@@ -1,3 +1,4 @@
+import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash } from "../../shared/ids.ts";
 import type { BlobInfo, Blobs, Clock } from "../ports/index.ts";
 
@@ -15,6 +16,8 @@ export class SpareBlobs implements Blobs {
   /** How often each was removed while bytes without a name were put: that put must look again. */
   #unnamedPuts = 0;
   readonly #removedMeanwhile = new Set<BlobHash>();
+  /** Called with each copy that was damaged when it was read, and is set aside. */
+  onDamaged: (hash: BlobHash) => void = () => {};
 
   constructor(blobs: Blobs, clock: Clock) {
     this.#blobs = blobs;
@@ -84,7 +87,12 @@ export class SpareBlobs implements Blobs {
 
   async read(hash: BlobHash): Promise<Uint8Array> {
     await this.#want(hash);
-    return this.#blobs.read(hash);
+    try {
+      return await this.#blobs.read(hash);
+    } catch (error) {
+      if (SkeinError.from(error).code === "BLOB_HASH_MISMATCH") this.onDamaged(hash);
+      throw error;
+    }
   }
 
   async *stream(hash: BlobHash, offset?: number): AsyncIterable<Uint8Array> {

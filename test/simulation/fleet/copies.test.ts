@@ -188,6 +188,21 @@ describe("a copy that rotted", () => {
     expect(told(first, "blobDamaged")[0]).toContain('"foundBy":"doubt"');
     await fleet.until("two copies again", () => hasCopies(fleet, rotten, 2), SOON_MS);
   });
+
+  test("is told of by a box that comes upon it in its own disk and finds no sound one for the moment", async () => {
+    const fleet = await raise(4);
+    const { blobs } = await runJob(fleet, "alone");
+    await fleet.run(20_000);
+    const rotten = blobs.at(-1)!;
+    const holder = holdersOf(fleet, rotten).find((node) => node !== fleet.leader)!;
+    holder.blobs.rot(rotten);
+    for (const node of fleet.nodes) if (node !== holder) fleet.net.cut(holder.nodeId, node.nodeId);
+    await fleet.run(5_000);
+    const answer = await during(fleet, holder.agent!.readBlob(rotten));
+    expect(answer).toMatchObject({ code: "BLOB_MISSING" });
+    fleet.mend();
+    await fleet.until("two copies again", () => hasCopies(fleet, rotten, 2), SOON_MS);
+  });
 });
 
 describe("what is kept no longer", () => {
