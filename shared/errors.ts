@@ -74,6 +74,11 @@ export const ERRORS = {
   // Not found.
   JOB_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no job ${f.jobId}. \`skein jobs\` lists them.` },
   JOB_ENDED: { status: 409, exit: 1, say: (f) => `Job ${f.jobId} has ended already: it is ${f.state}.` },
+  JOB_OPEN: {
+    status: 409,
+    exit: 1,
+    say: (f) => `Job ${f.jobId} has not ended, so it is not forgotten. \`skein cancel ${f.jobId}\` ends it.`,
+  },
   NODE_UNKNOWN: {
     status: 404,
     exit: 3,

@@ -97,6 +97,12 @@ export const LIMITS = {
   recomputeInlineBytesMax: 512 * KiB,
   /** Jobs forgotten in one entry. */
   jobsForgottenPerEntryMax: 256,
+  /** Their items together, but for a single larger job: each is a blob or two for every box to remove. */
+  itemsForgottenPerEntryMax: 10_000,
+  /** Blobs that a node has been asked to read again and has not yet, and damaged ones it has not told yet. */
+  doubtsMax: 256,
+  /** A scrub reads at least so many bytes a second while it runs: a disk of 32 GB in two hours, at a tenth of what a slow card gives. */
+  scrubBytesPerSecondMin: 4_000_000,
   labelsPerNodeMax: 16,
   /** Decisions that a leader remembers of one job, and jobs of which it remembers any: some 15 MB when all is full. */
   storyLinesPerJob: 512,
@@ -225,6 +231,19 @@ export const TIMING = {
   verifyDeadlineMs: 260_000,
   /** For an item that is computed again: as long as an executor is given at least, and a wait behind others. */
   recomputeDeadlineMs: 120_000,
+  /**
+   * From the word that a blob is forgotten or dropped here to its removal. Longer than whoever was told that it is here
+   * takes to have that agreed.
+   */
+  blobLetGoMs: 120_000,
+  /** Between two looks at the whole disk; what nothing stands on at two of them goes. Longer than an upload waits for its submit. */
+  sweepMs: 3_600_000,
+  /** From the end of one reading of the whole disk to the next. */
+  scrubMs: 7 * 24 * 3_600_000,
+  /** How long the boxes must have stood as they are before surplus copies go: one that flaps would make the others copy for ever. */
+  copiesSteadyMs: 60_000,
+  /** How often the leader looks for jobs to forget. */
+  retentionMs: 60_000,
   /** How long an invitation lives unless told otherwise. */
   inviteMs: 15 * 60_000,
   /** The longest life of an invitation; a longer one is a password. */
@@ -308,6 +327,8 @@ const mustHold: [boolean, string][] = [
     "a failed result fits in a note",
   ],
   [TIMING.inviteMs <= TIMING.inviteMsMax, "the default invitation is allowed"],
+  [TIMING.proposalDeadlineMs * 4 < TIMING.blobLetGoMs, "what is being agreed on is not removed meanwhile"],
+  [TIMING.blobLetGoMs < TIMING.sweepMs, "what was told to go goes before what is only found"],
   [TIMING.capacityReportMs * 2 < TIMING.capacityLateMs, "two reports may be lost before a node is late"],
 ];
 for (const [holds, what] of mustHold) if (!holds) throw new Error(`shared/limits.ts: broken relation: ${what}`);

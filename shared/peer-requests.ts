@@ -63,6 +63,10 @@ export interface PeerRequests {
   readSmall: { question: { blobs: BlobHash[] }; answer: { contents: Uint8Array[] } };
   /** Which of these blobs are on your disk? */
   have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };
+  /** Which of these blobs must stay on the asker's disk? Also what time it is there. @throws NOT_A_MEMBER, NO_QUORUM */
+  standOn: { question: { blobs: BlobHash[] }; answer: { needed: BlobHash[]; atMs: number } };
+  /** The bytes you served under this hash are others: read your copy again. Answered before that is done. */
+  doubt: { question: { blob: BlobHash }; answer: Record<string, never> };
   /** Receiver of a snapshot to its sender: its pieces are still being fetched, or could not be. */
   snapshotNews: { question: { index: LogIndex; failed: boolean; reason: string }; answer: Record<string, never> };
   /** Read these from your disk, whole, and hash them. A damaged one is set aside. @throws PEER_BUSY */

@@ -3,6 +3,7 @@ import type { DrainView, LeaveView } from "./departure.ts";
 import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
+import type { Labels } from "./labels.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
@@ -17,6 +18,13 @@ export interface AgentEvent {
   /** Past tense, e.g. `leaderChanged`, `jobSubmitted`, `shardTakenBack`, `resultRecorded`, `nodeGone`. */
   event: string;
   facts: Record<string, unknown>;
+}
+
+/** What people say of a node. */
+export interface LabelsView {
+  nodeId: NodeId;
+  name: string;
+  labels: Labels;
 }
 
 export interface InviteAnswer {
@@ -51,6 +59,7 @@ interface RouteTypes {
   nodes: { params: []; request: undefined; response: NodeView[] };
   nodeRemove: { params: ["node"]; request: undefined; response: { removed: NodeId } };
   nodeDrain: { params: ["node"]; request: { drained: boolean }; response: DrainView };
+  nodeLabels: { params: ["node"]; request: { labels: Labels }; response: LabelsView };
   leaderTransfer: { params: []; request: { node?: string }; response: { leader: NodeId; term: number } };
   leave: { params: []; request: { force?: boolean }; response: LeaveView };
   recoveryView: { params: []; request: undefined; response: RecoveryView };
@@ -63,6 +72,7 @@ interface RouteTypes {
   jobPause: { params: ["jobId"]; request: { paused: boolean }; response: JobView };
   /** An empty shard or item: of the whole job. */
   jobWhy: { params: ["jobId", "shard", "item"]; request: undefined; response: JobStory };
+  jobForget: { params: ["jobId"]; request: undefined; response: { forgotten: JobId } };
   results: { params: ["jobId"]; request: undefined; response: ResultsPage };
   receipt: { params: ["jobId"]; request: undefined; response: Receipt };
   jobVerify: { params: ["jobId"]; request: VerifyRequest; response: VerifyPage };
@@ -94,6 +104,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     path: "/v1/nodes/:node/drain",
     says: "empties a node (id or name) or takes that back, and tells how far it is; may be asked again and again",
   },
+  nodeLabels: {
+    method: "PUT",
+    path: "/v1/nodes/:node/labels",
+    says: "what people say of a node (id or name), in the place of what was said before",
+  },
   leaderTransfer: {
     method: "POST",
     path: "/v1/leader",
@@ -124,6 +139,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     method: "GET",
     path: "/v1/jobs/:jobId/why?shard=:shard&item=:item",
     says: "why a job, one of its shards (as 7.2) or one of its items (name, or number from 0) went as it did",
+  },
+  jobForget: {
+    method: "POST",
+    path: "/v1/jobs/:jobId/forget",
+    says: "lets go of an ended job, its inputs and its results",
   },
   results: {
     method: "GET",

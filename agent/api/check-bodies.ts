@@ -13,6 +13,7 @@ import {
 import { SkeinError } from "../../shared/errors.ts";
 import { isBlobHash, isNodeId, type NodeId } from "../../shared/ids.ts";
 import { JOB_PRIORITIES, type JobInput, type JobSpec } from "../../shared/job.ts";
+import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RecoverRequest } from "../../shared/recovery.ts";
 import { settingFault } from "../../shared/settings.ts";
@@ -108,6 +109,12 @@ export function checkQuery(query: unknown, path: string): Record<string, string>
   checkKeys(record, "", known);
   const texts = Object.entries(record).map(([name, value]) => [name, checkText(value, name, LIMITS.nameBytesMax, 0)]);
   return Object.fromEntries(texts);
+}
+
+export function checkLabelsRequest(body: unknown): Labels {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["labels"]);
+  return checkLabels(record.labels);
 }
 
 /** The node to lead; undefined for the best there is. @throws BAD_REQUEST */

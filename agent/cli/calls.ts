@@ -73,6 +73,17 @@ async function changePause(jobId: string, paused: boolean, options: CommonOption
   return print(options, world, answer, `${plain(jobId)} ${fate}; ${itemsRecorded} of ${items} are recorded.\n`);
 }
 
+export async function forget(jobIds: string[], options: CommonOptions, world: World): Promise<number> {
+  const client = await clientFor(options, world);
+  const forgotten: string[] = [];
+  for (const jobId of jobIds) {
+    const answer = await client.call((one) => one.jobForget(jobId));
+    forgotten.push(answer.forgotten);
+    if (!options.json) world.out(`${plain(jobId)} is forgotten; every box removes what only it stood on.\n`);
+  }
+  return options.json ? print(options, world, { forgotten }, "") : 0;
+}
+
 export async function remove(node: string, options: CommonOptions, world: World): Promise<number> {
   const client = await clientFor(options, world);
   const answer = await client.call((one) => one.nodeRemove(node));

@@ -2,7 +2,9 @@
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import { shortNodeId } from "../../shared/ids.ts";
 import type { JobView } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
 import type { Health, JobDetail } from "../../shared/routes.ts";
+import type { ScrubView } from "../../shared/scrub.ts";
 import { bytes, duration, pairs, plain, plural, table } from "./table.ts";
 
 export function describeFleet(fleet: FleetView, health: Health, jobs: readonly JobView[], url: string): string {
@@ -17,6 +19,7 @@ export function describeFleet(fleet: FleetView, health: Health, jobs: readonly J
     ["leader", leader ? `${leader.name}, term ${fleet.term}` : `none; term ${fleet.term}`],
     ...drainedRow(fleet),
     ...recoveredRow(fleet),
+    ["copies", scrubText(fleet.scrub)],
     ["jobs", `${running} running, ${paused > 0 ? `${paused} paused, ` : ""}${jobs.length - running - paused} ended`],
     ["dashboard", `${url}/`],
   ]);
@@ -27,6 +30,14 @@ type Rows = [name: string, value: string][];
 function drainedRow({ nodes }: FleetView): Rows {
   const drained = nodes.filter((node) => node.drained).map((node) => `${node.name}${node.leaving ? " (leaving)" : ""}`);
   return drained.length === 0 ? [] : [["drained", drained.join(", ")]];
+}
+
+function scrubText({ lastFullPassAtMs, damagedFound }: ScrubView): string {
+  const read =
+    lastFullPassAtMs === undefined
+      ? "this disk was not read again in full yet"
+      : `this disk was read again in full on ${new Date(lastFullPassAtMs).toISOString().slice(0, 10)}`;
+  return damagedFound === 0 ? read : `${read}; ${plural(damagedFound, "damaged copy", "damaged copies")} found so far`;
 }
 
 function recoveredRow({ recovered, nodes }: FleetView): Rows {
@@ -43,7 +54,9 @@ const figure = (value: number | undefined, digits: number, unit: string): string
   value === undefined ? "-" : `${value.toFixed(digits)} ${unit}`;
 
 export function describeNodes(nodes: readonly NodeView[]): string {
+  const isLabelled = nodes.some((node) => node.labels);
   const head = ["NODE", "ID", "PART", "PRESENCE", "PROFILE", "RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"];
+  if (isLabelled) head.push("LABELS");
   const rows = nodes.map((node) => {
     const { report } = node;
     const rate = report?.rates.map((one) => `${one.pipeline} ${one.itemsPerSecond.toFixed(1)}/s`).join(", ");
@@ -58,10 +71,17 @@ export function describeNodes(nodes: readonly NodeView[]): string {
       figure(report?.vitals.temperatureC, 0, "C") + (report?.vitals.throttled ? "!" : ""),
       report ? bytes(report.vitals.memoryFreeBytes) : "-",
       linkOf(node),
+      ...(isLabelled ? [labelsText(node.labels ?? {}) || "-"] : []),
     ];
   });
   return table(head, rows, ["RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"]);
 }
+
+export const labelsText = (labels: Labels): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(" ");
 
 function linkOf({ isSelf, link }: NodeView): string {
   if (isSelf || !link) return "-";

@@ -77,6 +77,11 @@ function build(world: World, end: (exitCode: number) => void): Command {
     "--undo",
     "let it take part in full again",
   );
+  command(
+    "label <node> <labels...>",
+    "say something of a node: zone=garage, or zone- to take it back; copies go to different zones",
+    operate.label,
+  );
   command("transfer-leader [node]", "hand the leadership to a node, or to the best there is", operate.transferLeader);
   command(
     "leave",
@@ -155,6 +160,7 @@ function addWork(command: AddCommand): void {
   command("pause <id>", "hand out nothing more of a job until it is resumed; what runs ends", calls.pause);
   command("resume <id>", "go on with a job that was paused", calls.resume);
   command("cancel <id>", "stop what is left of a job", calls.cancel);
+  command("forget <ids...>", "let go of ended jobs, their inputs and their results", calls.forget);
 }
 
 function addService(program: Command, world: World, end: (exitCode: number) => void): void {

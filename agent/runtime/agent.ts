@@ -4,11 +4,12 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
 import { isOpen, type JobSpec, type JobView, type Receipt } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { AgentEvent, Health, InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
@@ -37,12 +38,16 @@ import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
+import { Retention } from "./retention.ts";
+import { Scrub } from "./scrub.ts";
 import { Settings } from "./settings.ts";
 import { SNAPSHOT_LIMITS, type SnapshotLimits } from "./snapshot-taking.ts";
 import { Snapshots } from "./snapshots.ts";
+import { SpareBlobs } from "./spare-blobs.ts";
 import { Standing } from "./standing.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { Sweep } from "./sweep.ts";
 import { fleetView, hasQuorum, quorumFacts } from "./views.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
@@ -60,6 +65,8 @@ export interface AgentInit {
   contents: JournalContents;
   /** Default: as in shared/limits.ts. */
   snapshotLimits?: Partial<SnapshotLimits>;
+  /** Default: as in shared/limits.ts. */
+  sweepMs?: number;
   onStopRequested: () => void;
   /** This box has left the fleet: its folder must not be started again. */
   onLeft: () => Promise<void>;
@@ -91,6 +98,9 @@ export class Agent implements AgentFace {
   readonly #worker: WorkerDriver;
   readonly #membership: Membership;
   readonly #copies: CopiesLoop;
+  readonly #retention: Retention;
+  readonly #sweep: Sweep;
+  readonly #scrub: Scrub;
   readonly #snapshots: Pick<Snapshots, keyof Snapshots>;
   readonly #standing: Standing;
   readonly #deputy: Deputy;
@@ -104,7 +114,9 @@ export class Agent implements AgentFace {
   #ready = false;
   #stopped = false;
 
-  constructor(world: Surroundings, init: AgentInit) {
+  constructor(surroundings: Surroundings, init: AgentInit) {
+    const spare = new SpareBlobs(surroundings.blobs, surroundings.clock);
+    const world = { ...surroundings, blobs: spare };
     this.#world = world;
     this.#init = init;
     this.#events = new Events(world.clock, world.telemetry);
@@ -172,13 +184,25 @@ export class Agent implements AgentFace {
     );
     const { ledger, peers, proposer, events } = this.#parts();
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
-    this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places: () => this.#places() });
     this.#online = new Online(world, {
       peers,
       nodes: () => this.#nodes(),
       ownRate: (pipeline) => this.#worker.rates().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
       ownQueue: () => this.#worker.itemsQueued,
     });
+    const places = () => this.#places();
+    this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places });
+    this.#retention = new Retention(world, { ledger, peers, proposer, events, reachable: () => this.#reachable() });
+    this.#sweep = new Sweep(world, {
+      ...this.#parts(),
+      spare,
+      reader: this.#reader,
+      standing: this.#standing,
+      places,
+      isClaimed: (hash) => this.#snapshots.isClaimed(hash),
+      sweepMs: init.sweepMs ?? TIMING.sweepMs,
+    });
+    this.#scrub = new Scrub(world, { spare, peers, proposer, events, itemsQueued: () => this.#worker.itemsQueued });
     const common = { ...this.#parts(), driver: this.#driver, nodes: () => this.#nodes() };
     const { fleetName } = init.identity;
     this.#handover = new Handover(world, common);
@@ -216,6 +240,8 @@ export class Agent implements AgentFace {
     this.#membership.start();
     this.#handover.start();
     this.#worker.start();
+    this.#sweep.start();
+    this.#scrub.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
     await this.#world.engine.start();
     await this.#worker.calibrate();
@@ -230,6 +256,9 @@ export class Agent implements AgentFace {
     this.#ready = false;
     this.#leading?.end();
     this.#copies.end();
+    this.#retention.end();
+    this.#scrub.stop();
+    this.#sweep.stop();
     this.#worker.stop();
     this.#handover.stop();
     this.#membership.stop();
@@ -259,7 +288,14 @@ export class Agent implements AgentFace {
 
   fleet(): FleetView {
     const { self } = this.#world.network;
-    return fleetView(this.#init.identity, self, this.#standing.status(), this.#nodes(), this.#ledger.lastRecovery);
+    const view = fleetView(
+      this.#init.identity,
+      self,
+      this.#standing.status(),
+      this.#nodes(),
+      this.#ledger.lastRecovery,
+    );
+    return { ...view, scrub: this.#scrub.view() };
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
@@ -268,6 +304,10 @@ export class Agent implements AgentFace {
 
   drainNode(nodeIdOrName: string, drained: boolean): Promise<DrainView> {
     return this.#deputy.call("drainNode", nodeIdOrName, drained);
+  }
+
+  labelNode(nodeIdOrName: string, labels: Labels): Promise<LabelsView> {
+    return this.#deputy.call("labelNode", nodeIdOrName, labels);
   }
 
   transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }> {
@@ -317,6 +357,10 @@ export class Agent implements AgentFace {
 
   why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
     return this.#deputy.call("why", jobId, shard, item);
+  }
+
+  forget(jobId: JobId): Promise<{ forgotten: JobId }> {
+    return this.#deputy.call("forget", jobId);
   }
 
   results(jobId: JobId): Promise<ResultsPage> {
@@ -538,6 +582,8 @@ export class Agent implements AgentFace {
     if (event.kind === "jobPaused") this.#tellJob("jobPaused", event.job);
     if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
     this.#leading?.ledgerMoved(event);
+    this.#copies.ledgerMoved(event);
+    this.#sweep.ledgerMoved(event);
   }
 
   #tellJob(event: string, job: JobRecord): void {
@@ -553,6 +599,7 @@ export class Agent implements AgentFace {
     const { ledger, proposer, peers, events } = this.#parts();
     this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes: () => this.#nodes() });
     this.#copies.begin();
+    this.#retention.begin();
     this.#events.emit("leadershipBegun", { term });
     if (ledger.fleetId === undefined && this.#init.founder) void this.#found();
     this.#leading.begin().catch((error: unknown) => this.#init.onFatal(error));
@@ -575,6 +622,7 @@ export class Agent implements AgentFace {
       this.#leading.end();
       this.#leading = undefined;
       this.#copies.end();
+      this.#retention.end();
       this.#events.emit("leadershipEnded", { term: status.term });
     }
     this.#tellLeader();
@@ -648,6 +696,7 @@ export class Agent implements AgentFace {
         nodeId: node.nodeId,
         live: node.isSelf || node.presence === "fresh",
         diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
+        ...(node.labels?.zone !== undefined && { zone: node.labels.zone }),
         ...(node.drained && { drained: node.drained }),
         ...(node.leaving && { leaving: node.leaving }),
       }));

@@ -148,6 +148,13 @@ export class BlobAccess {
     return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset) };
   }
 
+  /** Whoever served other bytes than it said reads its copy again. */
+  #doubt(holder: NodeId, blob: BlobHash): void {
+    this.#peers.ask(holder, "doubt", { blob }).catch((error: unknown) => {
+      this.#world.telemetry.log("debug", "doubtUntold", { holder, reason: SkeinError.from(error).message });
+    });
+  }
+
   async #fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
     const reachable = this.#reachable();
     const holders = [
@@ -167,6 +174,7 @@ export class BlobAccess {
         if (why.code === "BLOB_HASH_MISMATCH") {
           fault = why;
           this.#events.emit("blobDamaged", { hash, holder }, "warn");
+          this.#doubt(holder, hash);
         }
       }
     }

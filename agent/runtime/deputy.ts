@@ -2,6 +2,7 @@ import { checkBoolean, checkText, checkWhole, refuse } from "../../shared/checks
 import type { CopiesOwed } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
+import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "./face.ts";
@@ -27,10 +28,12 @@ const CALLS = {
     shard === null ? undefined : text(shard),
     item === null ? undefined : text(item),
   ],
+  forget: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   results: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   receipt: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   verify: ([jobId, request]: unknown[]): [JobId, VerifyRequest] => [text(jobId) as JobId, checkVerifyRequest(request)],
   drainNode: ([node, drained]: unknown[]): [string, boolean] => [text(node), checkBoolean(drained, "drained")],
+  labelNode: ([node, labels]: unknown[]): [string, Labels] => [text(node), checkLabels(labels)],
   transferLeader: ([node]: unknown[]): [string | undefined] => [node === null ? undefined : text(node)],
   copiesOwed: ([node]: unknown[]): [NodeId] => [text(node) as NodeId],
   removeNode: ([node]: unknown[]): [string] => [text(node)],

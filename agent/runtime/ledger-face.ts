@@ -1,10 +1,10 @@
 import type { CopiesOwed, DrainView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
-import type { FleetId, JobId, NodeId } from "../../shared/ids.ts";
+import type { BlobHash, FleetId, JobId, NodeId } from "../../shared/ids.ts";
 import { isOpen, type JobView, type Receipt } from "../../shared/job.ts";
-import { LIMITS } from "../../shared/limits.ts";
-import type { InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { Labels } from "../../shared/labels.ts";
+import type { InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory, LeaderStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
@@ -63,6 +63,12 @@ export class LedgerFace implements LedgerCalls {
     return this.#init.departure.drain(nodeIdOrName, drained);
   }
 
+  async labelNode(nodeIdOrName: string, labels: Labels): Promise<LabelsView> {
+    const { nodeId, name } = this.#init.departure.nodeNamed(nodeIdOrName);
+    await this.#init.proposer.propose({ kind: "nodeLabelled", nodeId, labels });
+    return { nodeId, name, labels };
+  }
+
   async transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }> {
     const { departure, handover } = this.#init;
     return handover.transfer(nodeIdOrName === undefined ? undefined : departure.nodeNamed(nodeIdOrName).nodeId);
@@ -70,7 +76,8 @@ export class LedgerFace implements LedgerCalls {
 
   async copiesOwed(node: NodeId): Promise<CopiesOwed> {
     const { ledger, places } = this.#init;
-    return copiesOwed({ holders: ledger.holders, places: places(), wanted: LIMITS.copiesDefault, node });
+    const wantedOf = (blob: BlobHash): number => ledger.copiesOf(blob);
+    return copiesOwed({ holders: ledger.holders, places: places(), wantedOf, node });
   }
 
   invite(validForMs: number): Promise<InviteAnswer> {
@@ -108,6 +115,12 @@ export class LedgerFace implements LedgerCalls {
   async why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
     const leader = await this.#askStory(jobId);
     return jobStory(this.#job(jobId), this.#init.nodes(), leader, { shard, item });
+  }
+
+  async forget(jobId: JobId): Promise<{ forgotten: JobId }> {
+    if (isOpen(this.#job(jobId).state)) throw new SkeinError("JOB_OPEN", { jobId });
+    await this.#init.proposer.propose({ kind: "jobsForgotten", jobIds: [jobId] });
+    return { forgotten: jobId };
   }
 
   async results(jobId: JobId): Promise<ResultsPage> {

@@ -1,7 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
@@ -24,6 +24,9 @@ export interface SubmitParts {
   pipelines: () => ReadonlySet<string>;
 }
 
+/** The first makes the copies, the second finds them there. */
+const DURABLE_TRIES = 3;
+
 /**
  * Takes a job in on any node: checks it, copies its inputs until they are durable, then has it agreed. The answer means
  * that the job survives the loss of any one box.
@@ -40,9 +43,8 @@ export async function submitJob(
   checkInputs(spec.inputs);
   const missing = parts.noQuorum();
   if (missing) throw missing;
-  await checkBlobs(world, spec.inputs);
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
-  const holders = await makeDurable(world, parts, spec.inputs, copies);
+  const holders = await makeDurableNow(world, parts, spec.inputs, copies);
   const submittedAtMs = world.clock.nowMs();
   const outcome = await parts.proposer.propose({
     kind: "jobSubmitted",
@@ -99,6 +101,29 @@ function lanesOf(blobs: readonly Sized[]): Sized[][] {
   const perLane = Math.ceil(small.length / SMALL_LANES);
   const lanes = Array.from({ length: SMALL_LANES }, (_, n) => small.slice(n * perLane, (n + 1) * perLane));
   return [...lanes, blobs.filter((blob) => !isSmall(blob))].filter((lane) => lane.length > 0);
+}
+
+/**
+ * What was found here or there long ago may have been let go with another job meanwhile: when it took long, it is looked for
+ * again, which is quick. @throws BLOB_MISSING, COPIES_SHORT
+ */
+async function makeDurableNow(
+  world: Surroundings,
+  parts: SubmitParts,
+  inputs: readonly JobInput[],
+  copies: number,
+): Promise<NodeId[]> {
+  for (let tries = 0; tries < DURABLE_TRIES; tries++) {
+    const begunAtMs = world.clock.monotonicMs();
+    await checkBlobs(world, inputs);
+    const holders = await makeDurable(world, parts, inputs, copies);
+    if (world.clock.monotonicMs() - begunAtMs < TIMING.blobLetGoMs / 2) return holders;
+  }
+  throw new SkeinError("COPIES_SHORT", {
+    made: 1,
+    wanted: copies,
+    reason: "the links are too slow to be sure of them",
+  });
 }
 
 /** Copies every input to as many other nodes as the copies rule wants; one set of nodes for the whole job. */

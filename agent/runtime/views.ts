@@ -83,7 +83,7 @@ export function fleetView(
   status: FleetStatus,
   nodes: NodeView[],
   recovered: FleetRecovery | undefined,
-): FleetView {
+): Omit<FleetView, "scrub"> {
   const links = nodes.flatMap(({ link }) => link ?? []);
   const nameOf = (nodeId: NodeId): string => nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId;
   return {

@@ -249,6 +249,26 @@ export const PEER_WIRE: Wire = {
       }),
     ),
   },
+  standOn: {
+    question: half(
+      "StandOnRequest",
+      (question) => ({ blobs: bytesList(question.blobs) }),
+      (f) => ({ blobs: hashes(f.blobs) }),
+    ),
+    answer: half(
+      "StandOnAnswer",
+      (answer) => ({ ...answer, needed: bytesList(answer.needed) }),
+      (f) => ({ needed: hashes(f.needed), atMs: checkFinite(f.atMs, "atMs") }),
+    ),
+  },
+  doubt: {
+    question: half(
+      "DoubtRequest",
+      (question) => ({ blob: hashToBytes(question.blob) }),
+      (f) => ({ blob: hashFromBytes(f.blob, "blob") }),
+    ),
+    answer: empty,
+  },
   snapshotNews: {
     question: half(
       "SnapshotNewsRequest",

@@ -191,6 +191,9 @@ message RecomputeRequest { string pipeline = 1; string name = 2; bytes blob = 3;
 message RecomputeAnswer { bytes output = 1; bytes inline = 2; optional bytes madeWith = 3; }
 message NotedResult { uint32 version = 1; LeaseRequest lease = 2; Result result = 3; }
 message NotedRate { uint32 version = 1; uint32 executors = 2; double secondsPerItem = 3; string source = 4; }
+message StandOnRequest { repeated bytes blobs = 1; }
+message StandOnAnswer { repeated bytes needed = 1; double atMs = 2; }
+message DoubtRequest { bytes blob = 1; }
 message SnapshotNewsRequest { uint64 index = 1; bool failed = 2; string reason = 3; }
 message SnapshotRequest { uint64 index = 1; }
 message SnapshotAnswer { optional RaftSnapshot snapshot = 1; }

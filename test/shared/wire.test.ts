@@ -136,6 +136,8 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     question: { pipeline: "ocr", name: "a.png", blob: blob(1), from: [A, B] },
     answer: { output: blob(2), inline: new Uint8Array([7]), madeWith: blob(3) },
   },
+  standOn: { question: { blobs: [blob(1), blob(2)] }, answer: { needed: [blob(2)], atMs: 1_700_000_000_000 } },
+  doubt: { question: { blob: blob(3) }, answer: {} },
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
   handOver: { question: { to: B }, answer: { leader: B, term: 9 } },

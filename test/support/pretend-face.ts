@@ -7,11 +7,13 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import { isOpen, type JobSpec, type JobView, type Receipt, type RecordedResult } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
+import type { AgentEvent, Health, JobDetail, LabelsView } from "../../shared/routes.ts";
+import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
@@ -39,6 +41,8 @@ export class PretendFace implements AgentFace {
   stopRequested = false;
   leader: NodeId = NODE_IDS[1]!;
   readonly drained = new Set<NodeId>();
+  readonly labels = new Map<NodeId, Labels>();
+  scrub: ScrubView = { damagedFound: 0 };
   /** What the next answers to drain and leave say of the work that is left. */
   itemsAtWork: number[] = [];
   recoveryRefusal: SkeinError | undefined;
@@ -76,7 +80,9 @@ export class PretendFace implements AgentFace {
         ...pretendNode(nodeId, i),
         isLeader: nodeId === this.leader,
         ...(this.drained.has(nodeId) && { drained: true as const }),
+        ...(this.labels.has(nodeId) && { labels: this.labels.get(nodeId)! }),
       })),
+      scrub: this.scrub,
     };
   }
 
@@ -99,6 +105,20 @@ export class PretendFace implements AgentFace {
     const { name, isLeader } = this.fleet().nodes.find((one) => one.nodeId === nodeId)!;
     const itemsAtWork = this.itemsAtWork.shift() ?? 0;
     return { nodeId, name, drained, leads: isLeader, isReachable: true, itemsAtWork };
+  }
+
+  async labelNode(node: string, labels: Labels): Promise<LabelsView> {
+    this.#called("labelNode", `${node} ${JSON.stringify(labels)}`);
+    const nodeId = this.#nodeNamed(node);
+    this.labels.set(nodeId, labels);
+    return { nodeId, name: NODE_NAMES[NODE_IDS.indexOf(nodeId)]!, labels };
+  }
+
+  async forget(jobId: JobId): Promise<{ forgotten: JobId }> {
+    this.#called("forget", jobId);
+    if (this.#jobOf(jobId).view.state === "running") throw new SkeinError("JOB_OPEN", { jobId });
+    this.pretendJobs.delete(jobId);
+    return { forgotten: jobId };
   }
 
   async transferLeader(node?: string): Promise<{ leader: NodeId; term: number }> {

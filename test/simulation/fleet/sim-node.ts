@@ -4,6 +4,7 @@ import { Agent, noEngine } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
 import type { NodePart, RosterNode } from "../../../shared/fleet.ts";
 import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
+import { TIMING } from "../../../shared/limits.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendBlobs } from "../../support/pretend-blobs.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
@@ -49,6 +50,8 @@ export class SimNode {
   syncMs: [min: number, max: number] = [1, 5];
   /** Of lives that begin from now on. */
   signer: Signer;
+  /** How often it compares its disk with the ledger. */
+  sweepMs: number = TIMING.sweepMs;
   agent: Agent | undefined;
   stopRequested = false;
   hasLeft = false;
@@ -123,6 +126,7 @@ export class SimNode {
         probed: PROBED,
         contents: await journal.load(),
         snapshotLimits: SNAPSHOT_LIMITS,
+        sweepMs: this.sweepMs,
         onStopRequested: () => {
           this.stopRequested = true;
         },
