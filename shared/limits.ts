@@ -36,6 +36,13 @@ export const LIMITS = {
   bulkProgressMs: 5_000,
   /** One blob. */
   blobBytesMax: 4 * 1024 * MiB,
+  /** Blobs up to this size are kept together in a database: thousands of results a second share their fsyncs. Larger ones are files, which a database would only copy about. */
+  smallBlobBytesMax: 32 * KiB,
+  /** Bytes of small blobs in one fsync, and waiting for theirs before a further put waits with them in its hand. */
+  smallBlobsCommitBytesMax: 4 * MiB,
+  smallBlobsWaitingBytesMax: 8 * MiB,
+  /** Bytes of small blobs removed before their database is written anew to free the space; and at least half of what is left, so that this never costs more than it frees. */
+  smallBlobsRemovedBytesMin: 16 * MiB,
   /** One input of the `ocr` pipeline, encoded. */
   imageBytesMax: 128 * MiB,
   /** Decoded pixels of one image: 100 MP is an A2 page at 600 dpi; three bytes each while it is decoded. */

@@ -73,9 +73,8 @@ export class BlobAccess {
       });
       for (const hash of answer.held) held.add(hash);
       if (answer.reason) {
-        // The peer stops at the first it cannot take. If that is because ours is damaged, nobody but us can find that out.
-        const refused = batch.find((blob) => !held.has(blob.hash));
-        if (refused) await this.read(refused.hash, []);
+        // If that is because ours is damaged, nobody but us can find that out.
+        for (const { hash } of batch) if (!held.has(hash)) await this.#makeSound(hash);
         throw new SkeinError("COPIES_SHORT", { made: held.size, wanted: blobs.length, reason: answer.reason });
       }
     }
@@ -99,15 +98,22 @@ export class BlobAccess {
     return holders;
   }
 
+  /** Reads a copy of this node's own to the end; a damaged one is replaced. @throws BLOB_MISSING when nobody has a sound one */
+  async #makeSound(hash: BlobHash): Promise<void> {
+    if (await this.#world.blobs.verify(hash)) return;
+    this.#events.emit("blobDamaged", { hash, holder: this.#peers.self }, "warn");
+    await this.ensureLocal(hash, []);
+  }
+
   async #inline(batch: readonly { hash: BlobHash; bytes: number }[]): Promise<Uint8Array[]> {
     let room = INLINE_TOTAL_MAX;
-    const inline: Uint8Array[] = [];
-    for (const { hash, bytes } of batch) {
-      const fits = bytes <= INLINE_BYTES_MAX && bytes <= room;
-      inline.push(fits ? await this.read(hash, []) : new Uint8Array());
-      if (fits) room -= bytes;
-    }
-    return inline;
+    return Promise.all(
+      batch.map(({ hash, bytes }) => {
+        const fits = bytes <= INLINE_BYTES_MAX && bytes <= room;
+        if (fits) room -= bytes;
+        return fits ? this.read(hash, []) : new Uint8Array();
+      }),
+    );
   }
 
   async #takeCopies(
@@ -115,18 +121,16 @@ export class BlobAccess {
     inline: Uint8Array[],
     from: NodeId[],
   ): Promise<{ held: BlobHash[]; reason: string }> {
-    const held: BlobHash[] = [];
-    for (const [i, hash] of blobs.entries()) {
-      try {
+    // All at once: small ones that are put together share an fsync, and the network lets only so many transfers run.
+    const outcomes = await Promise.allSettled(
+      blobs.map((hash, i) => {
         const bytes = inline[i];
-        if (bytes && bytes.length > 0) await this.#world.blobs.put(bytes, hash);
-        else await this.ensureLocal(hash, from);
-        held.push(hash);
-      } catch (error) {
-        return { held, reason: SkeinError.from(error).message };
-      }
-    }
-    return { held, reason: "" };
+        return bytes && bytes.length > 0 ? this.#world.blobs.put(bytes, hash) : this.ensureLocal(hash, from);
+      }),
+    );
+    const held = blobs.filter((_, i) => outcomes[i]?.status === "fulfilled");
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    return { held, reason: failed ? SkeinError.from(failed.reason).message : "" };
   }
 
   async #held(blobs: readonly BlobHash[]): Promise<BlobHash[]> {

@@ -10,9 +10,10 @@ import { LIMITS } from "../../shared/limits.ts";
 import { PretendBlobs } from "../support/pretend-blobs.ts";
 import { fillDisk, freeDisk, silent, smallDisk, temporaryFolder } from "../support/small-disk.ts";
 
-/** One disk that outlives its blobs. */
+/** One disk that outlives its blobs; at most one life at a time. */
 interface Disk {
   open(): Promise<Blobs>;
+  /** A blob of more than smallBlobBytesMax. */
   rot(hash: BlobHash, bytes: Uint8Array): Promise<void>;
   setFull(isFull: boolean): Promise<void>;
 }
@@ -36,8 +37,13 @@ const MAKERS: { name: string; make: () => Promise<Disk>; makeSmall: () => Promis
 ];
 
 function realDisk(path: string): Disk {
+  let life: Blobs | undefined;
   return {
-    open: () => openBlobs(join(path, "blobs"), { telemetry: silent }),
+    async open() {
+      await life?.close();
+      life = await openBlobs(join(path, "blobs"), { telemetry: silent });
+      return life;
+    },
     rot: (hash, bytes) => writeFile(join(path, "blobs", hash.slice(0, 2), hash), flipped(bytes)),
     setFull: (isFull) => (isFull ? fillDisk(path, LIMITS.diskFreeBytesMin / MiB - 1) : freeDisk(path)),
   };
@@ -212,6 +218,36 @@ describe.each(MAKERS)("$name", ({ make, makeSmall }) => {
     await expect(blobs.read(hash)).rejects.toMatchObject({ code: "BLOB_MISSING" });
     await blobs.put(bytes, hash);
     expect(await blobs.read(hash)).toEqual(bytes);
+  });
+
+  test("verifying finds a sound copy sound, a missing one not there, and sets a damaged one aside", async () => {
+    const disk = await make();
+    const blobs = await disk.open();
+    for (const bytes of [some(0), some(1000), some(3 * LIMITS.bulkChunkBytes + 1)])
+      expect(await blobs.verify((await blobs.put(bytes)).hash)).toBe(true);
+    expect(await blobs.verify(NOWHERE)).toBe(false);
+    const bytes = some(3 * LIMITS.bulkChunkBytes + 1);
+    const { hash } = await blobs.put(bytes);
+    await disk.rot(hash, bytes);
+    expect(await blobs.verify(hash)).toBe(false);
+    expect(await blobs.size(hash)).toBeUndefined();
+    await blobs.put(bytes);
+    expect(await blobs.verify(hash)).toBe(true);
+  });
+
+  test("small and large blobs side by side are listed, streamed in part, and removed alike", async () => {
+    const blobs = await (await make()).open();
+    const sizes = [1, LIMITS.smallBlobBytesMax, LIMITS.smallBlobBytesMax + 1, LIMITS.bulkChunkBytes + 1];
+    const all = await Promise.all(sizes.map(async (size) => ({ bytes: some(size), hash: "" as BlobHash })));
+    for (const blob of all) blob.hash = (await blobs.put(chunked(blob.bytes, 1000))).hash;
+    const listed = (await blobs.list()).toSorted((a, b) => a.bytes - b.bytes);
+    expect(listed).toEqual(all.map(({ hash, bytes }) => ({ hash, bytes: bytes.length })));
+    for (const { hash, bytes } of all) {
+      expect((await gathered(blobs.stream(hash, 0, 1))).bytes).toEqual(bytes.slice(0, 1));
+      expect((await gathered(blobs.stream(hash, 7, 20_000))).bytes).toEqual(bytes.slice(7, 20_007));
+      await blobs.remove(hash);
+    }
+    expect(await blobs.list()).toEqual([]);
   });
 
   test("what the caller does to its bytes afterwards changes nothing", async () => {

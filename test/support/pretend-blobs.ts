@@ -105,9 +105,18 @@ class PretendLife implements Blobs {
     throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
   }
 
-  async *stream(hash: BlobHash, offset = 0): AsyncIterable<Uint8Array> {
+  async verify(hash: BlobHash): Promise<boolean> {
     await this.#alive();
-    const bytes = this.#heldOrThrow(hash);
+    const bytes = this.#disk.held().get(hash);
+    if (!bytes) return false;
+    if (hashOf(bytes) === hash) return true;
+    this.#disk.drop(hash, true);
+    return false;
+  }
+
+  async *stream(hash: BlobHash, offset = 0, length = Number.POSITIVE_INFINITY): AsyncIterable<Uint8Array> {
+    await this.#alive();
+    const bytes = this.#heldOrThrow(hash).subarray(0, offset + length);
     for (let at = offset; at < bytes.length; at += LIMITS.bulkChunkBytes) {
       yield new Uint8Array(bytes.subarray(at, at + LIMITS.bulkChunkBytes));
       await this.#alive();
@@ -127,6 +136,10 @@ class PretendLife implements Blobs {
   async freeBytes(): Promise<number> {
     await this.#alive();
     return this.#disk.freeBytes();
+  }
+
+  async close(): Promise<void> {
+    await this.#alive();
   }
 
   async #gather(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {

@@ -36,11 +36,8 @@ export class Incoming {
     await mkdir(this.#path);
   }
 
-  /**
-   * Writes what comes, hashes it and makes it durable.
-   * @throws TOO_LARGE, DISK_FULL, or whatever the source throws; nothing stays then.
-   */
-  async receive(source: Source): Promise<Arrival> {
+  /** Whether there is room, as far as can be told now. @throws TOO_LARGE, DISK_FULL; the source is let go then. */
+  async admit(source: Source): Promise<void> {
     const announced = source instanceof Uint8Array ? source.length : 0;
     try {
       checkSize(announced);
@@ -49,10 +46,18 @@ export class Incoming {
       await letGo(source);
       throw error;
     }
+  }
+
+  /**
+   * Writes what comes, hashes it and makes it durable.
+   * @throws TOO_LARGE, DISK_FULL, or whatever the source throws; nothing stays then.
+   */
+  async receive(source: Source): Promise<Arrival> {
     const file = join(this.#path, String(this.#count++));
     try {
       return { file, ...(await this.#write(file, source)) };
     } catch (error) {
+      await letGo(source);
       await rm(file, { force: true });
       throw isDiskFull(error) ? await this.#diskFull(error) : error;
     }

@@ -178,9 +178,11 @@ export class SimNode {
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
-      stream: (hash, offset) => blobs.stream(hash, offset),
+      verify: (hash) => blobs.verify(hash),
+      stream: (hash, offset, length) => blobs.stream(hash, offset, length),
       list: () => blobs.list(),
       freeBytes: () => blobs.freeBytes(),
+      close: () => blobs.close(),
     };
   }
 
