@@ -1,6 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { BlobFetcher, type Candidates } from "./blob-fetcher.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -25,6 +26,7 @@ export class BlobAccess {
   readonly #events: Events;
   /** Everyone who may hold a blob besides its recorded holders: the reachable nodes. */
   readonly #reachable: () => NodeId[];
+  readonly #fetcher: BlobFetcher;
   readonly #fetching = new Map<BlobHash, Promise<void>>();
 
   constructor(world: Surroundings, peers: Peers, events: Events, reachable: () => NodeId[]) {
@@ -32,7 +34,8 @@ export class BlobAccess {
     this.#peers = peers;
     this.#events = events;
     this.#reachable = reachable;
-    world.network.serveBlobs((hash, offset) => this.#serve(hash, offset));
+    this.#fetcher = new BlobFetcher(world, events);
+    world.network.serveBlobs((hash, offset, length) => this.#serve(hash, offset, length));
     peers.answer("copy", (_from, question) => this.#takeCopies(question.blobs, question.inline, question.from));
     peers.answer("have", async (_from, { blobs }) => ({ held: await this.#held(blobs) }));
   }
@@ -42,7 +45,7 @@ export class BlobAccess {
     if ((await this.#world.blobs.size(hash)) !== undefined) return;
     let running = this.#fetching.get(hash);
     if (!running) {
-      running = this.#fetch(hash, from).finally(() => this.#fetching.delete(hash));
+      running = this.#fetcher.fetch(hash, this.#candidates(from)).finally(() => this.#fetching.delete(hash));
       this.#fetching.set(hash, running);
     }
     return running;
@@ -138,33 +141,20 @@ export class BlobAccess {
     return blobs.filter((_, i) => sizes[i] !== undefined);
   }
 
-  async #serve(hash: BlobHash, offset: number): ReturnType<Parameters<Surroundings["network"]["serveBlobs"]>[0]> {
+  async #serve(
+    hash: BlobHash,
+    offset: number,
+    length: number,
+  ): ReturnType<Parameters<Surroundings["network"]["serveBlobs"]>[0]> {
     const bytes = await this.#world.blobs.size(hash);
-    return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset) };
+    return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset, length) };
   }
 
-  async #fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
-    const reachable = this.#reachable();
-    const holders = [
-      ...from.filter((node) => reachable.includes(node)),
-      ...reachable.filter((node) => !from.includes(node)),
-    ];
-    let fault = new SkeinError("BLOB_MISSING", { hash });
-    for (const holder of holders) {
-      if (holder === this.#peers.self) continue;
-      try {
-        const { chunks } = await this.#world.network.fetchBlob(holder, hash);
-        await this.#world.blobs.put(chunks, hash);
-        return;
-      } catch (error) {
-        const why = SkeinError.from(error);
-        if (why.code === "DISK_FULL") throw why;
-        if (why.code === "BLOB_HASH_MISMATCH") {
-          fault = why;
-          this.#events.emit("blobDamaged", { hash, holder }, "warn");
-        }
-      }
-    }
-    throw fault.code === "BLOB_HASH_MISMATCH" ? fault : new SkeinError("BLOB_MISSING", { hash });
+  #candidates(from: readonly NodeId[]): Candidates {
+    const others = this.#reachable().filter((node) => node !== this.#peers.self);
+    return {
+      holders: from.filter((node) => others.includes(node)),
+      spares: others.filter((node) => !from.includes(node)),
+    };
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SkeinError } from "../../../shared/errors.ts";
 import { type BlobHash, isBlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
-import type { BlobInfo, Blobs, Telemetry } from "../../ports/index.ts";
+import type { Arrival, BlobInfo, Blobs, Telemetry } from "../../ports/index.ts";
 import { freeBytesUnder, isMissing, makeFolder, syncFolder } from "./disk.ts";
 import { Incoming, letGo, type Source } from "./incoming.ts";
 import { wholeIfSmall } from "./pieces.ts";
@@ -86,6 +86,12 @@ class DiskBlobs implements Blobs {
       if ((await this.#durableSize(hash)) === undefined) await this.#small.put(hash, bytes);
     });
     return { hash, bytes: bytes.length };
+  }
+
+  async arrival(hash: BlobHash, bytes?: number): Promise<Arrival | undefined> {
+    const file = await this.#incoming.arrival(hash, bytes);
+    file?.publishWith(() => this.#alone(hash, () => this.#publish(file.path, hash)));
+    return file;
   }
 
   async size(hash: BlobHash): Promise<number | undefined> {

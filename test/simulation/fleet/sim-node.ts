@@ -178,6 +178,7 @@ export class SimNode {
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
+      arrival: (hash, bytes) => blobs.arrival(hash, bytes),
       verify: (hash) => blobs.verify(hash),
       stream: (hash, offset, length) => blobs.stream(hash, offset, length),
       list: () => blobs.list(),
