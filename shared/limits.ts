@@ -30,12 +30,28 @@ export const LIMITS = {
   bulkWaitingPerPeerMax: 256,
   /** Bytes a bulk reader holds before it stops the sender. With the 256 KiB window in flight it stays under libp2p's 4 MiB. */
   bulkReadAheadBytes: 1 * MiB,
+  /** A larger blob is fetched in pieces of this size: what a broken transfer, a slow or a lying holder costs at most. Smaller pieces would each pay for opening a stream. */
+  blobPieceBytes: 8 * MiB,
+  /** Pieces of one blob under way at once, from all its holders, and blobs that are fetched at once: each piece holds bulkReadAheadBytes. */
+  blobPiecesAtOnceMax: 3,
+  blobFetchesMax: 8,
+  /** Blobs that wait for their turn to be fetched. */
+  blobFetchesWaitingMax: 10_000,
+  /** Blobs of which some pieces came and no more do, kept for the next try; the oldest go first. */
+  arrivalsKeptMax: 16,
   /** A chunk on the bulk lane: small sends cost libp2p most (16 KiB chunks are 2 to 3 times slower). */
   bulkChunkBytes: 256 * KiB,
   /** A bulk transfer in which no byte moved for this long is broken off. */
   bulkProgressMs: 5_000,
   /** One blob. */
   blobBytesMax: 4 * 1024 * MiB,
+  /** Blobs up to this size are kept together in a database: thousands of results a second share their fsyncs. Larger ones are files, which a database would only copy about. */
+  smallBlobBytesMax: 32 * KiB,
+  /** Bytes of small blobs in one fsync, and waiting for theirs before a further put waits with them in its hand. */
+  smallBlobsCommitBytesMax: 4 * MiB,
+  smallBlobsWaitingBytesMax: 8 * MiB,
+  /** Bytes of small blobs removed before their database is written anew to free the space; and at least half of what is left, so that this never costs more than it frees. */
+  smallBlobsRemovedBytesMin: 16 * MiB,
   /** One input of the `ocr` pipeline, encoded. */
   imageBytesMax: 128 * MiB,
   /** Decoded pixels of one image: 100 MP is an A2 page at 600 dpi; three bytes each while it is decoded. */
@@ -283,6 +299,7 @@ const mustHold: [boolean, string][] = [
     "small inputs fit in a frame",
   ],
   [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
+  [LIMITS.smallBlobBytesMax < LIMITS.blobPieceBytes, "what comes in pieces is a file"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],

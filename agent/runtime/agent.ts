@@ -270,6 +270,7 @@ export class Agent implements AgentFace {
     await this.#world.engine.stop();
     await this.#world.notes.close();
     await this.#world.journal.close();
+    await this.#world.blobs.close();
   }
 
   // ---- the face

@@ -3,6 +3,7 @@ import { Turns } from "../../agent/io/network/turns.ts";
 import type {
   BlobSource,
   Cancel,
+  FetchOptions,
   Knock,
   LinkListener,
   PeerNetwork,
@@ -190,7 +191,7 @@ export class PretendPeer implements PeerNetwork {
     this.#requests.answer(method, answer);
   }
 
-  async fetchBlob(from: NodeId, hash: BlobHash, options?: { offset?: number; signal?: AbortSignal }) {
+  async fetchBlob(from: NodeId, hash: BlobHash, options?: FetchOptions) {
     if (!this.#links.has(from))
       throw new SkeinError("PEER_UNREACHABLE", { peer: from, reason: "there is no link to it" });
     return await this.#bulk.fetch(from, hash, options);

@@ -185,10 +185,12 @@ export class SimNode {
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
+      arrival: (hash, bytes) => blobs.arrival(hash, bytes),
       verify: (hash) => blobs.verify(hash),
-      stream: (hash, offset) => blobs.stream(hash, offset),
+      stream: (hash, offset, length) => blobs.stream(hash, offset, length),
       list: () => blobs.list(),
       freeBytes: () => blobs.freeBytes(),
+      close: () => blobs.close(),
     };
   }
 
