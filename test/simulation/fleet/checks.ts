@@ -1,10 +1,13 @@
 import type { Ledger } from "../../../agent/core/ledger/index.ts";
-import { invariant } from "../../../shared/errors.ts";
+import { type ErrorCode, invariant } from "../../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
 import type { RecordedResult } from "../../../shared/job.ts";
 import type { SnapshotPiece } from "../../../shared/ledger-snapshot.ts";
 import { decodeManifest } from "../../../shared/wire/ledger-snapshot.ts";
 import type { SimNode } from "./sim-node.ts";
+
+/** What is recorded of an item that ended executors: on a box that died meanwhile, or twice. */
+const BROKEN: readonly ErrorCode[] = ["EXECUTOR_DIED", "ITEM_QUARANTINED"];
 
 /** What must hold after every step, whatever was unplugged. Keeps what it saw, so that nothing seen can change later. */
 export class Checks {
@@ -99,7 +102,7 @@ export class Checks {
     invariant(!output || holders.length >= copiesMin, `${key}: a result counts once ${copiesMin} boxes hold it`);
     if (!error) return;
     this.#failures++;
-    invariant(error.code === "EXECUTOR_DIED", `${key}: failed only because executors died, not ${error.code}`);
+    invariant(BROKEN.includes(error.code), `${key}: failed only because executors died, not ${error.code}`);
     invariant(2 * this.#failures <= this.executorsBroken, `${key}: an item fails on two boxes before it is given up`);
   }
 

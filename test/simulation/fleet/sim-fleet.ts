@@ -2,7 +2,7 @@ import { LedgerStill } from "../../../agent/core/ledger/index.ts";
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import type { RosterNode } from "../../../shared/fleet.ts";
 import type { InviteId, JobId, NodeId } from "../../../shared/ids.ts";
-import type { JobInput } from "../../../shared/job.ts";
+import type { JobInput, JobSpec } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import type { RaftEntry } from "../../../shared/raft.ts";
 import { encodeLedgerEntry } from "../../../shared/wire/ledger.ts";
@@ -107,7 +107,7 @@ export class SimFleet {
   }
 
   /** A client puts blobs and submits on one node; a refusal is an answer too. */
-  async submit(node: SimNode, items: number): Promise<JobId | undefined> {
+  async submit(node: SimNode, items: number, terms: Partial<JobSpec> = {}): Promise<JobId | undefined> {
     const { agent } = node;
     if (!agent || node.part === "witness") return undefined;
     const n = this.#submits++;
@@ -118,7 +118,7 @@ export class SimFleet {
       node.blobs.keep(blob, bytes);
       inputs.push({ name: `page-${i}`, blob, bytes: bytes.length });
     }
-    const spec = { pipeline: "ocr", inputs, idempotencyKey: `key-${n}` };
+    const spec = { pipeline: "ocr", inputs, idempotencyKey: `key-${n}`, ...terms };
     const told = agent.submit(spec).then(
       ({ jobId }) => {
         this.jobs.push({ jobId, inputs });
