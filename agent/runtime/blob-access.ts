@@ -154,7 +154,7 @@ export class BlobAccess {
       ...from.filter((node) => reachable.includes(node)),
       ...reachable.filter((node) => !from.includes(node)),
     ];
-    let fault = new SkeinError("BLOB_MISSING", { hash });
+    let fault: SkeinError | undefined;
     for (const holder of holders) {
       if (holder === this.#peers.self) continue;
       try {
@@ -170,6 +170,6 @@ export class BlobAccess {
         }
       }
     }
-    throw fault.code === "BLOB_HASH_MISMATCH" ? fault : new SkeinError("BLOB_MISSING", { hash });
+    throw fault ?? new SkeinError("BLOB_MISSING", { hash });
   }
 }
