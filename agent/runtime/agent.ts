@@ -13,11 +13,11 @@ import type { Setting } from "../../shared/settings.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
-import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
+import { Fleet, type FleetEffect, type FleetEvent } from "../core/fleet/index.ts";
 import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
 import { membersOf, Raft, type RaftRole, type RaftStatus } from "../core/raft/index.ts";
 import type { CopyPlace } from "../core/replication/index.ts";
-import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
+import type { BlobInfo, Cancel, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
 import { answerVerifications } from "./checking.ts";
 import { CopiesLoop } from "./copies-loop.ts";
@@ -71,6 +71,9 @@ export interface AgentInit {
  */
 const APPENDS_IN_FLIGHT = 3;
 
+/** Every node reports every few seconds, and little of it changes what is leased: the leader takes in together what came meanwhile. */
+const FIGURES_MS = 100;
+
 /** Jobs of which a snapshot brought news, the newest: each is up to three of the events that are kept. */
 const RESTORED_JOBS_TOLD_MAX = LIMITS.eventsKeptMax / 4;
 
@@ -100,6 +103,7 @@ export class Agent implements AgentFace {
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
   readonly #loaded = Promise.withResolvers<void>();
+  #figuresDue: Cancel | undefined;
   #ready = false;
   #stopped = false;
 
@@ -166,8 +170,8 @@ export class Agent implements AgentFace {
       onRateChange: () => this.#gossip.changed(),
     });
     answerVerifications(world, { peers: this.#peers, blobAccess: this.#blobAccess, signer: this.#worker.signer });
-    this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects) =>
-      this.#fleetChanged(effects),
+    this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects, event) =>
+      this.#fleetChanged(effects, event),
     );
     const { ledger, peers, proposer, events } = this.#parts();
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
@@ -227,6 +231,7 @@ export class Agent implements AgentFace {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#ready = false;
+    this.#figuresDue?.();
     this.#leading?.end();
     this.#copies.end();
     this.#worker.stop();
@@ -369,11 +374,20 @@ export class Agent implements AgentFace {
     this.#init.onStopRequested();
   }
 
-  /** For tests and the simulator, after every step. */
+  /** For tests and the simulator, after every step. The ledger, which only grows, is asked by itself. */
   assertSound(): void {
     this.#driver.raft.assertSound();
-    this.#ledger.assertSound();
     this.#leading?.assertSound();
+  }
+
+  /** What waits in this agent, against its bound: for tests and the simulator. */
+  queues(): { what: string; length: number; max: number }[] {
+    return [
+      { what: "items in the worker's hands", length: this.#worker.itemsQueued, max: LIMITS.jobItemsMax },
+      { what: "proposals under way", length: this.#proposer.underWay, max: LIMITS.proposalsMax },
+      { what: "events kept", length: this.#events.kept, max: LIMITS.eventsKeptMax },
+      { what: "answers kept for others", length: this.#deputy.answersKept, max: LIMITS.deputyAnswersKept },
+    ];
   }
 
   get ledger(): Ledger {
@@ -603,9 +617,15 @@ export class Agent implements AgentFace {
     this.#gossip.step({ kind: "rosterChanged", roster, roles: this.#standing.roles(), atMs });
   }
 
-  #fleetChanged(effects: FleetEffect[]): void {
+  #fleetChanged(effects: FleetEffect[], event: FleetEvent["kind"]): void {
     for (const { nodeId, from, to, because } of effects)
       this.#events.emit("nodePresenceChanged", { node: nodeId, name: this.#nameOf(nodeId), from, to, because });
+    if (effects.length > 0 || event === "linkChanged" || event === "rosterChanged") this.#leading?.fleetChanged();
+    else if (this.#leading) this.#figuresDue ??= this.#world.clock.after(FIGURES_MS, () => this.#figuresChanged());
+  }
+
+  #figuresChanged(): void {
+    this.#figuresDue = undefined;
     this.#leading?.fleetChanged();
   }
 
@@ -657,6 +677,6 @@ export class Agent implements AgentFace {
   }
 
   #nameOf(nodeId: NodeId): string {
-    return this.#standing.roster().find((node) => node.nodeId === nodeId)?.name ?? nodeId;
+    return this.#standing.nameOf(nodeId);
   }
 }

@@ -323,7 +323,14 @@ export const PEER_WIRE: Wire = {
       }),
     ),
   },
-  fleetNews: { question: empty, answer: half("FleetNews", fleetNewsFields, checkFleetNews) },
+  fleetNews: {
+    question: half(
+      "FleetNewsRequest",
+      (question) => question,
+      (f) => ({ rosterIndex: checkCount(f.rosterIndex, "roster index") }),
+    ),
+    answer: half("FleetNews", fleetNewsFields, checkFleetNews),
+  },
   record: {
     question: half(
       "ProposeRequest",

@@ -202,8 +202,10 @@ message Plan {
 message Leased { string nodeId = 1; uint32 items = 2; }
 message JobNewsRequest { string jobId = 1; }
 message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
+message FleetNewsRequest { uint64 rosterIndex = 1; }
 message FleetNews {
   uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
+  uint64 rosterIndex = 6;
 }
 message InferRequest { string pipeline = 1; string name = 2; bytes input = 3; double deadlineMs = 4; }
 message InferAnswer { bytes output = 1; double durationMs = 2; }
