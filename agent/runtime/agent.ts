@@ -43,6 +43,7 @@ import { Standing } from "./standing.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { fleetView, hasQuorum, quorumFacts } from "./views.ts";
+import { delay } from "./waiting.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
 
@@ -73,6 +74,10 @@ const APPENDS_IN_FLIGHT = 3;
 
 /** Every node reports every few seconds, and little of it changes what is leased: the leader takes in together what came meanwhile. */
 const FIGURES_MS = 100;
+
+/** Before an executor that broke at its first measurement is measured again. */
+const MEASURE_AGAIN_MS = 1_000;
+const MEASURED_AGAIN_AFTER: readonly string[] = ["EXECUTOR_DIED", "EXECUTORS_BUSY", "DEADLINE_EXCEEDED"];
 
 /** Jobs of which a snapshot brought news, the newest: each is up to three of the events that are kept. */
 const RESTORED_JOBS_TOLD_MAX = LIMITS.eventsKeptMax / 4;
@@ -221,9 +226,22 @@ export class Agent implements AgentFace {
     this.#worker.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
     await this.#world.engine.start();
-    await this.#worker.calibrate();
+    await this.#calibrate();
     this.#ready = true;
     this.#events.emit("agentReady", { name: this.#init.name, executors: this.#world.engine.executors });
+  }
+
+  /** An executor that dies while it is measured is replaced like any other; the agent goes on without until then. */
+  async #calibrate(): Promise<void> {
+    for (;;)
+      try {
+        return await this.#worker.calibrate();
+      } catch (error) {
+        const { code, message } = SkeinError.from(error);
+        if (this.#stopped || !MEASURED_AGAIN_AFTER.includes(code)) throw error;
+        this.#events.emit("calibrationFailed", { reason: message }, "warn");
+        await delay(this.#world.clock, MEASURE_AGAIN_MS);
+      }
   }
 
   /** In the reverse order; what is running is given up, what is recorded stays. */
@@ -644,13 +662,16 @@ export class Agent implements AgentFace {
   /**
    * Boxes that hold copies. One that was admitted and never came up is none: nothing waits for it. A voter that is gone
    * is waited for, but not where a witness votes: there the other box shall go on alone, and copies are made good later.
+   * A node that came up and has not heard yet who votes waits for any: it is not alone because it knows nobody.
    */
   #places(): CopyPlace[] {
-    const goesOnAlone = this.#standing.status().conf.witnesses.length > 0;
+    const { conf } = this.#standing.status();
+    const goesOnAlone = conf.witnesses.length > 0;
+    const isUninformed = conf.voters.length === 0;
+    const isWaitedFor = ({ role, presence }: NodeView): boolean =>
+      role === "voter" && !(goesOnAlone && presence === "gone");
     return this.#nodes()
-      .filter(
-        (node) => node.presence === "fresh" || (node.role === "voter" && !(goesOnAlone && node.presence === "gone")),
-      )
+      .filter((node) => node.presence === "fresh" || isUninformed || isWaitedFor(node))
       .filter((node) => node.role !== "witness")
       .map((node) => ({
         nodeId: node.nodeId,

@@ -123,6 +123,7 @@ const wipe: Fault = async (fleet, node) => {
   if (!needed.every((blob) => isElsewhere(fleet, node, blob))) return;
   node.crash();
   node.blobs.wipe();
+  node.notes.wipe();
   await node.start();
 };
 
