@@ -66,12 +66,16 @@ export const LIMITS = {
   jobsOpenMax: 1_000,
   /** One Raft entry. */
   entryBytesMax: 768 * KiB,
+  /** Entries that one node sees through at once: what its clients and those who have no ledger wait for. Each is at most an entry in memory. */
+  proposalsMax: 2_048,
   /** Name of an input, a node, a fleet. */
   nameBytesMax: 255,
   /** Addresses kept or said for one node. */
   addressesPerNodeMax: 16,
-  /** A knock at the door, and the welcome: 64 nodes with all their addresses are about 60 KiB. */
+  /** A knock at the door, and the welcome with its nodes and all their addresses. */
   doorFrameBytesMax: 128 * KiB,
+  /** Nodes named in a welcome, members first: a joiner asks the first one it reaches for the others. */
+  welcomeNodesMax: 64,
   /** Joiners at the door at once. */
   doorGuestsMax: 8,
   /** Wrong knocks in a minute from one host, and four times as many from all, before the door stops listening to it. */
@@ -79,8 +83,14 @@ export const LIMITS = {
   /** Acknowledgements and writes remembered for the pace of elections, and how many tell enough. */
   paceSamplesMax: 64,
   paceSamplesMin: 8,
-  /** Nodes in one fleet. */
-  nodesMax: 64,
+  /**
+   * Nodes in one fleet. Everyone is linked with everyone and hears everyone's reports, so what a node sends and hears for
+   * that alone grows with the fleet: with 1,000 nodes some 8,000 small messages a second. Up to some dozens it is nothing;
+   * beyond that the boxes must be PCs.
+   */
+  nodesMax: 1_000,
+  /** Room for a node on the roster: its name, and its addresses as they usually are. The whole roster travels in one frame. */
+  rosterNodeBytes: 1 * KiB,
   /** Full voters by default; further nodes are workers. */
   votersMax: 5,
   /** A setting's value, and how many names are set at once: all of them go into a snapshot and into one answer of the API. */
@@ -286,6 +296,12 @@ const mustHold: [boolean, string][] = [
       LIMITS.entryBytesMax,
     "an entry full of failures fits",
   ],
+  [LIMITS.nodesMax * LIMITS.rosterNodeBytes <= LIMITS.frameBytesMax, "the roster fits in a frame"],
+  [
+    LIMITS.nodesMax * LIMITS.rosterNodeBytes <= LIMITS.snapshotPieceBytesMax,
+    "the roster fits in a piece of a snapshot",
+  ],
+  [LIMITS.welcomeNodesMax * LIMITS.rosterNodeBytes < LIMITS.doorFrameBytesMax, "a welcome fits in a frame at the door"],
   [LIMITS.journalFreeBytesMin < LIMITS.diskFreeBytesMin, "blobs leave room for the journal"],
   [LIMITS.entryBytesMax < LIMITS.journalCommitBytesMax, "an entry fits in a commit of the journal"],
   [LIMITS.snapshotPiecesMax * 64 < LIMITS.entryBytesMax, "the names of a snapshot's pieces fit in a frame"],
