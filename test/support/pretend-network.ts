@@ -3,7 +3,7 @@
  * the chance it is given, so one seed is one story. Membership, links, lanes and bounds follow the real room; how bytes are
  * packed does not matter here.
  */
-import type { Clock, Knock, Randomness, Welcome } from "../../agent/ports/index.ts";
+import type { Clock, Impairment, Knock, Randomness, Welcome } from "../../agent/ports/index.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
@@ -25,6 +25,7 @@ export class PretendNet {
   readonly #places = new Map<NodeId, number>();
   readonly #wires = new Map<string, Wire>();
   readonly #unpowered = new Set<NodeId>();
+  readonly #impaired = new Map<NodeId, Impairment>();
   readonly #doors = new Map<NodeId, (knock: Knock) => Promise<Welcome>>();
   #delayMs: [min: number, max: number] = [1, 3];
   #lossRate = 0;
@@ -80,13 +81,43 @@ export class PretendNet {
       [a, b],
       [b, a],
     ] as const) {
+      this.#wire(from, to).isCut = false;
+    }
+    this.#sendHeld(a, b);
+  }
+
+  #sendHeld(a: NodeId, b: NodeId): void {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (this.#isCut(from, to)) continue;
       const wire = this.#wire(from, to);
-      if (!wire.isCut) continue;
-      wire.isCut = false;
       const held = wire.held.splice(0);
       wire.heldBytes = 0;
       for (const packet of held) this.send(from, to, packet);
     }
+  }
+
+  #isCut(from: NodeId, to: NodeId): boolean {
+    return this.#wire(from, to).isCut || [from, to].some((one) => this.#impaired.get(one)?.kind === "cut");
+  }
+
+  #slowedMs(from: NodeId, to: NodeId, packet: Packet): number {
+    const bytes = "body" in packet ? packet.body.byteLength : 0;
+    return [from, to]
+      .map((one) => this.#impaired.get(one))
+      .map((harm) => (harm?.kind === "slow" ? harm.delayMs + (1_000 * bytes) / harm.bytesPerSecond : 0))
+      .reduce((a, b) => a + b);
+  }
+
+  /** What a box does to its own network in a drill; a process that dies takes it along. */
+  impair(nodeId: NodeId, impairment: Impairment | undefined): void {
+    const wasCut = this.#impaired.get(nodeId)?.kind === "cut";
+    if (impairment) this.#impaired.set(nodeId, impairment);
+    else this.#impaired.delete(nodeId);
+    if (!wasCut || impairment?.kind === "cut") return;
+    for (const other of this.#places.keys()) if (other !== nodeId) this.#sendHeld(nodeId, other);
   }
 
   heal(): void {
@@ -96,6 +127,7 @@ export class PretendNet {
 
   /** SIGKILL: the box's kernel tells its peers at once, and nothing that it waited for ever comes. */
   kill(nodeId: NodeId): void {
+    this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die((to, packet) => this.send(nodeId, to, packet));
     this.#peers.delete(nodeId);
     this.#doors.delete(nodeId);
@@ -103,6 +135,7 @@ export class PretendNet {
 
   /** Power lost: like `kill`, but nobody is told and nobody answers for the box until it joins again. */
   unplug(nodeId: NodeId): void {
+    this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die(() => {});
     this.#peers.delete(nodeId);
     this.#doors.delete(nodeId);
@@ -114,11 +147,12 @@ export class PretendNet {
     if ((packet.kind === "consensus" || packet.kind === "gossip") && this.#random.random() < this.#lossRate)
       return true;
     const wire = this.#wire(from, to);
-    if (wire.isCut) return hold(wire, packet);
+    if (this.#isCut(from, to)) return hold(wire, packet);
     // No connection stands before both directions work.
-    if (packet.kind === "dial" && this.#wire(to, from).isCut) return true;
+    if (packet.kind === "dial" && this.#isCut(to, from)) return true;
     const [minMs, maxMs] = this.#delayMs;
-    const arrivalMs = this.clock.monotonicMs() + minMs + this.#random.random() * (maxMs - minMs);
+    const slowedMs = this.#slowedMs(from, to, packet);
+    const arrivalMs = this.clock.monotonicMs() + minMs + this.#random.random() * (maxMs - minMs) + slowedMs;
     wire.lastArrivalMs = Math.max(wire.lastArrivalMs, arrivalMs);
     this.clock.after(wire.lastArrivalMs - this.clock.monotonicMs(), () => this.#deliver(from, to, packet));
     return true;

@@ -3,6 +3,7 @@ import { Turns } from "../../agent/io/network/turns.ts";
 import type {
   BlobSource,
   Cancel,
+  Impairment,
   Knock,
   LinkListener,
   PeerNetwork,
@@ -222,6 +223,10 @@ export class PretendPeer implements PeerNetwork {
     this.#net.setDoor(this.self, answer);
     this.#closeDoor = this.#net.clock.after(openForMs, () => this.#net.setDoor(this.self, undefined));
     return this.addresses().map((address) => `${address}/p2p/${this.self}`);
+  }
+
+  impair(impairment?: Impairment): void {
+    this.#net.impair(this.self, impairment);
   }
 
   /** For the net's own use. */
