@@ -11,6 +11,8 @@ import { Turns } from "./turns.ts";
 
 export interface BlobsDeps {
   telemetry: Telemetry;
+  /** Whether the disk counts as full, whatever is free: a drill's. */
+  isFull?: () => boolean;
 }
 
 /** Reads and writes at once: the thread pool has four threads, and the journal's fsync must never queue behind blobs on all of them. */
@@ -28,7 +30,7 @@ export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
   const missing = FOLDERS.filter((folder) => !there.has(folder));
   for (const folder of missing) await mkdir(join(path, folder));
   if (missing.length > 0) await syncFolder(path);
-  const blobs = new FileBlobs(path, deps.telemetry);
+  const blobs = new FileBlobs(path, deps);
   await blobs.clearIncoming();
   return blobs;
 }
@@ -36,15 +38,17 @@ export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
 class FileBlobs implements Blobs {
   readonly #path: string;
   readonly #telemetry: Telemetry;
+  readonly #isFull: () => boolean;
   readonly #turns = new Turns(DISK_TURNS);
   readonly #incoming: Incoming;
   /** The last change of each blob's name that has not ended: they are made one after another. */
   readonly #naming = new Map<BlobHash, Promise<unknown>>();
 
-  constructor(path: string, telemetry: Telemetry) {
+  constructor(path: string, { telemetry, isFull = () => false }: BlobsDeps) {
     this.#path = path;
     this.#telemetry = telemetry;
-    this.#incoming = new Incoming(join(path, "incoming"), this.#turns);
+    this.#isFull = isFull;
+    this.#incoming = new Incoming(join(path, "incoming"), this.#turns, () => this.#diskFreeBytes());
   }
 
   clearIncoming(): Promise<void> {
@@ -130,7 +134,11 @@ class FileBlobs implements Blobs {
   }
 
   async freeBytes(): Promise<number> {
-    return Math.max(0, (await freeBytesUnder(this.#path)) - LIMITS.diskFreeBytesMin);
+    return Math.max(0, (await this.#diskFreeBytes()) - LIMITS.diskFreeBytesMin);
+  }
+
+  async #diskFreeBytes(): Promise<number> {
+    return this.#isFull() ? 0 : freeBytesUnder(this.#path);
   }
 
   #fileOf(hash: BlobHash): string {

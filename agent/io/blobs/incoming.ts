@@ -5,7 +5,7 @@ import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { BlobInfo } from "../../ports/index.ts";
-import { freeBytesUnder, isDiskFull } from "./disk.ts";
+import { isDiskFull } from "./disk.ts";
 import { inPieces } from "./pieces.ts";
 import type { Turns } from "./turns.ts";
 
@@ -23,11 +23,13 @@ export interface Arrival extends BlobInfo {
 export class Incoming {
   readonly #path: string;
   readonly #turns: Turns;
+  readonly #freeBytes: () => Promise<number>;
   #count = 0;
 
-  constructor(path: string, turns: Turns) {
+  constructor(path: string, turns: Turns, freeBytes: () => Promise<number>) {
     this.#path = path;
     this.#turns = turns;
+    this.#freeBytes = freeBytes;
   }
 
   /** Whatever is here at start was left half-written by a crash. */
@@ -84,12 +86,12 @@ export class Incoming {
   }
 
   async #checkSpace(bytes: number): Promise<void> {
-    const freeBytes = await freeBytesUnder(this.#path);
+    const freeBytes = await this.#freeBytes();
     if (freeBytes - bytes < LIMITS.diskFreeBytesMin) throw new SkeinError("DISK_FULL", { path: this.#path, freeBytes });
   }
 
   async #diskFull(cause: unknown): Promise<SkeinError> {
-    return new SkeinError("DISK_FULL", { path: this.#path, freeBytes: await freeBytesUnder(this.#path) }, { cause });
+    return new SkeinError("DISK_FULL", { path: this.#path, freeBytes: await this.#freeBytes() }, { cause });
   }
 }
 
