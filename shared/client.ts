@@ -2,9 +2,11 @@
  * A client of the HTTP API, derived from shared/routes.ts: one typed method per route, and the raw routes beside them.
  * Runs in a browser and in Node alike; `fetch` is an argument.
  */
+import { type BundledBlob, bundlesOf, writeBundle } from "./blob-bundle.ts";
 import { ERRORS, type ErrorBody, SkeinError } from "./errors.ts";
 import type { BlobHash } from "./ids.ts";
 import { LIMITS, TIMING } from "./limits.ts";
+import type { OnlineAnswer } from "./online.ts";
 import {
   type AgentEvent,
   RAW_ROUTES,
@@ -30,6 +32,10 @@ export type Client = { [N in RouteName]: (...args: RouteArguments<N>) => Promise
   readonly url: string;
   /** @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */
   putBlob(hash: BlobHash, body: BlobBody): Promise<{ existed: boolean }>;
+  /** What the fleet makes of one input, now. @throws UNKNOWN_PIPELINE, NOT_READY, TOO_LARGE, DEADLINE_EXCEEDED, and what is wrong with the input */
+  infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer>;
+  /** Many small ones (bundledBlobBytesMax each), in few requests. @throws BLOB_HASH_MISMATCH, DISK_FULL, BAD_REQUEST */
+  putBlobs(blobs: readonly BundledBlob[]): Promise<void>;
   /** Whether the agent itself holds it. */
   hasBlob(hash: BlobHash): Promise<boolean>;
   /** From whichever node holds it. @throws BLOB_MISSING */
@@ -66,6 +72,25 @@ export function createClient(options: ClientOptions): Client {
       const response = await send("PUT", RAW_ROUTES.blob(hash), { ...content, headers }, "submit");
       await answerOf(response);
       return { existed: response.status === 200 };
+    },
+    async infer(pipeline, name, input) {
+      const headers = { "content-type": "application/octet-stream", "x-skein-input": encodeURIComponent(name) };
+      const body = new Uint8Array(input);
+      const response = await send("POST", RAW_ROUTES.infer(encodeURIComponent(pipeline)), { body, headers });
+      if (!response.ok) throw await errorOf(response);
+      const told = JSON.parse(decodeURIComponent(response.headers.get("x-skein-answer") ?? "{}")) as Omit<
+        OnlineAnswer,
+        "output"
+      >;
+      return { ...told, output: new Uint8Array(await bodyOf(() => response.arrayBuffer(), url)) };
+    },
+    async putBlobs(blobs) {
+      const sized = blobs.map((blob) => ({ blob, bytes: blob.bytes.length }));
+      for (const bundle of bundlesOf(sized)) {
+        const body = writeBundle(bundle.map(({ blob }) => blob)) as Uint8Array<ArrayBuffer>;
+        const headers = { "content-type": "application/octet-stream" };
+        await answerOf(await send("POST", RAW_ROUTES.blobs, { body, headers }, "submit"));
+      }
     },
     async hasBlob(hash) {
       const response = await send("HEAD", RAW_ROUTES.blob(hash));

@@ -26,7 +26,7 @@ export const ERRORS = {
   NO_INPUTS: {
     status: 400,
     exit: 2,
-    say: (f) => `${f.where} has no PNG, JPEG or WebP files, so there is nothing to read.`,
+    say: (f) => `${f.where} has no ${f.what ? `${f.what} files` : "inputs"}, so there is nothing to read.`,
   },
   FOLDER_MISSING: { status: 400, exit: 2, say: (f) => `${f.path} does not exist. Check the path.` },
   TOO_LARGE: { status: 413, exit: 2, say: (f) => `${f.what} is ${f.actual}; the most is ${f.limit}.` },
@@ -46,6 +46,11 @@ export const ERRORS = {
     status: 422,
     exit: 1,
     say: (f) => `${f.name ?? "The image"} has ${f.pixels} pixels; the most is ${f.limit}. Scale it down first.`,
+  },
+  INPUT_INVALID: {
+    status: 422,
+    exit: 1,
+    say: (f) => `${f.name ?? "The input"} is not an input of the pipeline ${f.pipeline}: ${f.reason}.`,
   },
   EXECUTOR_DIED: {
     status: 500,
@@ -210,7 +215,12 @@ export interface ErrorBody {
 }
 
 /** The input itself is at fault: no other node would do better, so the failure is recorded at once. */
-export const INPUT_FAULTS: readonly ErrorCode[] = ["INPUT_EMPTY", "IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"];
+export const INPUT_FAULTS: readonly ErrorCode[] = [
+  "INPUT_EMPTY",
+  "INPUT_INVALID",
+  "IMAGE_UNREADABLE",
+  "IMAGE_TOO_LARGE",
+];
 
 export class SkeinError extends Error {
   readonly code: ErrorCode;

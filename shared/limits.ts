@@ -40,6 +40,10 @@ export const LIMITS = {
   imageBytesMax: 128 * MiB,
   /** Decoded pixels of one image: 100 MP is an A2 page at 600 dpi; three bytes each while it is decoded. */
   imagePixelsMax: 100_000_000,
+  /** Rounds of one `canary`: some ten seconds of a PC's core and a minute of a small board's, within an executor's deadline. */
+  canaryRoundsMax: 10_000_000,
+  /** One input of `canary`: a seed of the longest kind, as JSON with every character escaped. */
+  canaryInputBytesMax: 2 * KiB,
   /** Items in one job, so that its entry (about 110 bytes an item) stays under entryBytesMax. */
   jobItemsMax: 5_000,
   /** Jobs kept in the ledger that have not ended. */
@@ -95,6 +99,8 @@ export const LIMITS = {
   canariesPerJobMax: 400,
   /** Held back on each side of a connection that a drill cut or slowed, before the sender is stopped as by a full socket. */
   impairedBytesMax: 256 * KiB,
+  /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
+  onlineBytesMax: 960 * KiB,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
   /** Their inputs together, in memory. */
@@ -126,6 +132,11 @@ export const LIMITS = {
   snapshotBytesKept: 4 * MiB,
   /** A JSON body to the API: a full job (jobItemsMax inputs of about 450 bytes as JSON) and room for long names. */
   apiBodyBytesMax: 4 * MiB,
+  /** Small blobs in one body: as many as cost about what their request does, and few enough to be taken in at once. */
+  bundleBytesMax: 1 * MiB,
+  bundleBlobsMax: 256,
+  /** The largest of them; a larger one is worth a request of its own. */
+  bundledBlobBytesMax: 64 * KiB,
   /** Connections to the API: some hundred programs on a LAN that each keep one open, and not the internet. */
   apiConnectionsMax: 512,
   /** Event streams at once. */
@@ -176,6 +187,8 @@ export const TIMING = {
   capacityGoneMs: 20_000,
   /** How long a link may be down before its node is gone: several redials, and still sooner than by silence alone. */
   linkGoneMs: 10_000,
+  /** For an item that somebody waits for: longer than the largest page takes on a small box. */
+  onlineDeadlineMs: 25_000,
   /** Default deadline of a small request to a peer. */
   requestDeadlineMs: 5_000,
   /** How long a client's proposal may wait to be committed before NO_QUORUM is the answer. */
@@ -231,6 +244,7 @@ const mustHold: [boolean, string][] = [
       LIMITS.snapshotPieceBytesMax,
     "a record of failures fits in a piece",
   ],
+  [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],
@@ -241,6 +255,8 @@ const mustHold: [boolean, string][] = [
   [LIMITS.paceSamplesMin < LIMITS.paceSamplesMax, "enough measurements are remembered to count"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
+  [LIMITS.onlineBytesMax + 16 * KiB < LIMITS.frameBytesMax, "an online input fits in a frame"],
+  [TIMING.onlineDeadlineMs < TIMING.apiDeadlineMs, "a client outwaits an online request"],
   [LIMITS.deputyPieceBytes + 1024 < LIMITS.frameBytesMax, "a deputy's piece fits in a frame"],
   [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],
   [

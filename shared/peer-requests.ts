@@ -72,6 +72,11 @@ export interface PeerRequests {
   standing: { question: Record<string, never>; answer: Standing };
   /** What only the leader knows of a job. */
   jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
+  /** Run this now; somebody waits for it. @throws as InferenceEngine.run */
+  infer: {
+    question: { pipeline: string; name: string; input: Uint8Array; deadlineMs: number };
+    answer: { output: Uint8Array; durationMs: number };
+  };
   /** A node without the ledger to one that holds it. @throws NOT_A_MEMBER */
   fleetNews: { question: Record<string, never>; answer: FleetNews };
   /** The same: an entry to be proposed. Answered once it is applied there, with what the ledger made of it. */

@@ -140,6 +140,10 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
 export const RAW_ROUTES = {
   /** PUT: bytes in, 201 (or 200 if it was there); GET: bytes out from whichever node holds them; HEAD: is it on this node. */
   blob: (hash: BlobHash | ":hash") => `/v1/blobs/${hash}`,
+  /** POST: an input in, what the fleet makes of it out, now; recorded nowhere. `x-skein-input` names the input in messages. */
+  infer: (pipeline: string) => `/v1/pipelines/${pipeline}/infer`,
+  /** POST: many small blobs in, as shared/blob-bundle.ts writes them; 200 once all of them are durable. */
+  blobs: "/v1/blobs",
   /** Server-sent events, each `data:` an AgentEvent. */
   events: "/v1/events",
   dashboard: "/",

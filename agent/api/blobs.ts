@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { readBundle } from "../../shared/blob-bundle.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { type BlobHash, isBlobHash } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
@@ -23,6 +24,13 @@ export function serveBlobs(app: FastifyInstance, face: AgentFace): void {
     return reply.code(existed ? 200 : 201).send({ hash, bytes });
   });
 
+  app.post(RAW_ROUTES.blobs, async (request, reply) => {
+    const body = request.body instanceof Readable ? request.body : Readable.from([]);
+    const blobs = readBundle(await bundleFrom(body));
+    await face.putBlobs(blobs);
+    return reply.send({ blobs: blobs.length });
+  });
+
   app.head(url, async (request, reply) => {
     const bytes = await face.blobSize(hashOf(request));
     if (bytes === undefined) return reply.code(404).send();
@@ -37,6 +45,22 @@ export function serveBlobs(app: FastifyInstance, face: AgentFace): void {
       .header("content-type", "application/octet-stream");
     return reply.send(Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength));
   });
+}
+
+async function bundleFrom(body: Readable): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of uploadOf(body, TIMING.apiStallMs)) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.bundleBytesMax)
+      throw new SkeinError("TOO_LARGE", {
+        what: "The bundle",
+        actual: `over ${bytes} bytes`,
+        limit: LIMITS.bundleBytesMax,
+      });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
 }
 
 function hashOf(request: FastifyRequest): BlobHash {

@@ -8,6 +8,7 @@ import { serveBlobs } from "./blobs.ts";
 import { errorFrom } from "./errors.ts";
 import { serveEvents } from "./events.ts";
 import { guard, isLoopback } from "./guard.ts";
+import { serveOnline } from "./online.ts";
 import { servePages } from "./pages.ts";
 import { breakOffStalledBodies } from "./stalls.ts";
 
@@ -59,6 +60,7 @@ export async function startApi(face: AgentFace, options: ApiOptions): Promise<Ap
     serveRoutes(scope, face);
     serveEvents(scope, face, streams.signal);
     await scope.register(async (blobs) => serveBlobs(blobs, face));
+    await scope.register(async (online) => serveOnline(online, face));
   });
   const url = await listen(app, options);
   return { url, stop: () => stop(app, streams) };

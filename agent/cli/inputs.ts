@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { filesOf } from "../../shared/pipelines.ts";
 import { inParallel } from "./in-parallel.ts";
 
 /** One file to be read. */
@@ -17,21 +18,21 @@ export interface LocalInput {
   blob: BlobHash;
 }
 
-const IMAGE = /\.(png|jpe?g|webp)$/i;
 /** `page 2` before `page 10`, as a person would put them; the locale is fixed so that every box sorts alike. */
 const natural = new Intl.Collator("en", { numeric: true });
 /** Files hashed or sent at once: enough to keep a disk and a link busy. */
 export const FILES_AT_ONCE = 4;
 
 /**
- * Folders give their images, in natural order, without looking into folders within; a file that is named itself is taken
+ * Folders give the files that the pipeline takes, in natural order, without looking into folders within; a file that is named itself is taken
  * whatever it is called. Files are hashed here, so that one that is there already need not be sent.
  * @throws FOLDER_MISSING, NO_INPUTS, TOO_LARGE
  */
-export async function gatherInputs(named: readonly string[]): Promise<LocalInput[]> {
-  const paths = (await Promise.all(named.map(filesAt))).flat();
+export async function gatherInputs(named: readonly string[], pipeline: string): Promise<LocalInput[]> {
+  const { takes, says } = filesOf(pipeline);
+  const paths = (await Promise.all(named.map((one) => filesAt(one, takes)))).flat();
   const unique = [...new Set(paths)];
-  if (unique.length === 0) throw new SkeinError("NO_INPUTS", { where: named.join(", ") });
+  if (unique.length === 0) throw new SkeinError("NO_INPUTS", { where: named.join(", "), what: says });
   if (unique.length > LIMITS.jobItemsMax) {
     const actual = `${unique.length} files`;
     throw new SkeinError("TOO_LARGE", { what: "The job", actual, limit: `${LIMITS.jobItemsMax} files` });
@@ -40,7 +41,7 @@ export async function gatherInputs(named: readonly string[]): Promise<LocalInput
   return inParallel(unique, FILES_AT_ONCE, async (path, i) => ({ name: names[i]!, path, ...(await digestOf(path)) }));
 }
 
-async function filesAt(named: string): Promise<string[]> {
+async function filesAt(named: string, takes: RegExp): Promise<string[]> {
   const path = resolve(named);
   const kind = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") throw new SkeinError("FOLDER_MISSING", { path: named });
@@ -49,10 +50,10 @@ async function filesAt(named: string): Promise<string[]> {
   if (!kind.isDirectory()) return [path];
   const entries = await readdir(path, { withFileTypes: true });
   // A name that begins with a dot is a thumbnail or a leftover of another system.
-  const images = entries.filter(
-    (entry) => !entry.isDirectory() && IMAGE.test(entry.name) && !entry.name.startsWith("."),
+  const files = entries.filter(
+    (entry) => !entry.isDirectory() && takes.test(entry.name) && !entry.name.startsWith("."),
   );
-  return images.map((entry) => join(path, entry.name)).sort((a, b) => natural.compare(basename(a), basename(b)));
+  return files.map((entry) => join(path, entry.name)).sort((a, b) => natural.compare(basename(a), basename(b)));
 }
 
 /** The file's own name; where two folders have the same, the folder's name goes before it, and a number where that is not enough. */

@@ -5,7 +5,7 @@ import { checkFileName } from "../../shared/checks.ts";
 import type { BlobHash } from "../../shared/ids.ts";
 import type { RecordedResult } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { readPageText } from "../../shared/page-text.ts";
+import { filesOf } from "../../shared/pipelines.ts";
 import { writeWhole } from "./files.ts";
 import { inParallel } from "./in-parallel.ts";
 import { FILES_AT_ONCE } from "./inputs.ts";
@@ -33,14 +33,19 @@ export function stemsFor(names: readonly string[]): Map<string, string> {
 export class Pages {
   readonly #getBlob: (hash: BlobHash) => Promise<Uint8Array>;
   readonly #outDir: string | undefined;
+  readonly #textOf: (output: Uint8Array) => string;
   /** Text by item, where there is no folder to put it in. */
   readonly texts = new Map<number, string>();
   /** Everything kept so far, by item. */
   readonly kept = new Map<number, RecordedResult>();
 
-  constructor(getBlob: (hash: BlobHash) => Promise<Uint8Array>, outDir: string | undefined) {
+  constructor(
+    getBlob: (hash: BlobHash) => Promise<Uint8Array>,
+    { outDir, pipeline }: { outDir: string | undefined; pipeline: string },
+  ) {
     this.#getBlob = getBlob;
     this.#outDir = outDir;
+    this.#textOf = filesOf(pipeline).textOf;
   }
 
   /**
@@ -69,7 +74,7 @@ export class Pages {
   }
 
   async #keepOutput(item: number, stem: string, output: Uint8Array): Promise<void> {
-    const { text } = readPageText(output);
+    const text = this.#textOf(output);
     if (this.#outDir === undefined) {
       this.texts.set(item, text);
       return;

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { SkeinError } from "../../shared/errors.ts";
 import { AGENT_VERSION } from "../../shared/version.ts";
+import { ask } from "./ask.ts";
 import * as calls from "./calls.ts";
 import { demo } from "./demo/index.ts";
 import * as operate from "./operate.ts";
@@ -134,6 +135,7 @@ function addWork(command: AddCommand): void {
     .option("--out <dir>", "write NAME.txt and NAME.json for each page here; without it, text goes to stdout")
     .option("--key <key>", "idempotency key: a second run under it is the same job")
     .option("--detach", "print the job's id and do not wait");
+  command("ask <pipeline> <file>", "one file, now: nothing is recorded, so it works without a quorum too", ask);
   command("jobs", "all jobs, newest first", calls.jobs);
   command("job <id>", "one job: how far it is, each node's share and why", calls.job);
   command("results <id>", "the pages recorded so far", results).option("--out <dir>", "write them here");

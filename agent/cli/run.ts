@@ -23,7 +23,7 @@ const INTERRUPTED = 130;
 
 /** Hands files to the fleet and waits for what it makes of them. Exit code 0 if every page was read, 1 if any was not. */
 export async function run(pipeline: string, paths: string[], options: RunOptions, world: World): Promise<number> {
-  const inputs = await gatherInputs(paths);
+  const inputs = await gatherInputs(paths, pipeline);
   const client = await clientFor(options, world, FOLLOW_DEADLINE_MS);
   // Without this a missing agent would be waited for as if it were restarting.
   await client.call((one) => one.health());
@@ -39,10 +39,10 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   const interrupted = new AbortController();
   const quit = world.onInterrupt(() => interrupted.abort());
   try {
-    const pages = new Pages(
-      (hash) => client.call((one) => one.getBlob(hash), patiently(interrupted.signal)),
-      options.out,
-    );
+    const pages = new Pages((hash) => client.call((one) => one.getBlob(hash), patiently(interrupted.signal)), {
+      outDir: options.out,
+      pipeline,
+    });
     const names = inputs.map((input) => input.name);
     const job = await follow({ client, jobId, pages, progress, names, signal: interrupted.signal });
     progress.clear();
@@ -126,7 +126,10 @@ export function summaryOf(job: JobView, pages: Pages, out: string | undefined) {
 export async function results(jobId: string, options: RunOptions, world: World): Promise<number> {
   const client = await clientFor(options, world);
   const page = await client.call((one) => one.results(jobId));
-  const pages = new Pages((hash) => client.call((one) => one.getBlob(hash)), options.out);
+  const pages = new Pages((hash) => client.call((one) => one.getBlob(hash)), {
+    outDir: options.out,
+    pipeline: page.job.pipeline,
+  });
   await pages.keep(
     page.results,
     page.results.map((result) => result.name),

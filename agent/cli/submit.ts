@@ -1,7 +1,10 @@
 import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { bundlesOf } from "../../shared/blob-bundle.ts";
 import type { Client } from "../../shared/client.ts";
 import type { JobId } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { inParallel } from "./in-parallel.ts";
 import { FILES_AT_ONCE, type LocalInput } from "./inputs.ts";
 
@@ -34,9 +37,12 @@ export async function whileAlive<T>(client: Client, work: Promise<T>): Promise<T
   }
 }
 
+/** One is sent while the agent writes the other down. */
+const BUNDLES_AT_ONCE = 2;
+
 /**
- * Sends what the agent lacks, then submits. May be made again, to this agent or another: what is there is not sent twice,
- * and the key makes the second submit return the first job.
+ * Sends what the agent lacks (small files without asking: that costs no less), then submits. May be made again, to this
+ * agent or another: what is there is not kept twice, and the key makes the second submit return the first job.
  */
 export async function uploadAndSubmit(
   client: Client,
@@ -44,8 +50,18 @@ export async function uploadAndSubmit(
   onUploaded: (done: number) => void,
 ): Promise<{ jobId: JobId; existing: boolean }> {
   const distinct = [...new Map(inputs.map((input) => [input.blob, input])).values()];
+  const isSmall = ({ bytes }: LocalInput): boolean => bytes <= LIMITS.bundledBlobBytesMax;
   let done = 0;
-  await inParallel(distinct, FILES_AT_ONCE, async (input) => {
+  await inParallel(bundlesOf(distinct.filter(isSmall)), BUNDLES_AT_ONCE, async (bundle) => {
+    const blobs = await Promise.all(
+      bundle.map(async ({ blob, path }) => ({ hash: blob, bytes: await readFile(path) })),
+    );
+    await client.putBlobs(blobs);
+    done += bundle.length;
+    onUploaded(done);
+  });
+  const large = distinct.filter((input) => !isSmall(input));
+  await inParallel(large, FILES_AT_ONCE, async (input) => {
     if (!(await client.hasBlob(input.blob))) await client.putBlob(input.blob, createReadStream(input.path));
     onUploaded(++done);
   });

@@ -3,6 +3,8 @@ export interface PipelineInfo {
   name: string;
   version: string;
   models: { name: string; sha256: string; bytes: number }[];
+  /** Its items cost about the same, so what is done tells how fast the next goes. Where not, a rate is that of the sample. */
+  itemsAlike: boolean;
 }
 
 export interface InferenceTask {
@@ -31,9 +33,9 @@ export interface InferenceEngine {
   pipelines(): PipelineInfo[];
   /**
    * Runs one item on the next free executor; items wait in call order.
-   * @throws UNKNOWN_PIPELINE, INPUT_EMPTY, IMAGE_UNREADABLE, IMAGE_TOO_LARGE, EXECUTOR_DIED, DEADLINE_EXCEEDED.
+   * @throws UNKNOWN_PIPELINE, INPUT_EMPTY, INPUT_INVALID, IMAGE_UNREADABLE, IMAGE_TOO_LARGE, EXECUTOR_DIED, DEADLINE_EXCEEDED.
    */
   run(task: InferenceTask): Promise<InferenceOutcome>;
-  /** Median seconds of one item on one executor, measured now on a bundled sample with all executors busy. */
+  /** Median seconds of one item on one executor, measured now on the pipeline's own sample with all executors busy. */
   calibrate(pipeline: string): Promise<{ secondsPerItem: number }>;
 }

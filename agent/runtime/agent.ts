@@ -1,9 +1,11 @@
+import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
@@ -26,6 +28,7 @@ import { Handover } from "./handover.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { LedgerFace } from "./ledger-face.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
+import { Online } from "./online.ts";
 import { Peers } from "./peers.ts";
 import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
@@ -89,6 +92,7 @@ export class Agent implements AgentFace {
   readonly #standing: Standing;
   readonly #deputy: Deputy;
   readonly #handover: Handover;
+  readonly #online: Online;
   readonly #departure: Departure;
   readonly #recovery: Recovery;
   #leading: LeaderLoop | undefined;
@@ -160,6 +164,12 @@ export class Agent implements AgentFace {
     const { ledger, peers, proposer, events } = this.#parts();
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
     this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places: () => this.#places() });
+    this.#online = new Online(world, {
+      peers,
+      nodes: () => this.#nodes(),
+      ownRate: (pipeline) => this.#worker.rates().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
+      ownQueue: () => this.#worker.itemsQueued,
+    });
     const common = { ...this.#parts(), driver: this.#driver, nodes: () => this.#nodes() };
     const { fleetName } = init.identity;
     this.#handover = new Handover(world, common);
@@ -303,6 +313,15 @@ export class Agent implements AgentFace {
     this.#refuseWorkAtWitness();
     const existed = (await this.blobSize(expected)) !== undefined;
     return { ...(await this.#world.blobs.put(source, expected)), existed };
+  }
+
+  infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer> {
+    return this.#online.run(pipeline, name, input);
+  }
+
+  async putBlobs(blobs: readonly BundledBlob[]): Promise<void> {
+    this.#refuseWorkAtWitness();
+    await Promise.all(blobs.map(({ hash, bytes }) => this.#world.blobs.put(bytes, hash)));
   }
 
   blobSize(hash: BlobHash): Promise<number | undefined> {

@@ -1,7 +1,9 @@
+import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
+import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
@@ -41,6 +43,10 @@ export interface AgentFace {
   receipt(jobId: JobId): Promise<Receipt>;
   /** Takes bytes in on this node. @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */
   putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }>;
+  /** Runs one input now, here or on the box that answers soonest; recorded nowhere, and needs no quorum. @throws UNKNOWN_PIPELINE, NOT_READY, TOO_LARGE, DEADLINE_EXCEEDED, and what is wrong with the input */
+  infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer>;
+  /** The same for many small ones; resolves when all of them are durable. */
+  putBlobs(blobs: readonly BundledBlob[]): Promise<void>;
   /** On this node. */
   blobSize(hash: BlobHash): Promise<number | undefined>;
   /** From this node or whichever holds it, hash checked before the first byte is handed out. @throws BLOB_MISSING */

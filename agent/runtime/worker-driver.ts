@@ -1,11 +1,11 @@
 import type { PipelineRate } from "../../shared/capacity.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { NodeId } from "../../shared/ids.ts";
+import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
-import { Worker, type WorkerEffect, type WorkerEvent } from "../core/worker/index.ts";
+import { type OutputToCopy, Worker, type WorkerEffect, type WorkerEvent } from "../core/worker/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Events } from "./events.ts";
@@ -131,8 +131,8 @@ export class WorkerDriver {
         return this.#fetchInput(effect);
       case "runItem":
         return this.#runItem(effect);
-      case "copyOutput":
-        return this.#copyOutput(effect);
+      case "copyOutputs":
+        return this.#copyOutputs(effect);
       case "reportResults":
         return this.#report(effect.results);
     }
@@ -153,10 +153,11 @@ export class WorkerDriver {
     try {
       const input = await this.#init.blobAccess.read(item.blob, []);
       const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
-      const { hash, bytes } = await blobs.put(outcome.output);
-      this.#learn(pipeline, outcome.durationMs);
       const { durationMs } = outcome;
-      this.#step({ kind: "runFinished", jobId, item: item.item, output: hash, outputBytes: bytes, durationMs });
+      this.#learn(pipeline, durationMs);
+      this.#step({ kind: "runEnded", jobId, item: item.item, durationMs });
+      const { hash, bytes } = await blobs.put(outcome.output);
+      this.#step({ kind: "outputStored", jobId, item: item.item, output: hash, outputBytes: bytes, durationMs });
     } catch (error) {
       const durationMs = clock.monotonicMs() - startedAtMs;
       this.#step({ kind: "runFailed", jobId, item: item.item, error: SkeinError.from(error).toJSON(), durationMs });
@@ -164,26 +165,35 @@ export class WorkerDriver {
   }
 
   /** A result counts only once enough boxes hold it. Until then it is kept and the copy tried again: never fewer, to go on. */
-  async #copyOutput({ jobId, item, output, copies }: WorkerEffect & { kind: "copyOutput" }): Promise<void> {
+  async #copyOutputs({ outputs, copies }: WorkerEffect & { kind: "copyOutputs" }): Promise<void> {
     const self = this.#world.network.self;
     const places = this.#init.places();
     const wanted = copiesPossible(copies, places);
-    const holders = [self];
-    const made = (): number => copiesStaying(holders, places);
-    const bytes = (await this.#world.blobs.size(output)) ?? 0;
+    const holders = new Map<BlobHash, NodeId[]>(outputs.map(({ output }) => [output, [self]]));
+    const made = (output: BlobHash): number => copiesStaying(holders.get(output)!, places);
+    const isShort = ({ output }: OutputToCopy): boolean => made(output) < wanted;
     let reason = "no other box that is reachable has room";
-    for (const target of copyTargets(output, places, holders, LIMITS.diskFreeBytesMin)) {
-      if (made() >= wanted) break;
+    // The group goes to the same boxes in the same order: one request for all instead of one for each.
+    for (const target of copyTargets(outputs[0]!.output, places, [self], LIMITS.diskFreeBytesMin)) {
+      const lacking = new Map(outputs.filter(isShort).map(({ output, bytes }) => [output, { hash: output, bytes }]));
+      if (lacking.size === 0) break;
       try {
-        const held = await this.#init.blobAccess.copyTo(target, [{ hash: output, bytes }]);
-        if (held.has(output)) holders.push(target);
+        const held = await this.#init.blobAccess.copyTo(target, [...lacking.values()]);
+        for (const hash of held) holders.get(hash)!.push(target);
       } catch (error) {
         reason = SkeinError.from(error).message;
       }
     }
-    if (made() >= wanted) return this.#step({ kind: "outputCopied", jobId, item, holders });
-    this.#tellWaiting(made(), wanted, reason);
-    this.#step({ kind: "copyFailed", jobId, item });
+    const short = outputs.filter(isShort);
+    const copied = outputs.filter((output) => !isShort(output));
+    if (copied.length > 0)
+      this.#step({
+        kind: "outputsCopied",
+        outputs: copied.map(({ jobId, item, output }) => ({ jobId, item, holders: holders.get(output)! })),
+      });
+    if (short.length === 0) return;
+    this.#tellWaiting(made(short[0]!.output), wanted, reason);
+    this.#step({ kind: "copiesFailed", outputs: short.map(({ jobId, item }) => ({ jobId, item })) });
   }
 
   #tellWaiting(made: number, wanted: number, reason: string): void {
@@ -206,7 +216,9 @@ export class WorkerDriver {
     }
   }
 
+  /** Where items differ a thousandfold the last ones say nothing of the next: there the sample's time stays, which tells boxes apart. */
   #learn(pipeline: string, durationMs: number): void {
+    if (!this.#world.engine.pipelines().find(({ name }) => name === pipeline)?.itemsAlike) return;
     const seen = durationMs / 1_000;
     const before = this.#secondsPerItem.get(pipeline)?.seconds ?? seen;
     this.#secondsPerItem.set(pipeline, { seconds: before + RATE_WEIGHT * (seen - before), source: "work" });

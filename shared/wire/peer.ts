@@ -280,6 +280,23 @@ export const PEER_WIRE: Wire = {
       (f) => ({ existing: f.existing as boolean, ...(f.jobId ? { jobId: jobId(f.jobId) } : {}) }),
     ),
   },
+  infer: {
+    question: half(
+      "InferRequest",
+      (question) => question,
+      (f) => ({
+        pipeline: checkText(f.pipeline, "pipeline"),
+        name: checkText(f.name, "name"),
+        input: f.input as Uint8Array,
+        deadlineMs: Math.min(checkFinite(f.deadlineMs, "deadline"), TIMING.onlineDeadlineMs),
+      }),
+    ),
+    answer: half(
+      "InferAnswer",
+      (answer) => answer,
+      (f) => ({ output: f.output as Uint8Array, durationMs: checkFinite(f.durationMs, "duration") }),
+    ),
+  },
   deputy: {
     question: half(
       "DeputyRequest",

@@ -197,6 +197,8 @@ message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
 message FleetNews {
   uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
 }
+message InferRequest { string pipeline = 1; string name = 2; bytes input = 3; double deadlineMs = 4; }
+message InferAnswer { bytes output = 1; double durationMs = 2; }
 message RecordAnswer { optional string jobId = 1; bool existing = 2; }
 message DeputyRequest { string call = 1; string argumentsJson = 2; string ticket = 3; uint64 offset = 4; }
 message DeputyAnswer { string ticket = 1; bytes piece = 2; uint64 bytes = 3; }

@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { uploadOf } from "../../agent/api/stalls.ts";
+import { writeBundle } from "../../shared/blob-bundle.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { RAW_ROUTES } from "../../shared/routes.ts";
@@ -24,6 +25,31 @@ test("bytes go in under their hash once, and come out as they were", async () =>
   expect(await client.putBlob(hash, pages)).toEqual({ existed: true });
   expect(await client.hasBlob(hash)).toBe(true);
   expect(await client.getBlob(hash)).toEqual(pages);
+});
+
+test("many small blobs go in together, an empty one among them, in as few requests as hold them", async () => {
+  const blobs = Array.from({ length: LIMITS.bundleBlobsMax + 2 }, (_, n) => {
+    const bytes = new Uint8Array(n).fill(n % 251);
+    return { hash: sha256(bytes), bytes };
+  });
+  await pretend.client.putBlobs(blobs);
+  for (const { hash, bytes } of blobs) expect(pretend.face.blobs.get(hash)).toEqual(bytes);
+  expect(pretend.face.calls.filter((call) => call.startsWith("putBlobs"))).toHaveLength(2);
+});
+
+const oneBlob = writeBundle([{ hash, bytes: pages }]);
+const changed = (at: number, to: number): Uint8Array => oneBlob.map((byte, n) => (n === at ? to : byte));
+test.each<[string, Uint8Array, string]>([
+  ["whose hash is another's", writeBundle([{ hash: sha256(new Uint8Array([1])), bytes: pages }]), "BLOB_HASH_MISMATCH"],
+  ["that was cut in a blob", oneBlob.subarray(0, oneBlob.length - 1), "BAD_REQUEST"],
+  ["that was cut in a head", oneBlob.subarray(0, 40), "BAD_REQUEST"],
+  ["that announces more than a blob may have", changed(0, 1), "BAD_REQUEST"],
+  ["with a name that is no hash", changed(10, 0x2f), "BAD_REQUEST"],
+  ["that is longer than a bundle may be", new Uint8Array(LIMITS.bundleBytesMax + 1), "TOO_LARGE"],
+])("a bundle %s is refused and nothing of it is kept", async (_what, body, code) => {
+  const response = await fetch(pretend.api.url + RAW_ROUTES.blobs, { method: "POST", body: new Uint8Array(body) });
+  expect(await response.json()).toMatchObject({ code });
+  expect(pretend.face.blobs.size).toBe(0);
 });
 
 test("an empty blob is a blob", async () => {

@@ -94,15 +94,23 @@ test("two folders may hold the same names", async () => {
   ]);
 });
 
-test("the same bytes are sent once, and what the agent has is not sent at all", async () => {
+test("the same bytes are sent once, small files together, and of large ones what the agent has is not sent at all", async () => {
   workAtOnce(pretend.face);
-  const there = new TextEncoder().encode("there");
-  await pretend.client.putBlob(sha256(there), there);
+  const large = (letter: string): string => letter.repeat(LIMITS.bundledBlobBytesMax + 1);
+  const hashOf = (text: string): string => sha256(new TextEncoder().encode(text));
+  await pretend.client.putBlob(sha256(new TextEncoder().encode(large("t"))), new TextEncoder().encode(large("t")));
   pretend.face.calls.length = 0;
-  await skein(["run", "ocr", scans({ "a.png": "there", "b.png": "new", "c.png": "new" }), ...api()]);
+  const files = { "a.png": large("t"), "b.png": large("n"), "c.png": large("n"), "d.png": "one", "e.png": "two" };
+  await skein(["run", "ocr", scans({ ...files, "f.png": "two" }), ...api()]);
   const sent = pretend.face.calls.filter((call) => call.startsWith("putBlob"));
-  expect(sent).toEqual([`putBlob ${sha256(new TextEncoder().encode("new"))}`]);
-  expect((await pretend.face.results(JOB)).results).toHaveLength(3);
+  expect(sent).toEqual([`putBlobs ${hashOf("one")} ${hashOf("two")}`, `putBlob ${hashOf(large("n"))}`]);
+  expect((await pretend.face.results(JOB)).results).toHaveLength(6);
+});
+
+test("a folder gives each pipeline the files that it takes, and says which those are when there are none", async () => {
+  const folder = scans({ "a.png": "x" });
+  const { code, err } = await skein(["run", "canary", folder, ...api()]);
+  expect([code, err]).toEqual([2, expect.stringContaining("scans has no JSON files, so there is nothing to read.")]);
 });
 
 test("--json prints the job with each page, and only that goes to stdout", async () => {

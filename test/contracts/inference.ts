@@ -1,7 +1,8 @@
 /** What agent/ports/inference.ts promises, held against the real engine and the simulator's. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { InferenceEngine, InferenceTask } from "../../agent/ports/index.ts";
-import type { SkeinError } from "../../shared/errors.ts";
+import { readCanaryOutput, writeCanaryInput } from "../../shared/canary.ts";
+import { INPUT_FAULTS, type SkeinError } from "../../shared/errors.ts";
 import { readPageText } from "../../shared/page-text.ts";
 
 // Executors run below everything else on the machine: beside other suites they get little of it.
@@ -62,6 +63,22 @@ export function inferenceContract(name: string, prepare: () => Promise<EngineWor
       expect(durationMs).toBeGreaterThan(0);
     });
 
+    test("a canary costs what its input says; one that asks for something absurd fails by its input", async () => {
+      const canary = (input: Uint8Array) => run(input, { pipeline: "canary", name: "canary.json" });
+      const [none, some] = [
+        await canary(writeCanaryInput({ rounds: 0, seed: "a" })),
+        await canary(writeCanaryInput({ rounds: 50_000, seed: "a" })),
+      ];
+      expect(readCanaryOutput(some.output).rounds).toBe(50_000);
+      expect(readCanaryOutput(none.output).digest).not.toBe(readCanaryOutput(some.output).digest);
+      expect(none.durationMs).toBeLessThan(some.durationMs);
+      for (const absurd of ['{"rounds":1e12,"seed":""}', '{"rounds":-1,"seed":""}', '{"rounds":1}', "[]", "\xff"]) {
+        const error = await failureOf(canary(Buffer.from(absurd, "latin1")));
+        expect(error).toMatchObject({ code: "INPUT_INVALID", facts: { name: "canary.json" } });
+        expect(INPUT_FAULTS).toContain(error.code);
+      }
+    });
+
     test("the same input gives the same bytes, whatever runs before it or beside it", async () => {
       const alone: Uint8Array[] = [];
       for (const input of world.inputs) alone.push((await run(input)).output);
@@ -88,7 +105,10 @@ export function inferenceContract(name: string, prepare: () => Promise<EngineWor
 
     test("an unknown pipeline is refused with those that are known", async () => {
       const error = await failureOf(run(world.inputs[0]!, { pipeline: "translate" }));
-      expect(error).toMatchObject({ code: "UNKNOWN_PIPELINE", facts: { pipeline: "translate", known: ["ocr"] } });
+      expect(error).toMatchObject({
+        code: "UNKNOWN_PIPELINE",
+        facts: { pipeline: "translate", known: ["ocr", "canary"] },
+      });
     });
 
     test("a run past its deadline is ended, and its executor's place is filled again", async () => {

@@ -114,6 +114,10 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   takeBack: { question: { term: 3, shardIds: [shard("s")], because: "gone" }, answer: {} },
   report: { question: { results: [result("x", 0), failed] }, answer: { recordedAtIndex: 12 } },
   holding: { question: { term: 3 }, answer: { shards: [{ shardId: shard("s"), jobId: job("x"), items: [0, 4] }] } },
+  infer: {
+    question: { pipeline: "ocr", name: "page 1.png", input: new Uint8Array([1, 2]), deadlineMs: 900 },
+    answer: { output: new Uint8Array([3]), durationMs: 12.5 },
+  },
   propose: { question: { entry: new Uint8Array([1]) }, answer: { index: 4, term: 2 } },
   copy: {
     question: { blobs: [blob(1)], inline: [new Uint8Array([5])], from: [B] },

@@ -11,6 +11,7 @@ import type {
   InferenceTask,
   PipelineInfo,
 } from "../../agent/ports/index.ts";
+import { readCanaryInput, writeCanaryInput, writeCanaryOutput } from "../../shared/canary.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { writePageText } from "../../shared/page-text.ts";
@@ -24,17 +25,30 @@ export interface PretendEngineInit {
 /** An input that starts with it is one that no engine can read. */
 export const UNREADABLE_INPUT = new TextEncoder().encode("unreadable");
 
-const OCR_SAMPLE = new TextEncoder().encode("sample");
 const OCR: PipelineInfo = {
   name: "ocr",
   version: "1",
   models: [{ name: "pretend", sha256: "0".repeat(64), bytes: 1 }],
+  itemsAlike: true,
+};
+const CANARY: PipelineInfo = { name: "canary", version: "1", models: [], itemsAlike: false };
+/** Of a canary that lasts as long as an item of `ocr`. */
+const CANARY_ROUNDS = 1_000_000;
+const SAMPLES: Record<string, Uint8Array> = {
+  ocr: new TextEncoder().encode("sample"),
+  canary: writeCanaryInput({ rounds: 1_000, seed: "sample" }),
 };
 
 /** What every pretend engine makes of these bytes. */
 export function pretendOutput(input: Uint8Array): Uint8Array {
   const text = createHash("sha256").update(input).digest("hex");
   return writePageText({ version: 1, width: 1, height: 1, text, lines: [{ text, score: 1, box: [0, 0, 1, 1] }] });
+}
+
+/** The same of a canary; its rounds are not computed. */
+function pretendDigest(input: Uint8Array): Uint8Array {
+  const { rounds } = readCanaryInput(input);
+  return writeCanaryOutput({ version: 1, rounds, digest: createHash("sha256").update(input).digest("hex") });
 }
 
 interface Run {
@@ -82,7 +96,7 @@ export class PretendEngine implements InferenceEngine {
   }
 
   async start(): Promise<void> {
-    this.#known = [OCR];
+    this.#known = [OCR, CANARY];
   }
 
   async stop(): Promise<void> {
@@ -127,7 +141,7 @@ export class PretendEngine implements InferenceEngine {
   #begin(run: Run): void {
     this.#running.add(run);
     const { name, deadlineMs } = run.task;
-    const durationMs = this.secondsPerItem * 1000;
+    const durationMs = this.#durationMs(run.task);
     const late = (): void => {
       const error = new SkeinError("DEADLINE_EXCEEDED", { what: `Work on ${name}`, name, deadlineMs });
       this.#end(run, () => run.reject(error));
@@ -141,14 +155,35 @@ export class PretendEngine implements InferenceEngine {
     } else run.cancels.push(this.#clock.after(durationMs, () => this.#finish(run, durationMs)));
   }
 
+  /** A canary that cannot be read fails in no time. */
+  #durationMs({ pipeline, input }: InferenceTask): number {
+    const itemMs = this.secondsPerItem * 1000;
+    if (pipeline !== CANARY.name) return itemMs;
+    try {
+      return (itemMs * readCanaryInput(input).rounds) / CANARY_ROUNDS;
+    } catch {
+      return 0;
+    }
+  }
+
   #finish(run: Run, durationMs: number): void {
-    const { input, name } = run.task;
+    const { input, name, pipeline } = run.task;
     this.#end(run, () => {
       if (input.length === 0) run.reject(new SkeinError("INPUT_EMPTY", { name }));
+      else if (pipeline === CANARY.name) this.#finishCanary(run, durationMs);
       else if (UNREADABLE_INPUT.every((byte, at) => input[at] === byte))
         run.reject(new SkeinError("IMAGE_UNREADABLE", { name, reason: "its content is none of these formats" }));
       else run.resolve({ output: pretendOutput(input), durationMs });
     });
+  }
+
+  #finishCanary({ task: { input, name }, resolve, reject }: Run, durationMs: number): void {
+    try {
+      resolve({ output: pretendDigest(input), durationMs });
+    } catch (error) {
+      const { reason } = SkeinError.from(error).facts;
+      reject(new SkeinError("INPUT_INVALID", { name, pipeline: CANARY.name, reason }));
+    }
   }
 
   #end(run: Run, settle: () => void): void {
@@ -159,7 +194,12 @@ export class PretendEngine implements InferenceEngine {
   }
 
   async calibrate(pipeline: string): Promise<{ secondsPerItem: number }> {
-    const task: InferenceTask = { pipeline, name: "sample", input: OCR_SAMPLE, deadlineMs: Number.MAX_SAFE_INTEGER };
+    const task: InferenceTask = {
+      pipeline,
+      name: "sample",
+      input: SAMPLES[pipeline]!,
+      deadlineMs: Number.MAX_SAFE_INTEGER,
+    };
     const outcomes = await Promise.all(Array.from({ length: this.executors }, () => this.run(task)));
     return { secondsPerItem: outcomes[0]!.durationMs / 1000 };
   }

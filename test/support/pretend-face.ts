@@ -1,12 +1,14 @@
 /** An AgentFace that lives in memory: three boxes, blobs, jobs that move when the test says so, and events. */
 import { createHash } from "node:crypto";
 import type { AgentFace } from "../../agent/runtime/face.ts";
+import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
@@ -242,6 +244,23 @@ export class PretendFace implements AgentFace {
     const existed = this.blobs.has(expected);
     this.blobs.set(expected, bytes);
     return { hash: expected, bytes: bytes.length, existed };
+  }
+
+  async infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer> {
+    this.#called("infer", `${pipeline} ${name}`);
+    if (pipeline !== "ocr") throw new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: ["ocr"] });
+    if (input.length === 0) throw new SkeinError("INPUT_EMPTY", { name });
+    const output = writePageText({ version: 1, width: 1, height: 1, text: new TextDecoder().decode(input), lines: [] });
+    return { output, node: NODE_IDS[1]!, name: NODE_NAMES[1]!, durationMs: 12, attempts: 1 };
+  }
+
+  async putBlobs(blobs: readonly BundledBlob[]): Promise<void> {
+    this.#called("putBlobs", blobs.map(({ hash }) => hash).join(" "));
+    for (const { hash, bytes } of blobs) {
+      const actual = sha256(bytes);
+      if (actual !== hash) throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
+      this.blobs.set(hash, new Uint8Array(bytes));
+    }
   }
 
   async blobSize(hash: BlobHash): Promise<number | undefined> {

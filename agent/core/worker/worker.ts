@@ -3,16 +3,20 @@ import type { BlobHash, JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { HeldShard, Lease, LeasedItem } from "../../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../../shared/wire/results.ts";
+import { type Phase, type Place, type Task, Tasks } from "./tasks.ts";
 
 export type WorkerEvent =
   | { kind: "leased"; lease: Lease }
   | { kind: "takenBack"; shardIds: ShardId[] }
   | { kind: "inputReady"; jobId: JobId; item: number }
   | { kind: "inputFailed"; jobId: JobId; item: number; error: ErrorBody }
-  | { kind: "runFinished"; jobId: JobId; item: number; output: BlobHash; outputBytes: number; durationMs: number }
+  /** The executor is done with it; its output is being stored. */
+  | { kind: "runEnded"; jobId: JobId; item: number; durationMs: number }
+  | { kind: "outputStored"; jobId: JobId; item: number; output: BlobHash; outputBytes: number; durationMs: number }
+  /** By the executor, or because its output could not be stored. */
   | { kind: "runFailed"; jobId: JobId; item: number; error: ErrorBody; durationMs: number }
-  | { kind: "outputCopied"; jobId: JobId; item: number; holders: NodeId[] }
-  | { kind: "copyFailed"; jobId: JobId; item: number }
+  | { kind: "outputsCopied"; outputs: { jobId: JobId; item: number; holders: NodeId[] }[] }
+  | { kind: "copiesFailed"; outputs: { jobId: JobId; item: number }[] }
   /** The leader answered: these are in the ledger, or no longer wanted. */
   | { kind: "resultsRecorded"; results: ReportedResult[] }
   /** There is a leader, perhaps a new one: what waits to be reported need not wait. */
@@ -21,32 +25,33 @@ export type WorkerEvent =
   | { kind: "reportFailed"; results: ReportedResult[] }
   | { kind: "ticked" };
 
+export interface OutputToCopy {
+  jobId: JobId;
+  item: number;
+  output: BlobHash;
+  bytes: number;
+}
+
 export type WorkerEffect =
   | { kind: "fetchInput"; jobId: JobId; item: LeasedItem; from: NodeId[] }
   | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string }
-  | { kind: "copyOutput"; jobId: JobId; item: number; output: BlobHash; copies: number }
+  /** All of them need `copies` copies; answered by outputsCopied and copiesFailed, together or apart. */
+  | { kind: "copyOutputs"; outputs: OutputToCopy[]; copies: number }
   | { kind: "reportResults"; results: ReportedResult[] };
-
-type Phase = "waiting" | "fetching" | "ready" | "running" | "copying" | "copyPaused" | "unreported" | "reporting";
-
-/** One item of one job. */
-interface Place {
-  jobId: JobId;
-  item: number;
-}
-
-interface Task {
-  /** The newest, if the item was taken back and came again while it ran. */
-  lease: Lease;
-  readonly item: LeasedItem;
-  phase: Phase;
-  /** From "copying" on. */
-  result?: ReportedResult;
-  retryAtMs: number;
-}
 
 /** Inputs fetched at once: enough to hide a round trip, few enough not to starve the one that is needed next. */
 const FETCHES_MAX = 4;
+/** Of inputs that fit in a packet or two, which are fetched in no time or are here already: never fewer than run at once. */
+const SMALL_FETCHES_MAX = 64;
+const SMALL_BYTES = 4 * 1024;
+/** Work that waits at the executors beyond what runs, so that none of them waits for a message: the next item, or more of them where they are shorter. */
+const AHEAD_MS = 5;
+const AHEAD_MAX = 64;
+/** Weight of the newest run in how long a job's runs take here, and of how many jobs that is remembered. */
+const RUN_WEIGHT = 0.3;
+const JOBS_REMEMBERED = 64;
+/** Groups of outputs on their way to other boxes: one under way and one more, so that a slow box does not hold up all; what is finished meanwhile goes together in the next. */
+const COPIES_AT_ONCE = 2;
 /** Pause before a copy is tried again: another box has to come back first. */
 const COPY_RETRY_MS = 500;
 /** Pause before a report is made again: a leader has to be elected first, which takes about that long. */
@@ -54,14 +59,17 @@ const REPORT_RETRY_MS = 100;
 
 /**
  * What this node does next about its leases: fetch the input, run, copy the output, report. Pure. Each task walks
- * waiting → fetching → ready → running → copying → unreported → reporting and is gone when the leader says it is recorded;
- * a finished result outlives the leader that leased it and is handed to the next one.
+ * waiting → fetching → ready → running → storing → uncopied → copying → unreported → reporting and is gone when the leader
+ * says it is recorded; a finished result outlives the leader that leased it and is handed to the next one.
  */
 export class Worker {
   readonly #self: NodeId;
   readonly #executors: number;
-  /** By job and item, in the order of the leases: an item is never run twice here at a time, whoever leases it again. */
-  readonly #tasks = new Map<string, Task>();
+  readonly #tasks = new Tasks();
+  /** Usual time of a run of each job; items of one job say little about those of another. */
+  readonly #runMs = new Map<JobId, number>();
+  /** Outputs being copied together: of each group those that are not copied yet. */
+  readonly #copyGroups = new Set<Set<Task>>();
 
   constructor(self: NodeId, executors: number) {
     this.#self = self;
@@ -70,7 +78,7 @@ export class Worker {
 
   step(event: WorkerEvent, nowMs: number, wallMs: number): WorkerEffect[] {
     this.#absorb(event, nowMs, wallMs);
-    return [...this.#fetchNext(), ...this.#runNext(), ...this.#copyAgain(nowMs), ...this.#report(nowMs)];
+    return [...this.#fetchNext(), ...this.#runNext(), ...this.#copyNext(nowMs), ...this.#report(nowMs)];
   }
 
   /** What a new leader needs to know, so that it does not lease these to others. */
@@ -92,93 +100,117 @@ export class Worker {
   #absorb(event: WorkerEvent, nowMs: number, wallMs: number): void {
     switch (event.kind) {
       case "leased":
-        for (const item of event.lease.items) {
-          const key = taskKey(event.lease.jobId, item.item);
-          const task = this.#tasks.get(key);
-          if (task) task.lease = event.lease;
-          else this.#tasks.set(key, { lease: event.lease, item, phase: "waiting", retryAtMs: 0 });
-        }
+        this.#tasks.lease(event.lease);
         break;
       case "takenBack":
         this.#drop(event.shardIds);
         break;
       case "inputReady":
-        this.#move(event, "fetching", "ready");
+        this.#move(event, ["fetching"], "ready");
         break;
       case "inputFailed":
-        this.#fail(event, "fetching", event.error, 0, wallMs);
+        this.#fail(event, ["fetching"], event.error, 0, wallMs);
         break;
-      case "runFinished":
+      case "runEnded":
+        this.#learn(event);
+        this.#move(event, ["running"], "storing");
+        break;
+      case "outputStored":
         this.#finish(event, wallMs);
         break;
       case "runFailed":
-        this.#fail(event, "running", event.error, event.durationMs, wallMs);
+        this.#fail(event, ["running", "storing"], event.error, event.durationMs, wallMs);
         break;
-      case "outputCopied":
-        this.#markCopied(event);
+      case "outputsCopied":
+        for (const output of event.outputs) this.#markCopied(output);
         break;
-      case "copyFailed":
-        this.#move(event, "copying", "copyPaused");
-        this.#pause(event, nowMs + COPY_RETRY_MS);
+      case "copiesFailed":
+        for (const output of event.outputs) this.#pauseCopy(output, event.outputs.length, nowMs);
         break;
       case "resultsRecorded":
-        for (const result of event.results) this.#tasks.delete(taskKey(result.jobId, result.item));
+        for (const result of event.results) this.#forget(result);
         break;
       case "reportFailed":
-        for (const result of event.results) {
-          this.#move(result, "reporting", "unreported");
-          this.#pause(result, nowMs + REPORT_RETRY_MS);
-        }
+        for (const result of event.results) this.#move(result, ["reporting"], "unreported", nowMs + REPORT_RETRY_MS);
         break;
       case "leaderKnown":
-        for (const task of this.#inPhase("unreported")) task.retryAtMs = nowMs;
+        for (const task of this.#tasks.first("unreported", Number.POSITIVE_INFINITY)) task.retryAtMs = nowMs;
         break;
       case "ticked":
         break;
     }
   }
 
-  #find(place: Place): Task | undefined {
-    return this.#tasks.get(taskKey(place.jobId, place.item));
-  }
-
   /** Events of tasks that were dropped meanwhile find nothing, which is right: nobody waits for them. */
-  #move(place: Place, from: Phase, to: Phase): void {
-    const task = this.#find(place);
-    if (task?.phase === from) task.phase = to;
+  #move(place: Place, from: Phase[], to: Phase, retryAtMs?: number): void {
+    const task = this.#tasks.find(place);
+    if (!task || !from.includes(task.phase)) return;
+    this.#leave(task, to);
+    if (retryAtMs !== undefined) task.retryAtMs = retryAtMs;
   }
 
-  #pause(place: Place, untilMs: number): void {
-    const task = this.#find(place);
-    if (task) task.retryAtMs = untilMs;
+  #learn({ jobId, durationMs }: { jobId: JobId; durationMs: number }): void {
+    const before = this.#runMs.get(jobId) ?? durationMs;
+    this.#runMs.delete(jobId);
+    this.#runMs.set(jobId, before + RUN_WEIGHT * (durationMs - before));
+    if (this.#runMs.size > JOBS_REMEMBERED) this.#runMs.delete(this.#runMs.keys().next().value!);
+  }
+
+  /** One output that cannot be copied may be why its group failed: it comes again in halves, until that one is alone. */
+  #pauseCopy(place: Place, groupSize: number, nowMs: number): void {
+    const task = this.#tasks.find(place);
+    if (task?.phase !== "copying") return;
+    task.groupMax = Math.max(1, groupSize >> 1);
+    task.retryAtMs = nowMs + COPY_RETRY_MS;
+    this.#leave(task, "copyPaused");
+  }
+
+  /** A group of copies is over when none of its outputs is out any more. */
+  #leave(task: Task, to: Phase): void {
+    if (task.phase === "copying") this.#endCopy(task);
+    this.#tasks.move(task, to);
+  }
+
+  #endCopy(task: Task): void {
+    for (const group of this.#copyGroups) {
+      group.delete(task);
+      if (group.size === 0) this.#copyGroups.delete(group);
+    }
+  }
+
+  #forget(place: Place): void {
+    const task = this.#tasks.find(place);
+    if (!task) return;
+    if (task.phase === "copying") this.#endCopy(task);
+    this.#tasks.drop(task);
   }
 
   /** What has not begun is dropped; a run that has begun cannot be stopped and its result may still be the first. */
   #drop(shardIds: ShardId[]): void {
-    for (const [key, task] of this.#tasks) {
-      const hasBegun = task.phase === "running" || task.result !== undefined;
-      if (shardIds.includes(task.lease.shardId) && !hasBegun) this.#tasks.delete(key);
+    for (const task of this.#tasks.values()) {
+      const hasBegun = task.phase === "running" || task.phase === "storing" || task.result !== undefined;
+      if (shardIds.includes(task.lease.shardId) && !hasBegun) this.#tasks.drop(task);
     }
   }
 
-  #finish(event: WorkerEvent & { kind: "runFinished" }, wallMs: number): void {
-    const task = this.#find(event);
-    if (task?.phase !== "running") return;
+  #finish(event: WorkerEvent & { kind: "outputStored" }, wallMs: number): void {
+    const task = this.#tasks.find(event);
+    if (task?.phase !== "storing") return;
     task.result = {
       ...this.#resultOf(task, event.durationMs, wallMs),
       output: event.output,
       outputBytes: event.outputBytes,
       holders: [this.#self],
     };
-    task.phase = "copyPaused";
+    this.#tasks.move(task, "uncopied");
   }
 
   /** A failed item has nothing to copy. */
-  #fail(place: Place, from: Phase, error: ErrorBody, durationMs: number, wallMs: number): void {
-    const task = this.#find(place);
-    if (task?.phase !== from) return;
+  #fail(place: Place, from: Phase[], error: ErrorBody, durationMs: number, wallMs: number): void {
+    const task = this.#tasks.find(place);
+    if (!task || !from.includes(task.phase)) return;
     task.result = { ...this.#resultOf(task, durationMs, wallMs), outputBytes: 0, error, holders: [] };
-    task.phase = "unreported";
+    this.#tasks.move(task, "unreported");
   }
 
   #resultOf(task: Task, durationMs: number, wallMs: number): Omit<ReportedResult, "outputBytes" | "holders"> {
@@ -186,62 +218,73 @@ export class Worker {
     return { jobId, item: task.item.item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs };
   }
 
-  #markCopied(event: WorkerEvent & { kind: "outputCopied" }): void {
-    const task = this.#find(event);
+  #markCopied({ holders, ...place }: Place & { holders: NodeId[] }): void {
+    const task = this.#tasks.find(place);
     if (task?.phase !== "copying" || !task.result) return;
-    task.result = { ...task.result, holders: event.holders };
-    task.phase = "unreported";
-  }
-
-  #inPhase(phase: Phase): Task[] {
-    return [...this.#tasks.values()].filter((task) => task.phase === phase);
+    task.result = { ...task.result, holders };
+    this.#leave(task, "unreported");
   }
 
   #fetchNext(): WorkerEffect[] {
-    const free = FETCHES_MAX - this.#inPhase("fetching").length;
-    return this.#inPhase("waiting")
-      .slice(0, Math.max(0, free))
-      .map((task) => {
-        task.phase = "fetching";
-        return { kind: "fetchInput", jobId: task.lease.jobId, item: task.item, from: task.lease.inputHolders };
-      });
+    const effects: WorkerEffect[] = [];
+    for (;;) {
+      const [next] = this.#tasks.first("waiting", 1);
+      const max = next && next.item.bytes <= SMALL_BYTES ? SMALL_FETCHES_MAX : FETCHES_MAX;
+      if (!next || this.#tasks.count("fetching") >= max) return effects;
+      this.#tasks.move(next, "fetching");
+      const { jobId, inputHolders } = next.lease;
+      effects.push({ kind: "fetchInput", jobId, item: next.item, from: inputHolders });
+    }
   }
 
-  /** One more than there are executors, so that the next input is read while the last run ends. */
+  /** What runs, and what waits there so that the next input is read while the last run ends; twice as much may be being stored. */
   #runNext(): WorkerEffect[] {
-    const free = this.#executors + 1 - this.#inPhase("running").length;
-    return this.#inPhase("ready")
-      .slice(0, Math.max(0, free))
+    const [next] = this.#tasks.first("ready", 1);
+    if (!next) return [];
+    const usualMs = this.#runMs.get(next.lease.jobId) ?? AHEAD_MS;
+    const most = this.#executors + Math.max(1, Math.min(AHEAD_MAX, Math.ceil(AHEAD_MS / usualMs)));
+    const free = Math.min(most - this.#tasks.count("running"), 2 * most - this.#tasks.count("storing"));
+    return this.#tasks
+      .first("ready", free, ({ lease }) => lease.jobId === next.lease.jobId)
       .map((task) => {
-        task.phase = "running";
+        this.#tasks.move(task, "running");
         const { jobId, pipeline } = task.lease;
         return { kind: "runItem", jobId, item: task.item, pipeline };
       });
   }
 
-  #copyAgain(nowMs: number): WorkerEffect[] {
-    return this.#inPhase("copyPaused")
-      .filter((task) => task.retryAtMs <= nowMs)
-      .map((task) => {
+  /** All that is finished goes in one group for each number of copies that jobs want. */
+  #copyNext(nowMs: number): WorkerEffect[] {
+    for (const task of this.#tasks.first("copyPaused", LIMITS.resultsPerEntryMax, (one) => one.retryAtMs <= nowMs))
+      this.#tasks.move(task, "uncopied");
+    const effects: WorkerEffect[] = [];
+    while (this.#copyGroups.size < COPIES_AT_ONCE) {
+      const [first] = this.#tasks.first("uncopied", 1);
+      if (!first) break;
+      const { copies } = first.lease;
+      const group = this.#tasks.first("uncopied", first.groupMax, (one) => one.lease.copies === copies);
+      const outputs = group.map((task): OutputToCopy => {
         invariant(task.result?.output, "what is copied has an output");
-        task.phase = "copying";
-        const { jobId, copies } = task.lease;
-        return { kind: "copyOutput", jobId, item: task.item.item, output: task.result.output, copies };
+        this.#tasks.move(task, "copying");
+        const { output, outputBytes } = task.result;
+        return { jobId: task.lease.jobId, item: task.item.item, output, bytes: outputBytes };
       });
+      this.#copyGroups.add(new Set(group));
+      effects.push({ kind: "copyOutputs", outputs, copies });
+    }
+    return effects;
   }
 
   /** One report at a time: what finishes meanwhile goes together in the next. */
   #report(nowMs: number): WorkerEffect[] {
-    if (this.#inPhase("reporting").length > 0) return [];
-    const due = this.#inPhase("unreported").filter((task) => task.retryAtMs <= nowMs);
+    if (this.#tasks.count("reporting") > 0) return [];
+    const due = this.#tasks.first("unreported", LIMITS.resultsPerEntryMax, (task) => task.retryAtMs <= nowMs);
     if (due.length === 0) return [];
-    const results = due.slice(0, LIMITS.resultsPerEntryMax).map((task) => {
+    const results = due.map((task) => {
       invariant(task.result, "what is reported has a result");
-      task.phase = "reporting";
+      this.#tasks.move(task, "reporting");
       return task.result;
     });
     return [{ kind: "reportResults", results }];
   }
 }
-
-const taskKey = (jobId: JobId, item: number): string => `${jobId} ${item}`;

@@ -1,8 +1,8 @@
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import type { InferenceEngine, InferenceOutcome, InferenceTask, PipelineInfo, Telemetry } from "../../ports/index.ts";
-import { ExecutorProcess } from "./executor-process.ts";
-import { readCalibrationPage } from "./samples.ts";
+import { CALIBRATION_SAMPLES } from "./calibration.ts";
+import { type Assignment, ExecutorProcess } from "./executor-process.ts";
 
 export interface InferenceInit {
   /** One per core given to the agent. Without any it knows no pipeline. */
@@ -18,10 +18,16 @@ const memoryBytesPerExecutorDefault = 1.5 * GiB;
 const calibrationRuns = 2;
 const calibrationDeadlineMs = 120_000;
 
-interface Waiting {
-  task: InferenceTask;
-  resolve: (outcome: InferenceOutcome) => void;
-  reject: (error: SkeinError) => void;
+/** Items handed over together: as many as are done in about this time, by what runs of their pipelines took last. */
+const groupMs = 2;
+const groupItemsMax = 64;
+const groupInputBytesMax = 16 * 1024;
+/** Weight of the newest run in that, if it was shorter; a longer one counts at once. */
+const runWeight = 0.1;
+
+interface Waiting extends Assignment {
+  /** It was with others in an executor that ended, and may be why. */
+  isSuspect?: true;
 }
 
 /** A place for one executor. */
@@ -40,6 +46,8 @@ class Engine implements InferenceEngine {
   private waiting: Waiting[] = [];
   private waitingBytes = 0;
   private known: PipelineInfo[] = [];
+  /** By pipeline. */
+  private readonly runMs = new Map<string, number>();
   private stopped = false;
 
   constructor(init: InferenceInit, telemetry: Telemetry) {
@@ -145,7 +153,11 @@ class Engine implements InferenceEngine {
     const refusal = this.refusalOf(task);
     if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      this.waiting.push({ task, resolve, reject });
+      const answered = (outcome: InferenceOutcome): void => {
+        this.learn(task.pipeline, outcome.durationMs);
+        resolve(outcome);
+      };
+      this.waiting.push({ task, resolve: answered, reject });
       this.waitingBytes += task.input.length;
       this.handOut();
     });
@@ -153,8 +165,7 @@ class Engine implements InferenceEngine {
 
   private refusalOf({ pipeline, name, input }: InferenceTask): SkeinError | undefined {
     if (this.stopped) return new SkeinError("EXECUTOR_DIED", { name, reason: "the agent is stopping" });
-    if (!this.known.some((known) => known.name === pipeline))
-      return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.known.map((known) => known.name) });
+    if (!this.known.some((known) => known.name === pipeline)) return this.unknown(pipeline);
     if (input.length > LIMITS.imageBytesMax)
       return new SkeinError("TOO_LARGE", { what: name, actual: input.length, limit: LIMITS.imageBytesMax });
     const full =
@@ -164,22 +175,36 @@ class Engine implements InferenceEngine {
   }
 
   private handOut(): void {
-    for (const seat of this.seats) {
-      if (seat.state !== "idle") continue;
-      const next = this.waiting.shift();
-      if (!next) return;
-      this.waitingBytes -= next.task.input.length;
-      void this.work(seat, seat.executor!, next);
+    const idle = this.seats.filter(({ state }) => state === "idle");
+    for (const [n, seat] of idle.entries()) {
+      const group = this.takeGroup(Math.ceil(this.waiting.length / (idle.length - n)));
+      if (group.length === 0) return;
+      void this.work(seat, seat.executor!, group);
     }
   }
 
-  private async work(seat: Seat, executor: ExecutorProcess, { task, resolve, reject }: Waiting): Promise<void> {
-    seat.state = "busy";
-    try {
-      resolve(await executor.run(task));
-    } catch (error) {
-      reject(SkeinError.from(error));
+  /** The next item; with it those behind it that are as short, at most `most` in all. */
+  private takeGroup(most: number): Waiting[] {
+    const group: Waiting[] = [];
+    let leftMs = groupMs;
+    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
+      const { pipeline, input } = next.task;
+      const usualMs = this.runMs.get(pipeline) ?? groupMs;
+      const isAlone = next.isSuspect || input.length > groupInputBytesMax || usualMs >= groupMs;
+      if (group.length > 0 && (isAlone || usualMs > leftMs)) break;
+      this.waiting.shift();
+      this.waitingBytes -= input.length;
+      leftMs -= usualMs;
+      group.push(next);
+      if (isAlone || group.length >= Math.min(most, groupItemsMax)) break;
     }
+    return group;
+  }
+
+  private async work(seat: Seat, executor: ExecutorProcess, group: Waiting[]): Promise<void> {
+    seat.state = "busy";
+    const unanswered = await executor.run(group);
+    if (unanswered.length > 0) this.runAgain(unanswered);
     if (!executor.usable) return;
     if (executor.rssBytes > this.memoryBytesMax) {
       executor.kill(`it held ${executor.rssBytes} bytes, over its budget of ${this.memoryBytesMax}`);
@@ -189,12 +214,33 @@ class Engine implements InferenceEngine {
     this.handOut();
   }
 
+  /** Each alone, before all others: the one that ends its executor again is the one at fault. */
+  private runAgain(unanswered: Waiting[]): void {
+    for (const one of unanswered) {
+      one.isSuspect = true;
+      this.waitingBytes += one.task.input.length;
+    }
+    this.waiting.unshift(...unanswered);
+    if (this.stopped) this.refuseWaiting(new SkeinError("EXECUTOR_DIED", { reason: "the agent is stopping" }));
+    else this.handOut();
+  }
+
+  private learn(pipeline: string, durationMs: number): void {
+    const before = this.runMs.get(pipeline) ?? durationMs;
+    this.runMs.set(pipeline, Math.max(durationMs, before + runWeight * (durationMs - before)));
+  }
+
   async calibrate(pipeline: string): Promise<{ secondsPerItem: number }> {
-    const { name, input } = await readCalibrationPage();
-    const task = { pipeline, name, input, deadlineMs: calibrationDeadlineMs };
+    const sample = CALIBRATION_SAMPLES[pipeline];
+    if (!sample) throw this.unknown(pipeline);
+    const task = { pipeline, ...(await sample()), deadlineMs: calibrationDeadlineMs };
     const runs = Array.from({ length: this.executors * calibrationRuns }, () => this.run(task));
     const durationsMs = (await Promise.all(runs)).map(({ durationMs }) => durationMs).sort((a, b) => a - b);
     return { secondsPerItem: durationsMs[durationsMs.length >> 1]! / 1000 };
+  }
+
+  private unknown(pipeline: string): SkeinError {
+    return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.known.map(({ name }) => name) });
   }
 }
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { SkeinError } from "../../../shared/errors.ts";
 import { TIMING } from "../../../shared/limits.ts";
 import type { InferenceOutcome, InferenceTask, PipelineInfo } from "../../ports/index.ts";
-import { type ExecutorCommand, type ExecutorReport, inputPartBytes } from "./protocol.ts";
+import { type ExecutorCommand, type ExecutorReport, type ItemEnd, type ItemToRun, inputPartBytes } from "./protocol.ts";
 
 /** The end of what an executor wrote to stderr: the last words of a native crash. */
 const lastWordsChars = 1_000;
@@ -22,11 +22,19 @@ function environment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), MALLOC_ARENA_MAX: "2", UV_THREADPOOL_SIZE: "2" };
 }
 
-interface Run {
+/** An item and whoever waits for it. */
+export interface Assignment {
   task: InferenceTask;
   resolve: (outcome: InferenceOutcome) => void;
   reject: (error: SkeinError) => void;
-  deadline: NodeJS.Timeout;
+}
+
+/** What was handed over together. */
+interface Run {
+  /** Not ended yet, in the order in which they are run. */
+  left: Assignment[];
+  deadline?: NodeJS.Timeout;
+  settle: (unanswered: Assignment[]) => void;
 }
 
 /** One executor from its start to its end. After its end a new one takes its place; nothing is started twice. */
@@ -99,10 +107,16 @@ export class ExecutorProcess {
     } else if (message.kind === "unfit") this.settleReady.reject(SkeinError.from(message.error));
     else {
       this.rssBytes = message.rssBytes;
-      const run = this.takeRun();
-      if (message.kind === "failed") run?.reject(SkeinError.from(message.error));
-      else run?.resolve({ output: message.output, durationMs: message.durationMs });
+      for (const end of message.ends) this.answer(end);
+      if (this.current && this.current.left.length > 0) this.watchDeadline(this.current);
+      else this.takeRun()?.settle([]);
     }
+  }
+
+  private answer(end: ItemEnd): void {
+    const first = this.current?.left.shift();
+    if ("error" in end) first?.reject(SkeinError.from(end.error));
+    else first?.resolve(end);
   }
 
   private takeRun(): Run | undefined {
@@ -112,36 +126,67 @@ export class ExecutorProcess {
     return run;
   }
 
+  /**
+   * Nobody gets to the end of this. If one item is left it is at fault; of several nobody knows which, because what has
+   * ended is told in groups: none is blamed, and the caller runs each of them alone.
+   */
+  private breakOff(errorOf: (task: InferenceTask) => SkeinError): void {
+    const run = this.takeRun();
+    if (!run) return;
+    const [first, ...others] = run.left;
+    const isCulpritKnown = first !== undefined && others.length === 0;
+    if (isCulpritKnown) first.reject(errorOf(first.task));
+    run.settle(isCulpritKnown ? [] : run.left);
+  }
+
   private end(how: string): void {
     this.usable = false;
     const words = this.lastWords.trim();
     const reason = this.killReason ?? (words ? `${how}: ${words}` : how);
     this.settleReady.reject(new SkeinError("EXECUTOR_DIED", { reason, name: "its models", pid: this.pid }));
-    const run = this.takeRun();
-    run?.reject(new SkeinError("EXECUTOR_DIED", { reason, name: run.task.name, pid: this.pid }));
+    this.breakOff(({ name }) => new SkeinError("EXECUTOR_DIED", { reason, name, pid: this.pid }));
     this.settleEnded(reason);
   }
 
-  /** One at a time: the caller waits for the end of the one before. */
-  run(task: InferenceTask): Promise<InferenceOutcome> {
-    return new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => {
-        const facts = { what: `Work on ${task.name}`, name: task.name, deadlineMs: task.deadlineMs };
-        this.takeRun()?.reject(new SkeinError("DEADLINE_EXCEEDED", facts));
-        this.kill(`work on ${task.name} took longer than ${task.deadlineMs} ms`);
-      }, task.deadlineMs);
-      this.current = { task, resolve, reject, deadline };
-      void this.sendTask(task);
+  /**
+   * Runs these one after the other; the caller waits before it hands over the next. Several must be small. Resolves with
+   * those that were not answered because this process ended: any of them may be why.
+   */
+  run<T extends Assignment>(assignments: T[]): Promise<T[]> {
+    return new Promise((resolve) => {
+      const settle = (unanswered: Assignment[]): void => resolve(unanswered as T[]);
+      this.current = { left: [...assignments], settle };
+      this.watchDeadline(this.current);
+      void this.sendTasks(assignments.map(({ task }) => task));
     });
   }
 
-  private async sendTask(task: InferenceTask): Promise<void> {
-    const { pipeline, name, input } = task;
+  /** Short items run in no time, so that all of a group have the time of the most impatient: which of them runs is not known here. */
+  private watchDeadline(run: Run): void {
+    const [{ task: first }] = run.left as [Assignment];
+    const deadlineMs = Math.min(...run.left.map(({ task }) => task.deadlineMs));
+    clearTimeout(run.deadline);
+    run.deadline = setTimeout(() => {
+      this.breakOff((task) => {
+        const facts = { what: `Work on ${task.name}`, name: task.name, deadlineMs };
+        return new SkeinError("DEADLINE_EXCEEDED", facts);
+      });
+      this.kill(`work on ${first.name} took longer than ${deadlineMs} ms`);
+    }, deadlineMs);
+  }
+
+  private async sendTasks(tasks: InferenceTask[]): Promise<void> {
+    const items = tasks.map(({ pipeline, name, input }): ItemToRun => ({ pipeline, name, input }));
+    const sent = items.length === 1 ? await this.sendAlone(items[0]!) : await this.send({ kind: "runMany", items });
+    if (!sent) this.kill(this.killReason ?? "its channel broke");
+  }
+
+  private async sendAlone({ pipeline, name, input }: ItemToRun): Promise<boolean> {
     const inputBytes = input.length;
     let sent = await this.send({ kind: "run", pipeline, name, inputBytes });
     for (let from = 0; sent && from < inputBytes; from += inputPartBytes)
       sent = await this.send({ kind: "inputPart", bytes: input.subarray(from, from + inputPartBytes) });
-    if (!sent) this.kill(this.killReason ?? "its channel broke");
+    return sent;
   }
 
   private send(command: ExecutorCommand): Promise<boolean> {

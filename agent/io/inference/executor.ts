@@ -4,10 +4,12 @@
  */
 import { setPriority } from "node:os";
 import { SkeinError } from "../../../shared/errors.ts";
-import type { ExecutorCommand, ExecutorReport, Pipeline } from "./protocol.ts";
+import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, Pipeline } from "./protocol.ts";
 
 /** Below the agent, whose heartbeats must not wait for a page to be read. */
 const niceness = 10;
+/** What has ended is told at least this often while more of a group runs. */
+const tellMs = 2;
 
 process.title = "skein-executor";
 // Executors end when the agent says so or is gone, and not by a signal meant for the whole group (Ctrl-C, systemd stop):
@@ -29,35 +31,49 @@ async function loadPipelines(): Promise<Map<string, Pipeline>> {
   sharp.concurrency(1);
   sharp.cache(false);
   const { loadOcrPipeline } = await import("./ocr/pipeline.ts");
-  const ocr = await loadOcrPipeline();
-  return new Map([[ocr.info.name, ocr]]);
+  const { loadCanaryPipeline } = await import("./canary/pipeline.ts");
+  const pipelines = [await loadOcrPipeline(), await loadCanaryPipeline()];
+  return new Map(pipelines.map((pipeline) => [pipeline.info.name, pipeline]));
 }
 
-async function runItem(pipeline: Pipeline, input: Uint8Array, name: string): Promise<void> {
+async function endOf(item: ItemToRun, pipelines: ReadonlyMap<string, Pipeline>): Promise<ItemEnd> {
   const startedMs = performance.now();
   try {
-    const output = await pipeline.run(input, name);
-    report({ kind: "finished", output, durationMs: performance.now() - startedMs, rssBytes: rssBytes() });
+    const output = await pipelines.get(item.pipeline)!.run(item.input, item.name);
+    return { output, durationMs: performance.now() - startedMs };
   } catch (error) {
-    report({ kind: "failed", error: SkeinError.from(error).toJSON(), rssBytes: rssBytes() });
+    return { error: SkeinError.from(error).toJSON() };
+  }
+}
+
+async function runItems(items: ItemToRun[], pipelines: ReadonlyMap<string, Pipeline>): Promise<void> {
+  let ends: ItemEnd[] = [];
+  let toldMs = performance.now();
+  for (const [n, item] of items.entries()) {
+    ends.push(await endOf(item, pipelines));
+    if (n < items.length - 1 && performance.now() - toldMs < tellMs) continue;
+    report({ kind: "ended", ends, rssBytes: rssBytes() });
+    ends = [];
+    toldMs = performance.now();
   }
 }
 
 function serve(pipelines: ReadonlyMap<string, Pipeline>): void {
-  let item: { pipeline: Pipeline; name: string; input: Uint8Array; filled: number } | undefined;
+  let coming: (ItemToRun & { filled: number }) | undefined;
   const runWhenFilled = (): void => {
-    if (!item || item.filled < item.input.length) return;
-    const { pipeline, input, name } = item;
-    item = undefined;
-    void runItem(pipeline, input, name);
+    if (!coming || coming.filled < coming.input.length) return;
+    const item = coming;
+    coming = undefined;
+    void runItems([item], pipelines);
   };
   process.on("message", (command: ExecutorCommand) => {
-    if (command.kind === "run") {
-      const pipeline = pipelines.get(command.pipeline)!;
-      item = { pipeline, name: command.name, input: new Uint8Array(command.inputBytes), filled: 0 };
-    } else if (item) {
-      item.input.set(command.bytes, item.filled);
-      item.filled += command.bytes.length;
+    if (command.kind === "runMany") void runItems(command.items, pipelines);
+    else if (command.kind === "run") {
+      const { pipeline, name, inputBytes } = command;
+      coming = { pipeline, name, input: new Uint8Array(inputBytes), filled: 0 };
+    } else if (coming) {
+      coming.input.set(command.bytes, coming.filled);
+      coming.filled += command.bytes.length;
     }
     runWhenFilled();
   });

@@ -12,9 +12,6 @@ export interface SamplePage {
   truth: string;
 }
 
-/** A page of average cost, so that its time stands for a page's time. */
-const calibrationPage = "letter.webp";
-
 /** The folder with package.json: sources and built files lie at different depths below it. */
 function packageFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
@@ -25,7 +22,7 @@ function packageFolder(): string {
   return folder;
 }
 
-const pagesFolder = (): string => join(packageFolder(), "agent", "samples", "pages");
+export const pagesFolder = (): string => join(packageFolder(), "agent", "samples", "pages");
 
 /** The bundled pages, by name. */
 export async function samplePages(): Promise<SamplePage[]> {
@@ -37,8 +34,4 @@ export async function samplePages(): Promise<SamplePage[]> {
       return { name, path: join(folder, name), truth };
     }),
   );
-}
-
-export async function readCalibrationPage(): Promise<{ name: string; input: Uint8Array }> {
-  return { name: calibrationPage, input: await readFile(join(pagesFolder(), calibrationPage)) };
 }

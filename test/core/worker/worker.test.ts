@@ -14,26 +14,44 @@ const lease = (items: number[], name = "s1"): Lease => ({
 });
 const kinds = (effects: WorkerEffect[]): string[] => effects.map((effect) => effect.kind);
 const at = (item: number) => ({ jobId: job("x"), item });
-const finished = (item: number): WorkerEvent => ({
-  kind: "runFinished",
+const ended = (item: number, durationMs = 7): WorkerEvent => ({ kind: "runEnded", ...at(item), durationMs });
+const stored = (item: number): WorkerEvent => ({
+  kind: "outputStored",
   ...at(item),
   output: blob(99),
   outputBytes: 5,
   durationMs: 7,
 });
+const copied = (...items: number[]): WorkerEvent => ({
+  kind: "outputsCopied",
+  outputs: items.map((item) => ({ ...at(item), holders: [A, B] })),
+});
+const uncopied = (...items: number[]): WorkerEvent => ({ kind: "copiesFailed", outputs: items.map(at) });
+type Copying = WorkerEffect & { kind: "copyOutputs" };
+const groupsOf = (effects: WorkerEffect[]): number[][] =>
+  effects
+    .filter((effect): effect is Copying => effect.kind === "copyOutputs")
+    .map(({ outputs }) => outputs.map(({ item }) => item));
 
 /** A worker whose clock is 0 unless a step says otherwise. */
 const start = (executors = 1) => {
   const worker = new Worker(A, executors);
-  return { worker, step: (event: WorkerEvent, nowMs = 0) => worker.step(event, nowMs, 1_000) };
+  const step = (event: WorkerEvent, nowMs = 0): WorkerEffect[] => worker.step(event, nowMs, 1_000);
+  /** Leased, fetched, run and stored; what follows from the last of it. */
+  const finish = (...items: number[]): WorkerEffect[] => {
+    for (const item of items) step({ kind: "inputReady", ...at(item) });
+    return items.flatMap((item) => [...step(ended(item)), ...step(stored(item))]);
+  };
+  return { worker, step, finish };
 };
 
 test("an item walks from fetch to run to copy to report, and is forgotten when recorded", () => {
   const { worker, step } = start();
   expect(step({ kind: "leased", lease: lease([0]) })).toMatchObject([{ kind: "fetchInput", from: [B] }]);
   expect(kinds(step({ kind: "inputReady", ...at(0) }))).toEqual(["runItem"]);
-  expect(step(finished(0))).toMatchObject([{ kind: "copyOutput", output: blob(99), copies: 2 }]);
-  const [report] = step({ kind: "outputCopied", ...at(0), holders: [A, B] });
+  expect(step(ended(0))).toEqual([]);
+  expect(step(stored(0))).toMatchObject([{ kind: "copyOutputs", outputs: [{ output: blob(99) }], copies: 2 }]);
+  const [report] = step(copied(0));
   expect(report).toMatchObject({ kind: "reportResults", results: [{ item: 0, holders: [A, B], durationMs: 7 }] });
   step({ kind: "resultsRecorded", results: (report as WorkerEffect & { kind: "reportResults" }).results });
   expect(worker.itemsQueued).toBe(0);
@@ -62,14 +80,52 @@ test("an item that comes again while it runs is not run twice; it counts for the
   expect(worker.held()).toMatchObject([{ shardId: "s2" }]);
 });
 
+test("short runs are handed over ahead, as many as fill some milliseconds; how long a job's runs are says nothing of another's", () => {
+  const { worker, step } = start();
+  const all = Array.from({ length: 40 }, (_, item) => item);
+  step({ kind: "leased", lease: lease(all) });
+  for (const item of all) step({ kind: "inputReady", ...at(item) });
+  expect(kinds(step(ended(0, 0.5)))).toEqual(Array(10).fill("runItem"));
+  const other = { ...lease([0, 1, 2]), jobId: job("y"), shardId: shard("s9") };
+  for (const item of all) {
+    step(ended(item, 0.5));
+    step(stored(item));
+  }
+  step({ kind: "leased", lease: other });
+  const begun = [0, 1, 2].flatMap((item) => worker.step({ kind: "inputReady", jobId: job("y"), item }, 0, 0));
+  expect(kinds(begun)).toEqual(["runItem", "runItem"]);
+});
+
 test("a copy that failed is tried again after a pause, and nothing is reported before", () => {
-  const { step } = start();
+  const { step, finish } = start();
   step({ kind: "leased", lease: lease([0]) });
-  step({ kind: "inputReady", ...at(0) });
-  step(finished(0));
-  expect(step({ kind: "copyFailed", ...at(0) })).toEqual([]);
+  finish(0);
+  expect(step(uncopied(0))).toEqual([]);
   expect(step({ kind: "ticked" }, 300)).toEqual([]);
-  expect(kinds(step({ kind: "ticked" }, 600))).toEqual(["copyOutput"]);
+  expect(kinds(step({ kind: "ticked" }, 600))).toEqual(["copyOutputs"]);
+});
+
+test("two groups of outputs are copied at a time; what is finished meanwhile goes together in the next", () => {
+  const { step, finish } = start(4);
+  step({ kind: "leased", lease: lease([0, 1, 2, 3]) });
+  expect(groupsOf(finish(0, 1, 2, 3))).toEqual([[0], [1]]);
+  expect(groupsOf(step(copied(1)))).toEqual([[2, 3]]);
+});
+
+test("of a group that failed halves are copied, so that an output that cannot be copied holds up no other", () => {
+  const { step, finish } = start(8);
+  step({ kind: "leased", lease: lease([0, 1, 2, 3, 4, 5]) });
+  finish(0, 1, 2, 3, 4, 5);
+  step(copied(0));
+  step(copied(1));
+  step(uncopied(2, 3, 4, 5));
+  expect(groupsOf(step({ kind: "ticked" }, 600))).toEqual([
+    [2, 3],
+    [4, 5],
+  ]);
+  step(copied(4, 5), 610);
+  step(uncopied(2, 3), 610);
+  expect(groupsOf(step({ kind: "ticked" }, 1_200))).toEqual([[2], [3]]);
 });
 
 test("a report that failed is made again, to whoever leads then", () => {
@@ -87,15 +143,14 @@ test("a report that failed is made again, to whoever leads then", () => {
 });
 
 test("one report is on its way at a time, and what finished meanwhile goes in the next", () => {
-  const { step } = start(2);
+  const { step, finish } = start(3);
   step({ kind: "leased", lease: lease([0, 1, 2]) });
-  for (const item of [0, 1, 2]) step({ kind: "inputReady", ...at(item) });
-  for (const item of [0, 1, 2]) step(finished(item));
-  const first = step({ kind: "outputCopied", ...at(0), holders: [A, B] });
-  expect(kinds(first)).toEqual(["reportResults"]);
-  expect(step({ kind: "outputCopied", ...at(1), holders: [A, B] })).toEqual([]);
-  expect(step({ kind: "outputCopied", ...at(2), holders: [A, B] })).toEqual([]);
-  const { results } = first[0] as WorkerEffect & { kind: "reportResults" };
+  finish(0, 1, 2);
+  const first = step(copied(0));
+  expect(kinds(first)).toEqual(["copyOutputs", "reportResults"]);
+  expect(step(copied(1))).toEqual([]);
+  expect(step(copied(2))).toEqual([]);
+  const { results } = first[1] as WorkerEffect & { kind: "reportResults" };
   expect(step({ kind: "resultsRecorded", results })).toMatchObject([{ results: [{ item: 1 }, { item: 2 }] }]);
 });
 

@@ -1,4 +1,5 @@
 import { execFile, fork } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -10,6 +11,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createInferenceEngine, samplePages } from "../../../agent/io/inference/index.ts";
 import type { InferenceEngine, InferenceTask } from "../../../agent/ports/index.ts";
+import { readCanaryOutput, writeCanaryInput } from "../../../shared/canary.ts";
 import type { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { readPageText, wordRecall } from "../../../shared/page-text.ts";
@@ -119,6 +121,48 @@ describe("two executors", () => {
     expect(await codeOf(engine.run(taskOf(empty)))).toBe("EXECUTORS_BUSY");
     expect(new Set(await Promise.all(taken))).toEqual(new Set(["INPUT_EMPTY"]));
     expect(await codeOf(engine.run(taskOf(empty)))).toBe("INPUT_EMPTY");
+  });
+
+  const canary = (rounds: number, seed: string, deadlineMs = 60_000): InferenceTask => ({
+    pipeline: "canary",
+    name: seed,
+    input: writeCanaryInput({ rounds, seed }),
+    deadlineMs,
+  });
+
+  test("compute the chain of a canary", async () => {
+    const digest = (bytes: string | Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
+    const outputs = await Promise.all([0, 1, 3].map((rounds) => engine.run(canary(rounds, "goose"))));
+    const digests = outputs.map(({ output }) => readCanaryOutput(output).digest);
+    const chain = [digest("goose"), digest(digest("goose")), digest(digest(digest(digest("goose"))))];
+    expect(digests).toEqual(chain.map((link) => link.toString("hex")));
+  });
+
+  test("are handed short items in groups: each gets its own answer, and one that never ends costs no other", async () => {
+    const short = (count: number, of: string) => Array.from({ length: count }, (_, n) => canary(n % 3, `${of}${n}`));
+    // From here on the engine knows that canaries are short.
+    await Promise.all(short(200, "warm").map((task) => engine.run(task)));
+    const endless = canary(LIMITS.canaryRoundsMax, "endless", 400);
+    const tasks = [...short(20, "before"), endless, ...short(20, "behind")];
+    const codes = await Promise.all(tasks.map((task) => codeOf(engine.run(task))));
+    expect(codes.filter((code) => code !== "fine")).toEqual(["DEADLINE_EXCEEDED"]);
+    expect(codes[20]).toBe("DEADLINE_EXCEEDED");
+  });
+
+  test("run again alone what was in a group when its executor was killed", async () => {
+    await Promise.all(Array.from({ length: 300 }, (_, n) => engine.run(canary(0, `warm${n}`))));
+    // One for each executor; behind them groups form.
+    const blockers = [0, 1].map((n) => engine.run(canary(200, `blocker${n}`)));
+    const all = Array.from({ length: 500 }, (_, n) => engine.run(canary(50, `killed${n}`)));
+    await Promise.race(blockers);
+    // The one that is free again was given its group by now.
+    await new Promise((resolve) => setImmediate(resolve));
+    const pids = [...watch.pids];
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    const digests = (await Promise.all(all)).map(({ output }) => readCanaryOutput(output).digest);
+    expect(new Set(digests).size).toBe(500);
+    expect(pids.filter(isAlive)).toEqual([]);
+    await Promise.allSettled(blockers);
   });
 
   test("carry their name and a low priority, and do not end by a signal to the whole group", async () => {

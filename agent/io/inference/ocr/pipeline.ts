@@ -23,7 +23,7 @@ export async function loadOcrPipeline(): Promise<Pipeline> {
   const models = await loadOcrModels();
   await warm(models);
   return {
-    info: { name: "ocr", version: "1", models: models.files },
+    info: { name: "ocr", version: "1", models: models.files, itemsAlike: true },
     run: async (input, name) => (await readPage(models, input, name)).output,
   };
 }
