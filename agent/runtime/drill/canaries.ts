@@ -14,8 +14,10 @@ const PIPELINE = "canary";
 const ITEM_MS = 50;
 /** A fleet with many cores gets longer ones rather than more of them. */
 const ITEM_MS_MAX = 1_000;
-/** Work that is always there beside what runs, so that every box stays busy while a submit waits for an election. */
+/** Work that is always there beside what runs, so that every box stays busy while a submit waits for an election; a job is half of it. */
 const AHEAD_MS = 4_000;
+/** What was recorded in so much time says how fast the fleet is; until then its executors are counted. */
+const PACE_MS = 2_000;
 const LOOK_MS = 200;
 /** How many rounds this box does in a millisecond is measured with so many. */
 const PROBE_ROUNDS = 20_000;
@@ -36,6 +38,7 @@ export class Canaries {
   readonly #acknowledged = new Set<JobId>();
   /** Results as they were heard to be recorded: what is heard of twice was recorded twice. */
   readonly #heard = new Map<string, number>();
+  #firstHeardAtMs: number | undefined;
   #rounds = 0;
   #itemMs = ITEM_MS;
   #jobs = 0;
@@ -69,10 +72,6 @@ export class Canaries {
     return this.#records().every(({ state }) => state !== "running");
   }
 
-  get recordedCount(): number {
-    return this.#heard.size;
-  }
-
   /** Boxes that have recorded one. */
   hasRecordOf(node: NodeId): boolean {
     return this.#records().some(({ results }) => results.some((result) => result?.node === node));
@@ -83,6 +82,7 @@ export class Canaries {
     if (!this.#parts.ledger.jobs.get(jobId)?.idempotencyKey.startsWith(this.#key)) return false;
     const name = `${jobId} ${item}`;
     this.#heard.set(name, (this.#heard.get(name) ?? 0) + 1);
+    this.#firstHeardAtMs ??= this.#world.clock.monotonicMs();
     return true;
   }
 
@@ -128,6 +128,11 @@ export class Canaries {
     );
   }
 
+  #itemsPerMs(): number {
+    const elapsedMs = this.#world.clock.monotonicMs() - (this.#firstHeardAtMs ?? Number.POSITIVE_INFINITY);
+    return elapsedMs > PACE_MS ? this.#heard.size / elapsedMs : this.#executors() / this.#itemMs;
+  }
+
   async #roundsPerMs(): Promise<number> {
     const { engine } = this.#world;
     if (engine.executors === 0) return ROUNDS_PER_MS;
@@ -140,11 +145,11 @@ export class Canaries {
   async #feed(): Promise<void> {
     const { clock, telemetry } = this.#world;
     while (this.#isFeeding) {
-      const wanted = Math.ceil((this.#executors() * AHEAD_MS) / this.#itemMs);
+      const wanted = Math.ceil(this.#itemsPerMs() * AHEAD_MS);
       const open = this.#records().reduce((sum, job) => sum + job.inputs.length - job.recordedCount, 0);
       if (open < wanted) {
         try {
-          await this.#submit(Math.min(wanted, LIMITS.canariesPerJobMax));
+          await this.#submit(Math.min(Math.ceil(wanted / 2), LIMITS.canariesPerJobMax));
           continue;
         } catch (error) {
           telemetry.log("debug", "canariesRefused", { reason: SkeinError.from(error).message });

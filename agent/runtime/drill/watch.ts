@@ -42,7 +42,7 @@ export class DrillWatch {
 
   say(text: string): void {
     const atMs = Math.round(this.#world.clock.monotonicMs() - this.#beganAtMs);
-    if (this.lines.length < LIMITS.drillLinesMax) this.lines.push({ atMs, text });
+    if (this.lines.length < LIMITS.drillLinesMax && this.lines.at(-1)?.text !== text) this.lines.push({ atMs, text });
   }
 
   beginFault(isOurs: (jobId: JobId, item: number) => boolean): void {
@@ -97,7 +97,7 @@ export class DrillWatch {
       this.say(leader ? `${this.#nameOf(leader)} leads (term ${facts.term})` : "nobody leads");
     } else if (event === "nodePresenceChanged") {
       if (facts.node === this.#victim && facts.to !== "fresh") this.#notice();
-      if (facts.to !== "fresh") this.say(`${facts.name} is ${facts.to}: ${facts.because}`);
+      if (facts.to === "gone") this.say(`${facts.name} is gone: ${facts.because}`);
     } else if (event === "shardTakenBack") {
       this.say(`${facts.items} items are taken back from ${this.#nameOf(facts.node as NodeId)}: ${facts.because}`);
     }

