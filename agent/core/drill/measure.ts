@@ -22,12 +22,15 @@ type Times = Pick<
   "detectedAfterMs" | "leaderAfterMs" | "firstResultAfterMs" | "longestPauseMs" | "healedAfterMs"
 >;
 
+/** A fault begins by the victim's clock, a network's delay before this one's word for it. */
+const EARLY_MS = 50;
+
 /** Durations from the beginning of the fault; one that has no end is absent. */
 export function measureFault({ begunAtMs, healedAtMs, victim, victimLed, happened }: FaultFacts): Times {
-  const since = happened.filter(({ atMs }) => atMs >= begunAtMs);
+  const since = happened.filter(({ atMs }) => atMs >= begunAtMs - EARLY_MS);
   const noticed = since.find(({ kind }) => kind === "noticed")?.atMs;
   const led = victimLed ? since.find((one) => one.kind === "led" && one.leader !== victim)?.atMs : undefined;
-  const recorded = since.filter(({ kind }) => kind === "recorded").map(({ atMs }) => atMs);
+  const recorded = since.filter(({ kind, atMs }) => kind === "recorded" && atMs >= begunAtMs).map(({ atMs }) => atMs);
   // Before the loss is seen, results still come in that were on their way.
   const from = Math.max(begunAtMs, noticed ?? 0, led ?? 0);
   const isAnswerable = !victimLed || led !== undefined;
@@ -36,7 +39,7 @@ export function measureFault({ begunAtMs, healedAtMs, victim, victimLed, happene
   const pauses = [begunAtMs, ...recorded.filter((atMs) => atMs <= until)];
   const longest = pauses.slice(1).reduce((most, atMs, i) => Math.max(most, atMs - pauses[i]!), 0);
   const after = (atMs: number | undefined): number | undefined =>
-    atMs === undefined ? undefined : Math.round(atMs - begunAtMs);
+    atMs === undefined ? undefined : Math.max(0, Math.round(atMs - begunAtMs));
   return withoutAbsent({
     detectedAfterMs: after(noticed),
     leaderAfterMs: after(led),

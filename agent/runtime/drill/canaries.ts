@@ -15,7 +15,7 @@ const ITEM_MS = 50;
 /** A fleet with many cores gets longer ones rather than more of them. */
 const ITEM_MS_MAX = 1_000;
 /** Work that is always there beside what runs, so that every box stays busy while a submit waits for an election; a job is half of it. */
-const AHEAD_MS = 4_000;
+const AHEAD_MS = 3_000;
 /** What was recorded in so much time says how fast the fleet is; until then its executors are counted. */
 const PACE_MS = 2_000;
 const LOOK_MS = 200;

@@ -1,8 +1,16 @@
 import { afterEach, expect, test } from "vitest";
-import type { DrillFault, DrillRecord, DrillRequest } from "../../../shared/drill.ts";
+import { FaultMaker } from "../../../agent/runtime/drill/fault-maker.ts";
+import { Events } from "../../../agent/runtime/events.ts";
+import { Peers } from "../../../agent/runtime/peers.ts";
+import type { Surroundings } from "../../../agent/runtime/surroundings.ts";
+import type { DrillFault, DrillRecord, DrillRequest, FaultDeed, RunningDrill } from "../../../shared/drill.ts";
 import { SkeinError } from "../../../shared/errors.ts";
-import { encodeLedgerEntry } from "../../../shared/wire/ledger.ts";
-import { PEER_WIRE } from "../../../shared/wire/peer.ts";
+import type { NodeId } from "../../../shared/ids.ts";
+import { pretendFaults } from "../../support/pretend-faults.ts";
+import { PretendNet } from "../../support/pretend-network.ts";
+import { PretendNotes } from "../../support/pretend-notes.ts";
+import type { PretendPeer } from "../../support/pretend-peer.ts";
+import { seededRandomness, VirtualClock } from "../../support/virtual-clock.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import type { SimNode } from "./sim-node.ts";
 
@@ -121,16 +129,69 @@ test("nothing is harmed that would cost the quorum, or while a voter is missing"
   );
 });
 
-test("a box makes no fault for a drill that the fleet has not agreed on, nor for another than who began it", async () => {
-  await raise(17, 3);
-  const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode];
-  const ask = (drillId: string) =>
-    codeOf(
-      fleet.net
-        .join(b.nodeId)
-        .request(c.nodeId, "fault", PEER_WIRE.fault.question.encode({ drillId, deed: "kill", inMs: 1, forMs: 1_000 })),
+test("a box makes no fault for a drill that the fleet has not agreed on, nor by the word of another than who began it", async () => {
+  const clock = new VirtualClock();
+  const net = new PretendNet(clock, seededRandomness(1));
+  const [victim, began, other] = ["a", "b", "c"].map((name) => net.join(`12D3KooW${name.repeat(44)}` as NodeId));
+  const members = [victim!, began!, other!];
+  const roster = members.map(({ self }) => ({
+    nodeId: self,
+    name: self,
+    addresses: [net.addressOf(self)],
+    admittedAtIndex: 0,
+  }));
+  for (const member of members) {
+    member.admit(roster);
+    await member.start();
+  }
+  const telemetry = { log: () => {} };
+  const notes = new PretendNotes().open();
+  const faults = pretendFaults({ clock, kill() {}, start() {}, freeze() {}, thaw() {}, fillDisk() {} });
+  const running: RunningDrill = {
+    drillId: "drill-1",
+    startedBy: began!.self,
+    startedAtMs: 0,
+    untilMs: clock.nowMs() + 60_000,
+  };
+  const world = { clock, network: victim!, notes, faults, telemetry } as unknown as Surroundings;
+  const events = new Events(clock, telemetry);
+  new FaultMaker(world, { peers: new Peers(victim!), events, running: async () => running });
+  await clock.runUntil(clock.monotonicMs() + 2_000);
+  const ask = async (from: PretendPeer, drillId: string, deed: FaultDeed): Promise<string> => {
+    let told = "";
+    new Peers(from).ask(victim!.self, "fault", { drillId, deed, inMs: 10, forMs: 1_000 }).then(
+      ({ how }) => {
+        told = how;
+      },
+      (error: unknown) => {
+        told = SkeinError.from(error).message;
+      },
     );
-  void encodeLedgerEntry;
-  void a;
-  void ask;
+    await clock.runUntil(clock.monotonicMs() + 3_000);
+    return told;
+  };
+  const refusal = /agreed on no such drill by the box that asks/;
+  expect(await ask(other!, "drill-1", "partition")).toMatch(refusal);
+  expect(await ask(began!, "drill-2", "partition")).toMatch(refusal);
+  expect((await notes.list("")).size).toBe(0);
+  expect(await ask(began!, "drill-1", "partition")).toMatch(/its own network is cut/);
+  // It has ended by itself, and left no note.
+  expect(members.slice(1).every((peer) => peer.links().every(({ state }) => state === "up"))).toBe(true);
+  expect((await notes.list("")).size).toBe(0);
+  running.untilMs = clock.nowMs() - 120_000;
+  expect(await ask(began!, "drill-1", "partition")).toMatch(refusal);
+});
+
+test("a box that is restarted while it coordinates says so, and another drill may begin", async () => {
+  await raise(18, 3);
+  const at = follower();
+  await settled(at.agent!.startDrill({ faults: ["freeze"] }));
+  at.crash();
+  await fleet.run(1_000);
+  await at.start();
+  const ended = (): string | undefined => at.agent?.ledger.drills.kept[0]?.recordJson;
+  await fleet.until("it says that the drill is over", () => ended() !== undefined, 60_000);
+  expect(JSON.parse(ended()!)).toMatchObject({ outcomes: [], aborted: "the box that coordinated it was restarted" });
+  await fleet.run(20_000);
+  expect((await drill(at, "freeze")).outcomes[0]).toMatchObject({ verdict: "held" });
 });
