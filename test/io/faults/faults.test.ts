@@ -40,9 +40,7 @@ test("a process that freezes itself stands still with its children, and both go 
   const { child, lines } = harm("freeze");
   const exited = once(child, "exit");
   await until(() => longestGap(lines("beat").map(Number)) > FOR_MS / 2);
-  const stillMs = longestGap(lines("beat").map(Number));
-  expect(stillMs).toBeGreaterThan(FOR_MS - 300);
-  expect(longestGap(lines("child").map(Number))).toBeGreaterThan(FOR_MS - 300);
+  for (const who of ["beat", "child"]) await until(() => longestGap(lines(who).map(Number)) > FOR_MS - 300);
   expect(await exited).toEqual([0, null]);
 });
 
