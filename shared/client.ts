@@ -149,7 +149,7 @@ async function callRoute(send: Send, name: RouteName, args: unknown[]): Promise<
   const filled = path.replace(/:(\w+)/g, () => encodeURIComponent(String(left.shift())));
   const init: RequestInit =
     left.length === 0 ? {} : { body: JSON.stringify(left[0]), headers: { "content-type": "application/json" } };
-  const response = await send(method, filled, init, name === "jobSubmit" ? "submit" : "usual");
+  const response = await send(method, filled, init, name === "jobSubmit" || name === "jobVerify" ? "submit" : "usual");
   // An agent that is still starting says so with 503 and its whole health, which is an answer and no error.
   if (name === "health" && response.status === 503) {
     const health = await response.json().catch(() => undefined);

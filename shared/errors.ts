@@ -57,6 +57,12 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `The inference process ended (${f.reason}) while it worked on ${f.name ?? "this input"}.`,
   },
+  ITEM_QUARANTINED: {
+    status: 500,
+    exit: 1,
+    say: (f) =>
+      `${f.name ?? "This input"} ended ${Array.isArray(f.kills) ? f.kills.length : "several"} inference processes and is not tried again (${Array.isArray(f.kills) ? f.kills.join("; ") : f.kills}).`,
+  },
   EXECUTORS_BUSY: {
     status: 503,
     exit: 1,
@@ -67,6 +73,12 @@ export const ERRORS = {
   MODEL_INVALID: { status: 500, exit: 1, say: (f) => `The model ${f.model} cannot be loaded: ${f.reason}.` },
   // Not found.
   JOB_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no job ${f.jobId}. \`skein jobs\` lists them.` },
+  JOB_ENDED: { status: 409, exit: 1, say: (f) => `Job ${f.jobId} has ended already: it is ${f.state}.` },
+  JOB_OPEN: {
+    status: 409,
+    exit: 1,
+    say: (f) => `Job ${f.jobId} has not ended, so it is not forgotten. \`skein cancel ${f.jobId}\` ends it.`,
+  },
   NODE_UNKNOWN: {
     status: 404,
     exit: 3,
@@ -165,6 +177,11 @@ export const ERRORS = {
     exit: 6,
     say: (f) =>
       `The peer ${f.peer ?? ""} holds another fleet's secret, so the handshake failed. Is it the right fleet?`,
+  },
+  RESULT_UNPROVEN: {
+    status: 422,
+    exit: 1,
+    say: (f) => `What ${f.peer} reports of item ${f.item} is not taken: ${f.reason}.`,
   },
   NOT_ON_ROSTER: {
     status: 403,

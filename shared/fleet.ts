@@ -1,6 +1,7 @@
 import type { CapacityReport } from "./capacity.ts";
 import type { FleetId, NodeId } from "./ids.ts";
 import type { Labels } from "./labels.ts";
+import type { ScrubView } from "./scrub.ts";
 
 /** What a box was set up to be: one that does everything, or one that only votes. */
 export type NodePart = "full" | "witness";
@@ -68,6 +69,8 @@ export interface FleetView {
   nodes: NodeView[];
   /** The last time this fleet was recovered without its quorum. */
   recovered?: FleetRecovery;
+  /** Of this node's own disk. */
+  scrub: ScrubView;
 }
 
 /** What the ledger keeps of a recovery. */

@@ -1,5 +1,5 @@
 import type { ErrorBody } from "./errors.ts";
-import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
+import type { BlobHash, FleetId, JobId, NodeId, ShardId } from "./ids.ts";
 
 /** One input of a job: a page, an image, a recording. Items are what is recorded once; shards are only how they are handed out. */
 export interface JobInput {
@@ -54,6 +54,9 @@ export interface IgnoredReport {
   /** Raft index of the entry that brought it. */
   atIndex: number;
 }
+
+/** Of a result: by the node that is said to have made it, by nobody, or not over what is told. */
+export type SignatureState = "valid" | "absent" | "wrong";
 
 /** How an item ended. */
 export interface ItemResult {
@@ -114,14 +117,38 @@ export interface JobView {
   deadlineAtMs?: number;
 }
 
+export interface ReceiptItem extends RecordedResult {
+  signatureState: SignatureState;
+}
+
+/** What a node's leases cost that brought no recorded result: it died, froze, failed, or another was first. */
+export interface NodeLoss {
+  node: NodeId;
+  /** Items that it had and did not bring. */
+  attempts: number;
+  /** Of them second tries beside another node's. */
+  hedges: number;
+  /** From the lease to its end, each shard once. */
+  lostMs: number;
+}
+
 /** Everything that can be proved of a job. */
 export interface Receipt {
+  version: 1;
+  fleetId: FleetId;
+  fleetName: string;
   job: JobView;
   submittedAtIndex: number;
-  results: RecordedResult[];
+  results: ReceiptItem[];
   /** The newest of the reports that were ignored. */
   ignoredReports: IgnoredReport[];
+  /** As far as `lostAttempts` goes: of results that are recorded. */
+  losses: NodeLoss[];
   /** Smallest and largest number of live copies among the results' outputs, counted by asking the holders. */
   copiesMin: number;
   copiesMax: number;
+  writtenBy: NodeId;
+  writtenAtMs: number;
+  /** By `writtenBy`, over all the rest (see shared/receipt.ts), base64. */
+  signature: string;
 }

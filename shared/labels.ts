@@ -1,3 +1,5 @@
+import { checkRecord, refuse } from "./checks.ts";
+import { SkeinError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
 /** What people say of a box: `zone=garage`. The label `zone` names a failure domain: copies are put in different ones. */
@@ -16,4 +18,14 @@ export function labelsFault(labels: Labels): string | undefined {
     if (!VALUE.test(value)) return `the label ${key} is up to 63 letters, digits, dots, dashes and underscores`;
   }
   return undefined;
+}
+
+/** @throws BAD_REQUEST */
+export function checkLabels(value: unknown, path = "labels"): Labels {
+  const labels: Labels = {};
+  for (const [key, given] of Object.entries(checkRecord(value, path)))
+    labels[key] = typeof given === "string" ? given : refuse(`${path}.${key.slice(0, 80)}`, "must be text");
+  const reason = labelsFault(labels);
+  if (reason) throw new SkeinError("BAD_REQUEST", { reason });
+  return labels;
 }

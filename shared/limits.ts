@@ -85,9 +85,34 @@ export const LIMITS = {
   becauseBytesMax: 160,
   /** Reports that a job remembers to have ignored; the others are only counted. */
   ignoredReportsKept: 16,
+  /** Blobs that a holder reads back in one request, and their bytes together unless it is one alone. */
+  checkBlobsMax: 64,
+  checkBytesMax: 64 * MiB,
+  /** The slowest disk that is waited for when copies are read back: one blob of the largest size within verifyDeadlineMs. */
+  checkBytesPerMsMin: 20_000,
+  /** Requests of that kind, and items computed again, that wait at one node; each kind is done one after the other. */
+  checksWaitingMax: 8,
+  recomputesWaitingMax: 8,
+  /** An output computed again that is looked into if its hash is another: a page's text is some ten KiB. */
+  recomputeInlineBytesMax: 512 * KiB,
   /** Jobs forgotten in one entry. */
   jobsForgottenPerEntryMax: 256,
+  /** Their items together, but for a single larger job: each is a blob or two for every box to remove. */
+  itemsForgottenPerEntryMax: 10_000,
+  /** Blobs that a node has been asked to read again and has not yet, and damaged ones it has not told yet. */
+  doubtsMax: 256,
+  /** A scrub reads at least so many bytes a second while it runs: a disk of 32 GB in two hours, at a tenth of what a slow card gives. */
+  scrubBytesPerSecondMin: 4_000_000,
   labelsPerNodeMax: 16,
+  /** Decisions that a leader remembers of one job, and jobs of which it remembers any: some 15 MB when all is full. */
+  storyLinesPerJob: 512,
+  storyJobsMax: 128,
+  /** Runs of items named in one decision; further items are only counted. */
+  storyRangesMax: 32,
+  /** A leader's story on its way to whoever asked, as JSON: what does not fit is the oldest. */
+  storyBytesMax: 512 * KiB,
+  /** Items told of in the story of a whole job. */
+  storyItemsMax: 50,
   /** Drills that the ledger remembers, and the size of what each showed, as JSON: all of them go into a snapshot. */
   drillsKept: 20,
   drillRecordBytesMax: 32 * KiB,
@@ -101,6 +126,10 @@ export const LIMITS = {
   impairedBytesMax: 256 * KiB,
   /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
   onlineBytesMax: 960 * KiB,
+  /** Blobs that are worth no stream of their own: asked for many in one request, and kept in memory while a worker needs them. */
+  smallInHandBytesMax: 4 * KiB,
+  smallInHandAskedMax: 128,
+  smallInHandKeptBytesMax: 4 * MiB,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
   /** Their inputs together, in memory. */
@@ -114,6 +143,9 @@ export const LIMITS = {
   journalFreeBytesMin: 16 * MiB,
   /** A note: a result that waits to be handed in, what was measured, a drill under way. */
   noteBytesMax: 64 * KiB,
+  /** Results noted because they could not be handed in, all and in one write: as many as a worker can have in hand. */
+  notedResultsMax: 5_000,
+  notesPerWriteMax: 512,
   /** Bytes handed to the journal and not yet durable. Raft's own windows are far smaller; more means a caller that never waits. */
   journalQueueBytesMax: 64 * MiB,
   /** Bytes in one fsync of the journal, so that what comes first does not wait for all that came later. */
@@ -210,6 +242,25 @@ export const TIMING = {
   /** Between two questions of a node without the log for the fleet's news, and after an answer that named no leader. */
   fleetNewsMs: 1_000,
   fleetNewsAgainMs: 150,
+  /** How long one call verifies before it answers with what it has; the caller asks for the rest. */
+  verifyStretchMs: 5_000,
+  /** The same, and the one batch that was begun: the largest blob, or an item that takes its time. */
+  verifyDeadlineMs: 260_000,
+  /** For an item that is computed again: as long as an executor is given at least, and a wait behind others. */
+  recomputeDeadlineMs: 120_000,
+  /**
+   * From the word that a blob is forgotten or dropped here to its removal. Longer than whoever was told that it is here
+   * takes to have that agreed.
+   */
+  blobLetGoMs: 120_000,
+  /** Between two looks at the whole disk; what nothing stands on at two of them goes. Longer than an upload waits for its submit. */
+  sweepMs: 3_600_000,
+  /** From the end of one reading of the whole disk to the next. */
+  scrubMs: 7 * 24 * 3_600_000,
+  /** How long the boxes must have stood as they are before surplus copies go: one that flaps would make the others copy for ever. */
+  copiesSteadyMs: 60_000,
+  /** How often the leader looks for jobs to forget. */
+  retentionMs: 60_000,
   /** How long an invitation lives unless told otherwise. */
   inviteMs: 15 * 60_000,
   /** The longest life of an invitation; a longer one is a password. */
@@ -244,6 +295,10 @@ const mustHold: [boolean, string][] = [
       LIMITS.snapshotPieceBytesMax,
     "a record of failures fits in a piece",
   ],
+  [
+    LIMITS.smallInHandAskedMax * (LIMITS.smallInHandBytesMax + 64) < LIMITS.frameBytesMax,
+    "small inputs fit in a frame",
+  ],
   [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
@@ -257,6 +312,7 @@ const mustHold: [boolean, string][] = [
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
   [LIMITS.onlineBytesMax + 16 * KiB < LIMITS.frameBytesMax, "an online input fits in a frame"],
   [TIMING.onlineDeadlineMs < TIMING.apiDeadlineMs, "a client outwaits an online request"],
+  [LIMITS.storyBytesMax + 1024 < LIMITS.frameBytesMax, "a story fits in a frame"],
   [LIMITS.deputyPieceBytes + 1024 < LIMITS.frameBytesMax, "a deputy's piece fits in a frame"],
   [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],
   [
@@ -272,7 +328,25 @@ const mustHold: [boolean, string][] = [
     "three event heartbeats may be lost before a stream is given up",
   ],
   [LIMITS.eventStreamsMax < LIMITS.apiConnectionsMax, "event streams leave connections for calls"],
+  [
+    TIMING.verifyStretchMs + LIMITS.blobBytesMax / LIMITS.checkBytesPerMsMin + TIMING.requestDeadlineMs <
+      TIMING.verifyDeadlineMs,
+    "the largest blob is read back in one call",
+  ],
+  [
+    TIMING.verifyStretchMs + TIMING.recomputeDeadlineMs + TIMING.requestDeadlineMs < TIMING.verifyDeadlineMs,
+    "an item is computed again in one call",
+  ],
+  [TIMING.verifyDeadlineMs < TIMING.apiSubmitMs, "a client outwaits a verification"],
+  [LIMITS.recomputeInlineBytesMax + 1_024 < LIMITS.frameBytesMax, "an output to look into fits in a frame"],
+  [
+    1_024 + 2 * LIMITS.nameBytesMax + 3 * LIMITS.errorMessageBytesMax + 3 * LIMITS.errorFactsBytesMax <
+      LIMITS.noteBytesMax,
+    "a failed result fits in a note",
+  ],
   [TIMING.inviteMs <= TIMING.inviteMsMax, "the default invitation is allowed"],
+  [TIMING.proposalDeadlineMs * 4 < TIMING.blobLetGoMs, "what is being agreed on is not removed meanwhile"],
+  [TIMING.blobLetGoMs < TIMING.sweepMs, "what was told to go goes before what is only found"],
   [TIMING.capacityReportMs * 2 < TIMING.capacityLateMs, "two reports may be lost before a node is late"],
 ];
 for (const [holds, what] of mustHold) if (!holds) throw new Error(`shared/limits.ts: broken relation: ${what}`);

@@ -82,3 +82,26 @@ export function wordRecall(truth: string, text: string): number {
   }
   return wanted.length === 0 ? 1 : found / wanted.length;
 }
+
+/**
+ * Letters that must be changed, put in or left out to make one text of the other (Levenshtein), by UTF-16 units, as long
+ * as it is at most `errorsMax`; undefined for more. Takes time and memory in proportion to the text times `errorsMax`.
+ */
+export function letterErrors(a: string, b: string, errorsMax: number): number | undefined {
+  if (Math.abs(a.length - b.length) > errorsMax) return undefined;
+  // Of a row only what is at most `errorsMax` from the diagonal can be part of so short a way; beside it stands infinity.
+  let above = Float64Array.from({ length: b.length + 2 }, (_, column) => (column <= errorsMax ? column : Infinity));
+  let below = new Float64Array(b.length + 2);
+  for (let row = 1; row <= a.length; row++) {
+    const [first, last] = [Math.max(1, row - errorsMax), Math.min(b.length, row + errorsMax)];
+    below[first - 1] = first === 1 && row <= errorsMax ? row : Infinity;
+    below[last + 1] = Infinity;
+    for (let column = first; column <= last; column++) {
+      const changed = above[column - 1]! + Number(a[row - 1] !== b[column - 1]);
+      below[column] = Math.min(changed, above[column]! + 1, below[column - 1]! + 1);
+    }
+    [above, below] = [below, above];
+  }
+  const errors = above[b.length]!;
+  return errors <= errorsMax ? errors : undefined;
+}

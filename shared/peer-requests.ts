@@ -25,6 +25,8 @@ export interface Lease {
   inputHolders: NodeId[];
   /** Copies each output needs before it is reported, the worker's own included. */
   copies: number;
+  /** After how long a run of one item is hung, by what its runs took so far; absent: by the worker's own guess. */
+  itemDeadlineMs?: number;
 }
 
 /** A worker's word on a lease it still has. */
@@ -58,10 +60,29 @@ export interface PeerRequests {
     question: { blobs: BlobHash[]; inline: Uint8Array[]; from: NodeId[] };
     answer: { held: BlobHash[]; reason: string };
   };
+  /** The bytes of these blobs, in their order, of at most smallInHandBytesMax each; empty for one that is not there or is larger. */
+  readSmall: { question: { blobs: BlobHash[] }; answer: { contents: Uint8Array[] } };
   /** Which of these blobs are on your disk? */
   have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };
+  /** Which of these blobs must stay on the asker's disk? Also what time it is there. @throws NOT_A_MEMBER, NO_QUORUM */
+  standOn: { question: { blobs: BlobHash[] }; answer: { needed: BlobHash[]; atMs: number } };
+  /** The bytes you served under this hash are others: read your copy again. Answered before that is done. */
+  doubt: { question: { blob: BlobHash }; answer: Record<string, never> };
   /** Receiver of a snapshot to its sender: its pieces are still being fetched, or could not be. */
   snapshotNews: { question: { index: LogIndex; failed: boolean; reason: string }; answer: Record<string, never> };
+  /** Read these from your disk, whole, and hash them. A damaged one is set aside. @throws PEER_BUSY */
+  check: {
+    question: { blobs: BlobHash[] };
+    answer: { sound: BlobHash[]; damaged: BlobHash[]; missing: BlobHash[] };
+  };
+  /**
+   * Run this input and tell what comes of it, for nobody's record. `inline` is empty for an output that is too large to be
+   * looked into. @throws PEER_BUSY, and what a run throws
+   */
+  recompute: {
+    question: { pipeline: string; name: string; blob: BlobHash; from: NodeId[] };
+    answer: { output: BlobHash; inline: Uint8Array; madeWith?: BlobHash };
+  };
   /** The newest snapshot that your journal holds. If it does not reach up to `index`, ask again a little later. */
   snapshot: { question: { index: LogIndex }; answer: { snapshot?: RaftSnapshot } };
   /** Any node to the leader: hand the leadership to `to`, or to the best successor. Answered by the old leader once it knows the new one. */
@@ -77,6 +98,8 @@ export interface PeerRequests {
     question: { pipeline: string; name: string; input: Uint8Array; deadlineMs: number };
     answer: { output: Uint8Array; durationMs: number };
   };
+  /** Why everything was done for a job, as the leader knows it: a LeaderStory as JSON. */
+  story: { question: { jobId: JobId }; answer: { storyJson: string } };
   /** A node without the ledger to one that holds it. @throws NOT_A_MEMBER */
   fleetNews: { question: Record<string, never>; answer: FleetNews };
   /** The same: an entry to be proposed. Answered once it is applied there, with what the ledger made of it. */

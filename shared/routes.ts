@@ -4,9 +4,12 @@ import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "./drill.ts
 import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
+import type { Labels } from "./labels.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
+import type { JobStory } from "./story.ts";
+import type { VerifyPage, VerifyRequest } from "./verification.ts";
 
 /** A line of the event stream: something that happened, seen from this node. */
 export interface AgentEvent {
@@ -16,6 +19,13 @@ export interface AgentEvent {
   /** Past tense, e.g. `leaderChanged`, `jobSubmitted`, `shardTakenBack`, `resultRecorded`, `nodeGone`. */
   event: string;
   facts: Record<string, unknown>;
+}
+
+/** What people say of a node. */
+export interface LabelsView {
+  nodeId: NodeId;
+  name: string;
+  labels: Labels;
 }
 
 export interface InviteAnswer {
@@ -50,6 +60,7 @@ interface RouteTypes {
   nodes: { params: []; request: undefined; response: NodeView[] };
   nodeRemove: { params: ["node"]; request: undefined; response: { removed: NodeId } };
   nodeDrain: { params: ["node"]; request: { drained: boolean }; response: DrainView };
+  nodeLabels: { params: ["node"]; request: { labels: Labels }; response: LabelsView };
   leaderTransfer: { params: []; request: { node?: string }; response: { leader: NodeId; term: number } };
   leave: { params: []; request: { force?: boolean }; response: LeaveView };
   recoveryView: { params: []; request: undefined; response: RecoveryView };
@@ -59,8 +70,13 @@ interface RouteTypes {
   jobs: { params: []; request: undefined; response: JobView[] };
   job: { params: ["jobId"]; request: undefined; response: JobDetail };
   jobCancel: { params: ["jobId"]; request: undefined; response: JobView };
+  jobPause: { params: ["jobId"]; request: { paused: boolean }; response: JobView };
+  /** An empty shard or item: of the whole job. */
+  jobWhy: { params: ["jobId", "shard", "item"]; request: undefined; response: JobStory };
+  jobForget: { params: ["jobId"]; request: undefined; response: { forgotten: JobId } };
   results: { params: ["jobId"]; request: undefined; response: ResultsPage };
   receipt: { params: ["jobId"]; request: undefined; response: Receipt };
+  jobVerify: { params: ["jobId"]; request: VerifyRequest; response: VerifyPage };
   settings: { params: []; request: undefined; response: Setting[] };
   setting: { params: ["name"]; request: undefined; response: Setting };
   settingSet: { params: ["name"]; request: { value: string }; response: Setting };
@@ -77,7 +93,7 @@ export type RouteResponse<N extends RouteName> = RouteTypes[N]["response"];
 
 interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE";
-  /** `:name` marks a parameter. */
+  /** `:name` marks a parameter; behind a `?`, one of the query, which may be left out. */
   path: string;
   says: string;
 }
@@ -91,6 +107,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     method: "POST",
     path: "/v1/nodes/:node/drain",
     says: "empties a node (id or name) or takes that back, and tells how far it is; may be asked again and again",
+  },
+  nodeLabels: {
+    method: "PUT",
+    path: "/v1/nodes/:node/labels",
+    says: "what people say of a node (id or name), in the place of what was said before",
   },
   leaderTransfer: {
     method: "POST",
@@ -113,12 +134,32 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
   jobs: { method: "GET", path: "/v1/jobs", says: "all jobs, newest first" },
   job: { method: "GET", path: "/v1/jobs/:jobId", says: "one job and its plan" },
   jobCancel: { method: "POST", path: "/v1/jobs/:jobId/cancel", says: "stops handing out what is left of a job" },
+  jobPause: {
+    method: "POST",
+    path: "/v1/jobs/:jobId/pause",
+    says: "hands out nothing more of a job, or goes on with it; what runs ends",
+  },
+  jobWhy: {
+    method: "GET",
+    path: "/v1/jobs/:jobId/why?shard=:shard&item=:item",
+    says: "why a job, one of its shards (as 7.2) or one of its items (name, or number from 0) went as it did",
+  },
+  jobForget: {
+    method: "POST",
+    path: "/v1/jobs/:jobId/forget",
+    says: "lets go of an ended job, its inputs and its results",
+  },
   results: {
     method: "GET",
     path: "/v1/jobs/:jobId/results",
     says: "what is recorded so far, in the order of the inputs",
   },
   receipt: { method: "GET", path: "/v1/jobs/:jobId/receipt", says: "who computed what, and where the copies are" },
+  jobVerify: {
+    method: "POST",
+    path: "/v1/jobs/:jobId/verify",
+    says: "reads every copy back where it lies, checks every signature, computes a sample again; some items a call",
+  },
   settings: { method: "GET", path: "/v1/settings", says: "every setting, as the fleet has agreed by now" },
   setting: { method: "GET", path: "/v1/settings/:name", says: "one setting; its value is empty if it is not set" },
   settingSet: {

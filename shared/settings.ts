@@ -19,6 +19,10 @@ const OWN = {
   voterGoneAfterSeconds: { min: 1, max: 7 * 24 * 3_600, byDefault: 600 },
   /** Nodes that hold each input and each result of a job that does not say otherwise. More copies cost disks and links. */
   copies: { min: 1, max: LIMITS.copiesMax, byDefault: LIMITS.copiesDefault },
+  /** Days that an ended job is kept, with its inputs and results; 0: for ever. */
+  keepJobsDays: { min: 0, max: 3_650, byDefault: 30 },
+  /** Ended jobs that are kept; the oldest go first. Each is some memory on every box that holds the ledger. */
+  keepJobsMax: { min: 1, max: 100_000, byDefault: 10_000 },
 } as const;
 
 export type FleetSettings = { [N in keyof typeof OWN]: number };

@@ -1,13 +1,16 @@
 import { checkDrillRequest } from "../../shared/drill.ts";
 import type { JobId } from "../../shared/ids.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
+import { checkVerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "../runtime/face.ts";
 import {
   checkDrainRequest,
   checkInviteRequest,
   checkJobSpec,
+  checkLabelsRequest,
   checkLeaveRequest,
   checkNothing,
+  checkPauseRequest,
   checkRecoverRequest,
   checkSettingRequest,
   checkTransferRequest,
@@ -37,6 +40,7 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   nodes: (face) => ok(face.fleet().nodes),
   nodeRemove: async (face, params) => ok({ removed: await face.removeNode(params.node ?? "") }),
   nodeDrain: async (face, params, body) => ok(await face.drainNode(params.node ?? "", checkDrainRequest(body))),
+  nodeLabels: async (face, params, body) => ok(await face.labelNode(params.node ?? "", checkLabelsRequest(body))),
   leaderTransfer: async (face, _params, body) => ok(await face.transferLeader(checkTransferRequest(body))),
   leave: async (face, _params, body) => ok(await face.leave(checkLeaveRequest(body))),
   recoveryView: async (face) => ok(await face.recoveryView()),
@@ -52,8 +56,16 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
     checkNothing(body);
     return ok(await face.cancel(jobIdOf(params)));
   },
+  jobPause: async (face, params, body) => ok(await face.pause(jobIdOf(params), checkPauseRequest(body))),
+  jobWhy: async (face, params) =>
+    ok(await face.why(jobIdOf(params), params.shard || undefined, params.item || undefined)),
+  async jobForget(face, params, body) {
+    checkNothing(body);
+    return ok(await face.forget(jobIdOf(params)));
+  },
   results: async (face, params) => ok(await face.results(jobIdOf(params))),
   receipt: async (face, params) => ok(await face.receipt(jobIdOf(params))),
+  jobVerify: async (face, params, body) => ok(await face.verify(jobIdOf(params), checkVerifyRequest(body))),
   settings: async (face) => ok(await face.settings()),
   setting: async (face, params) => ok(await face.setting(params.name ?? "")),
   settingSet: async (face, params, body) =>

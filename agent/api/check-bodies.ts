@@ -13,6 +13,7 @@ import {
 import { SkeinError } from "../../shared/errors.ts";
 import { isBlobHash, isNodeId, type NodeId } from "../../shared/ids.ts";
 import { JOB_PRIORITIES, type JobInput, type JobSpec } from "../../shared/job.ts";
+import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RecoverRequest } from "../../shared/recovery.ts";
 import { settingFault } from "../../shared/settings.ts";
@@ -90,6 +91,30 @@ export function checkDrainRequest(body: unknown): boolean {
   const record = checkRecord(body, "");
   checkKeys(record, "", ["drained"]);
   return checkBoolean(record.drained, "drained");
+}
+
+/** @throws BAD_REQUEST */
+export function checkPauseRequest(body: unknown): boolean {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["paused"]);
+  return checkBoolean(record.paused, "paused");
+}
+
+/** What stands behind the `?`, for a route that names such parameters; the others never looked at it. @throws BAD_REQUEST */
+export function checkQuery(query: unknown, path: string): Record<string, string> {
+  const [, named] = path.split("?");
+  if (named === undefined) return {};
+  const record = checkRecord(query, "");
+  const known = [...named.matchAll(/:(\w+)/g)].map(([, name]) => name!);
+  checkKeys(record, "", known);
+  const texts = Object.entries(record).map(([name, value]) => [name, checkText(value, name, LIMITS.nameBytesMax, 0)]);
+  return Object.fromEntries(texts);
+}
+
+export function checkLabelsRequest(body: unknown): Labels {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["labels"]);
+  return checkLabels(record.labels);
 }
 
 /** The node to lead; undefined for the best there is. @throws BAD_REQUEST */

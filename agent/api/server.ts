@@ -5,6 +5,7 @@ import { ROUTES, type RouteName } from "../../shared/routes.ts";
 import type { AgentFace } from "../runtime/face.ts";
 import { ANSWERS } from "./answers.ts";
 import { serveBlobs } from "./blobs.ts";
+import { checkQuery } from "./check-bodies.ts";
 import { errorFrom } from "./errors.ts";
 import { serveEvents } from "./events.ts";
 import { guard, isLoopback } from "./guard.ts";
@@ -72,9 +73,10 @@ function serveRoutes(app: FastifyInstance, face: AgentFace): void {
     const { method, path } = ROUTES[name];
     app.route<{ Params: Record<string, string> }>({
       method,
-      url: path,
+      url: path.replace(/\?.*/, ""),
       handler: async (request, reply) => {
-        const { status, body } = await ANSWERS[name](face, request.params, request.body);
+        const parameters = { ...checkQuery(request.query, path), ...request.params };
+        const { status, body } = await ANSWERS[name](face, parameters, request.body);
         return reply.code(status).header("cache-control", "no-store").send(body);
       },
     });

@@ -1,7 +1,7 @@
 /** Commands that are one call or two, and a way to print the answer. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { SkeinError } from "../../shared/errors.ts";
-import { describeFleet, describeJob, describeJobs, describeNodes, describeReceipt } from "./describe.ts";
+import { describeFleet, describeJob, describeJobs, describeNodes } from "./describe.ts";
 import { type CommonOptions, clientFor, dataDirOf, wholeNumber } from "./options.ts";
 import { readRunFile } from "./run-file.ts";
 import type { SteadyClient } from "./steady-client.ts";
@@ -44,13 +44,6 @@ export async function job(jobId: string, options: CommonOptions, world: World): 
   return print(options, world, answer, describeJob(answer));
 }
 
-export async function receipt(jobId: string, options: CommonOptions, world: World): Promise<number> {
-  const client = await clientFor(options, world);
-  const answer = await client.call((one) => one.receipt(jobId));
-  const known = await client.call((one) => one.nodes());
-  return print(options, world, answer, describeReceipt(answer, known));
-}
-
 export async function cancel(jobId: string, options: CommonOptions, world: World): Promise<number> {
   const client = await clientFor(options, world);
   const answer = await client.call((one) => one.jobCancel(jobId));
@@ -62,6 +55,33 @@ export async function cancel(jobId: string, options: CommonOptions, world: World
     answer,
     `${plain(jobId)} ${fate}; ${itemsRecorded} of ${items} were recorded and stay.\n`,
   );
+}
+
+export async function pause(jobId: string, options: CommonOptions, world: World): Promise<number> {
+  return changePause(jobId, true, options, world);
+}
+
+export async function resume(jobId: string, options: CommonOptions, world: World): Promise<number> {
+  return changePause(jobId, false, options, world);
+}
+
+async function changePause(jobId: string, paused: boolean, options: CommonOptions, world: World): Promise<number> {
+  const client = await clientFor(options, world);
+  const answer = await client.call((one) => one.jobPause(jobId, { paused }));
+  const { itemsRecorded, items } = answer;
+  const fate = paused ? "is paused: what runs ends, nothing more is handed out" : "goes on";
+  return print(options, world, answer, `${plain(jobId)} ${fate}; ${itemsRecorded} of ${items} are recorded.\n`);
+}
+
+export async function forget(jobIds: string[], options: CommonOptions, world: World): Promise<number> {
+  const client = await clientFor(options, world);
+  const forgotten: string[] = [];
+  for (const jobId of jobIds) {
+    const answer = await client.call((one) => one.jobForget(jobId));
+    forgotten.push(answer.forgotten);
+    if (!options.json) world.out(`${plain(jobId)} is forgotten; every box removes what only it stood on.\n`);
+  }
+  return options.json ? print(options, world, { forgotten }, "") : 0;
 }
 
 export async function remove(node: string, options: CommonOptions, world: World): Promise<number> {

@@ -1,14 +1,17 @@
 /** Fleets, nodes and jobs as text for a person. */
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import { shortNodeId } from "../../shared/ids.ts";
-import type { JobView, Receipt } from "../../shared/job.ts";
+import type { JobView } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
 import type { Health, JobDetail } from "../../shared/routes.ts";
+import type { ScrubView } from "../../shared/scrub.ts";
 import { bytes, duration, pairs, plain, plural, table } from "./table.ts";
 
 export function describeFleet(fleet: FleetView, health: Health, jobs: readonly JobView[], url: string): string {
   const leader = fleet.nodes.find((node) => node.isLeader);
   const part = fleet.nodes.find((node) => node.isSelf)?.role ?? "not a member";
-  const running = jobs.filter((job) => job.state === "running").length;
+  const count = (state: JobView["state"]): number => jobs.filter((job) => job.state === state).length;
+  const [running, paused] = [count("running"), count("paused")];
   const quorum = fleet.hasQuorum ? "quorum" : `NO QUORUM, missing ${fleet.votersMissing.join(", ")}`;
   return pairs([
     ["fleet", `${fleet.fleetName}: ${plural(fleet.nodes.length, "node")}, ${quorum}`],
@@ -16,7 +19,8 @@ export function describeFleet(fleet: FleetView, health: Health, jobs: readonly J
     ["leader", leader ? `${leader.name}, term ${fleet.term}` : `none; term ${fleet.term}`],
     ...drainedRow(fleet),
     ...recoveredRow(fleet),
-    ["jobs", `${running} running, ${jobs.length - running} ended`],
+    ["copies", scrubText(fleet.scrub)],
+    ["jobs", `${running} running, ${paused > 0 ? `${paused} paused, ` : ""}${jobs.length - running - paused} ended`],
     ["dashboard", `${url}/`],
   ]);
 }
@@ -26,6 +30,14 @@ type Rows = [name: string, value: string][];
 function drainedRow({ nodes }: FleetView): Rows {
   const drained = nodes.filter((node) => node.drained).map((node) => `${node.name}${node.leaving ? " (leaving)" : ""}`);
   return drained.length === 0 ? [] : [["drained", drained.join(", ")]];
+}
+
+function scrubText({ lastFullPassAtMs, damagedFound }: ScrubView): string {
+  const read =
+    lastFullPassAtMs === undefined
+      ? "this disk was not read again in full yet"
+      : `this disk was read again in full on ${new Date(lastFullPassAtMs).toISOString().slice(0, 10)}`;
+  return damagedFound === 0 ? read : `${read}; ${plural(damagedFound, "damaged copy", "damaged copies")} found so far`;
 }
 
 function recoveredRow({ recovered, nodes }: FleetView): Rows {
@@ -42,7 +54,9 @@ const figure = (value: number | undefined, digits: number, unit: string): string
   value === undefined ? "-" : `${value.toFixed(digits)} ${unit}`;
 
 export function describeNodes(nodes: readonly NodeView[]): string {
+  const isLabelled = nodes.some((node) => node.labels);
   const head = ["NODE", "ID", "PART", "PRESENCE", "PROFILE", "RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"];
+  if (isLabelled) head.push("LABELS");
   const rows = nodes.map((node) => {
     const { report } = node;
     const rate = report?.rates.map((one) => `${one.pipeline} ${one.itemsPerSecond.toFixed(1)}/s`).join(", ");
@@ -57,10 +71,17 @@ export function describeNodes(nodes: readonly NodeView[]): string {
       figure(report?.vitals.temperatureC, 0, "C") + (report?.vitals.throttled ? "!" : ""),
       report ? bytes(report.vitals.memoryFreeBytes) : "-",
       linkOf(node),
+      ...(isLabelled ? [labelsText(node.labels ?? {}) || "-"] : []),
     ];
   });
   return table(head, rows, ["RATE", "QUEUE", "TEMP", "MEMORY FREE", "LINK"]);
 }
+
+export const labelsText = (labels: Labels): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(" ");
 
 function linkOf({ isSelf, link }: NodeView): string {
   if (isSelf || !link) return "-";
@@ -69,15 +90,17 @@ function linkOf({ isSelf, link }: NodeView): string {
 
 export function describeJobs(jobs: readonly JobView[]): string {
   if (jobs.length === 0) return "No jobs yet. `skein run ocr FOLDER` makes one.\n";
-  const head = ["JOB", "PIPELINE", "STATE", "ITEMS", "FAILED", "SUBMITTED", "TOOK"];
+  const head = ["JOB", "PIPELINE", "STATE", "ITEMS", "FAILED", "SUBMITTED", "TOOK", "PRIORITY", "DEADLINE"];
   const rows = jobs.map((job) => [
     job.jobId,
     job.pipeline,
     job.state,
     `${job.itemsRecorded}/${job.items}`,
     String(job.itemsFailed),
-    new Date(job.submittedAtMs).toISOString().slice(0, 19).replace("T", " "),
+    timeOf(job.submittedAtMs),
     tookOf(job),
+    job.priority,
+    job.deadlineAtMs === undefined ? "-" : timeOf(job.deadlineAtMs),
   ]);
   return table(head, rows, ["ITEMS", "FAILED", "TOOK"]);
 }
@@ -89,6 +112,8 @@ export function describeJob({ job, plan }: JobDetail): string {
   const head = pairs([
     ["job", `${job.jobId} (${job.pipeline})`],
     ["state", `${job.state}, ${job.itemsRecorded} of ${job.items} recorded, ${job.itemsFailed} failed`],
+    ["priority", `${job.priority}, ${plural(job.copies, "copy", "copies")} of each page and result`],
+    ...deadlineRow(job),
     ["took", tookOf(job)],
     ["repeats", `${job.duplicatesIgnored} late or repeated reports ignored`],
   ]);
@@ -104,23 +129,7 @@ export function describeJob({ job, plan }: JobDetail): string {
   return head + body + (plan ? `\n${plain(plan.summary)}\n` : "");
 }
 
-export function describeReceipt(receipt: Receipt, nodes: readonly NodeView[]): string {
-  const nameOf = (nodeId: string): string => nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId.slice(-6);
-  const head = ["ITEM", "NODE", "SHARD", "INDEX", "MS", "OUTPUT", "COPIES AT"];
-  const rows = receipt.results.map((result) => [
-    result.name,
-    nameOf(result.node),
-    result.shardId.slice(result.shardId.indexOf("/") + 1),
-    String(result.recordedAtIndex),
-    String(Math.round(result.durationMs)),
-    result.output?.slice(0, 12) ?? result.error?.code ?? "-",
-    result.holders.map(nameOf).join(", "),
-  ]);
-  const { job } = receipt;
-  const summary = pairs([
-    ["job", `${job.jobId}, ${job.state}, submitted at index ${receipt.submittedAtIndex}`],
-    ["recorded", `${job.itemsRecorded} of ${job.items}, ${job.duplicatesIgnored} repeats ignored`],
-    ["copies alive", `${receipt.copiesMin} to ${receipt.copiesMax} of each output`],
-  ]);
-  return `${table(head, rows, ["INDEX", "MS"])}\n${summary}`;
-}
+const timeOf = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+
+const deadlineRow = ({ deadlineAtMs }: JobView): Rows =>
+  deadlineAtMs === undefined ? [] : [["deadline", `${timeOf(deadlineAtMs)} UTC`]];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobId } from "../../shared/ids.ts";
-import type { JobView } from "../../shared/job.ts";
+import { isOpen, type JobView } from "../../shared/job.ts";
 import type { Pages } from "./pages.ts";
 import type { Progress } from "./progress.ts";
 import type { Patience, SteadyClient } from "./steady-client.ts";
@@ -42,7 +42,7 @@ export async function follow(options: FollowOptions): Promise<JobView | undefine
       const { results } = await client.call((one) => one.results(jobId), patience);
       await pages.keep(results, names);
     }
-    if (job.state !== "running" && pages.kept.size >= job.itemsRecorded) return job;
+    if (!isOpen(job.state) && pages.kept.size >= job.itemsRecorded) return job;
     const tookMs = performance.now() - startedMs;
     await sleep(Math.max(POLL_MS, tookMs / FETCH_SHARE_MAX), undefined, { signal }).catch(() => {
       // Interrupted: the loop's condition says so.

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { print, untilGone } from "./calls.ts";
+import { labelsText } from "./describe.ts";
 import { type CommonOptions, clientFor, dataDirOf } from "./options.ts";
 import type { SteadyClient } from "./steady-client.ts";
 import { plain, plural } from "./table.ts";
@@ -37,6 +38,24 @@ export async function drain(
   }
   const view = await untilDrained(client, which, world);
   return print(options, world, view, drainedText(view));
+}
+
+/** `key=value` says it, `key-` takes it back; what is not named stays. */
+export async function label(node: string, changes: string[], options: CommonOptions, world: World): Promise<number> {
+  const client = await clientFor(options, world);
+  const known = (await client.call((one) => one.nodes())).find((one) => one.nodeId === node || one.name === node);
+  if (!known) throw new SkeinError("NODE_UNKNOWN", { node });
+  const labels = { ...known.labels };
+  for (const change of changes) {
+    const [, key = "", value] = /^([^=]+?)(?:=(.*)|-)$/s.exec(change) ?? [];
+    if (key === "")
+      throw new SkeinError("BAD_REQUEST", { reason: `${JSON.stringify(change)} is neither key=value nor key-` });
+    if (value === undefined) delete labels[key];
+    else labels[key] = value;
+  }
+  const view = await client.call((one) => one.nodeLabels(known.nodeId, { labels }), PATIENCE);
+  const text = labelsText(view.labels) || "no labels";
+  return print(options, world, view, `${plain(view.name)}: ${plain(text)}\n`);
 }
 
 async function untilDrained(client: SteadyClient, which: string, world: World): Promise<DrainView> {

@@ -58,6 +58,17 @@ export function apiUrl(text: string): string {
   return url.href;
 }
 
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 24 * 3_600_000 };
+
+/** `90s`, `30m`, `1.5h`, `2d`. @throws BAD_REQUEST */
+export function durationMs(text: string, option: string, msMax: number): number {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
+  if (!count || !unit) refuse(option, `must be a time such as 90s, 30m, 2h or 1d, not ${JSON.stringify(text)}`);
+  const ms = Math.round(Number(count) * UNIT_MS[unit]!);
+  if (ms < 1 || ms > msMax) refuse(option, `must be from 1 ms to ${msMax / UNIT_MS.d!} days, not ${text}`);
+  return ms;
+}
+
 /** @throws BAD_REQUEST */
 export function wholeNumber(text: string, option: string, min: number, max: number): number {
   if (!/^\d+$/.test(text)) refuse(option, `must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);

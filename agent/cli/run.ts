@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
+import { checkOneOf } from "../../shared/checks.ts";
 import type { JobId } from "../../shared/ids.ts";
-import type { JobView } from "../../shared/job.ts";
+import { isOpen, JOB_PRIORITIES, type JobView } from "../../shared/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { FOLLOW_DEADLINE_MS, FOLLOW_PATIENCE_MS, follow, patiently } from "./follow.ts";
 import { gatherInputs, type LocalInput } from "./inputs.ts";
-import { type CommonOptions, clientFor } from "./options.ts";
+import { type CommonOptions, clientFor, durationMs, wholeNumber } from "./options.ts";
 import { Pages } from "./pages.ts";
 import { Progress } from "./progress.ts";
 import type { SteadyClient } from "./steady-client.ts";
-import { uploadAndSubmit, whileAlive } from "./submit.ts";
+import { type JobTerms, uploadAndSubmit, whileAlive } from "./submit.ts";
 import { duration, plain, plural } from "./table.ts";
 import type { World } from "./world.ts";
 
@@ -16,6 +18,9 @@ export interface RunOptions extends CommonOptions {
   out?: string;
   key?: string;
   detach?: boolean;
+  priority?: string;
+  copies?: string;
+  deadline?: string;
 }
 
 /** As the shell counts it: 128 and SIGINT. */
@@ -23,12 +28,13 @@ const INTERRUPTED = 130;
 
 /** Hands files to the fleet and waits for what it makes of them. Exit code 0 if every page was read, 1 if any was not. */
 export async function run(pipeline: string, paths: string[], options: RunOptions, world: World): Promise<number> {
+  const terms = termsOf(options);
   const inputs = await gatherInputs(paths, pipeline);
   const client = await clientFor(options, world, FOLLOW_DEADLINE_MS);
   // Without this a missing agent would be waited for as if it were restarting.
   await client.call((one) => one.health());
   const progress = new Progress(world);
-  const { jobId, existing } = await submit(client, { pipeline, inputs, options, progress });
+  const { jobId, existing } = await submit(client, { pipeline, inputs, terms, options, progress });
   if (options.detach) {
     world.out(options.json ? `${JSON.stringify({ jobId, existing })}\n` : `${jobId}\n`);
     return 0;
@@ -61,15 +67,25 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   return INTERRUPTED;
 }
 
+/** How the job is to be done. @throws BAD_REQUEST */
+function termsOf({ priority, copies, deadline }: RunOptions): JobTerms {
+  return {
+    ...(priority === undefined ? {} : { priority: checkOneOf(priority, "--priority", JOB_PRIORITIES) }),
+    ...(copies === undefined ? {} : { copies: wholeNumber(copies, "--copies", 1, LIMITS.copiesMax) }),
+    ...(deadline === undefined ? {} : { deadlineInMs: durationMs(deadline, "--deadline", LIMITS.jobDeadlineMsMax) }),
+  };
+}
+
 interface Submitting {
   pipeline: string;
   inputs: readonly LocalInput[];
+  terms: JobTerms;
   options: RunOptions;
   progress: Progress;
 }
 
-function submit(client: SteadyClient, { pipeline, inputs, options, progress }: Submitting) {
-  const submission = { pipeline, inputs, idempotencyKey: options.key ?? `run-${randomUUID()}` };
+function submit(client: SteadyClient, { pipeline, inputs, terms, options, progress }: Submitting) {
+  const submission = { pipeline, inputs, terms, idempotencyKey: options.key ?? `run-${randomUUID()}` };
   return client.call(
     (one) =>
       whileAlive(
@@ -99,7 +115,11 @@ function verdict(job: JobView, out: string | undefined): string {
   const by = busy.map((share) => `${plain(share.name)} ${share.itemsRecorded}`).join(", ");
   const read = job.itemsRecorded - job.itemsFailed;
   const failed = job.itemsFailed > 0 ? `, ${job.itemsFailed} failed` : "";
-  const fate = job.state === "cancelled" ? " before it was cancelled" : took;
+  const early: Partial<Record<JobView["state"], string>> = {
+    cancelled: " before it was cancelled",
+    expired: " before its deadline passed",
+  };
+  const fate = early[job.state] ?? took;
   const where = out === undefined ? "" : ` Their text is in ${out}.`;
   return `${read} of ${plural(job.items, "page")} read${fate} by ${plural(busy.length, "node")}${by ? ` (${by})` : ""}${failed}.${where}\n`;
 }
@@ -134,7 +154,7 @@ export async function results(jobId: string, options: RunOptions, world: World):
     page.results,
     page.results.map((result) => result.name),
   );
-  if (page.job.state === "running") world.err(`${jobId} is still running; this is what is recorded so far.\n`);
+  if (isOpen(page.job.state)) world.err(`${jobId} is still ${page.job.state}; this is what is recorded so far.\n`);
   tell(page.job, pages, options, world);
   return pages.failed.length === 0 ? 0 : 1;
 }

@@ -4,13 +4,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bundlesOf } from "../../shared/blob-bundle.ts";
 import type { Client } from "../../shared/client.ts";
 import type { JobId } from "../../shared/ids.ts";
+import type { JobSpec } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { inParallel } from "./in-parallel.ts";
 import { FILES_AT_ONCE, type LocalInput } from "./inputs.ts";
 
+/** How a job is to be done; what is left out is the fleet's default. */
+export type JobTerms = Pick<JobSpec, "priority" | "copies" | "deadlineInMs">;
+
 export interface Submission {
   pipeline: string;
   inputs: readonly LocalInput[];
+  terms?: JobTerms;
   /** Always there, so that a submit whose answer was lost can be made again. */
   idempotencyKey: string;
 }
@@ -46,7 +51,7 @@ const BUNDLES_AT_ONCE = 2;
  */
 export async function uploadAndSubmit(
   client: Client,
-  { pipeline, inputs, idempotencyKey }: Submission,
+  { pipeline, inputs, terms, idempotencyKey }: Submission,
   onUploaded: (done: number) => void,
 ): Promise<{ jobId: JobId; existing: boolean }> {
   const distinct = [...new Map(inputs.map((input) => [input.blob, input])).values()];
@@ -66,5 +71,5 @@ export async function uploadAndSubmit(
     onUploaded(++done);
   });
   const named = inputs.map(({ name, blob, bytes }) => ({ name, blob, bytes }));
-  return client.jobSubmit({ pipeline, inputs: named, idempotencyKey });
+  return client.jobSubmit({ pipeline, inputs: named, idempotencyKey, ...terms });
 }

@@ -134,7 +134,9 @@ function linkText(link) {
 export function drawJobs(jobs, total, details) {
   $("jobs-none").hidden = total > 0;
   const running = jobs.filter((job) => job.state === "running").length;
-  setText($("jobs-count"), total === 0 ? "" : `${running} running, ${total} in all`);
+  const paused = jobs.filter((job) => job.state === "paused").length;
+  const open = paused > 0 ? `${running} running, ${paused} paused` : `${running} running`;
+  setText($("jobs-count"), total === 0 ? "" : `${open}, ${total} in all`);
   const cards = keep(
     $("jobs"),
     jobs.map((job) => job.jobId),
@@ -179,7 +181,7 @@ function fillJob(card, job, detail) {
     segments[i].title = `${share.name}: ${share.itemsRecorded}`;
     setText(name, share.name);
     setText(count, String(share.itemsRecorded));
-    setText(more, job.state === "running" && leased > 0 ? `+ ${leased} at work` : "");
+    setText(more, isOpen(job) && leased > 0 ? `+ ${leased} at work` : "");
   }
   fillPlan(at(".plan"), detail?.plan);
 }
@@ -189,9 +191,14 @@ function coloured(element, nodeId) {
   return element;
 }
 
+/** Work of a paused job may still run. */
+const isOpen = (job) => job.state === "running" || job.state === "paused";
+
 function stateOf(job) {
   const took = job.endedAtMs === undefined ? "" : ` in ${((job.endedAtMs - job.submittedAtMs) / 1000).toFixed(1)} s`;
-  return `${job.pipeline}, ${job.state}${took}`;
+  const priority = job.priority === "normal" ? "" : `, ${job.priority} priority`;
+  const until = isOpen(job) && job.deadlineAtMs ? `, until ${new Date(job.deadlineAtMs).toLocaleTimeString()}` : "";
+  return `${job.pipeline}, ${job.state}${took}${priority}${until}`;
 }
 
 function fillPlan(element, plan) {

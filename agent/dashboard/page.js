@@ -39,7 +39,9 @@ const read = async (path) => (await call(path)).json();
 async function refresh() {
   const [fleet, jobs] = await Promise.all([read("/v1/fleet"), read("/v1/jobs")]);
   const shown = jobs.slice(0, JOBS_SHOWN);
-  const wanted = shown.filter((job) => job.state === "running" || !details.has(job.jobId)).slice(0, DETAILS_MAX);
+  const wanted = shown
+    .filter((job) => job.state === "running" || job.state === "paused" || !details.has(job.jobId))
+    .slice(0, DETAILS_MAX);
   const found = await Promise.allSettled(wanted.map((job) => read(`/v1/jobs/${encodeURIComponent(job.jobId)}`)));
   for (const one of found) {
     // While the leader changes there is no plan to be had; the job itself is in the list all the same.

@@ -17,6 +17,7 @@ const SENTENCES = {
   membershipChanging: (f) => `Seats change: ${f.change} (${f.because})`,
   jobSubmitted: (f) => `${f.jobId} handed in: ${count(f.items, "page")}`,
   jobPlanned: (f) => `${f.jobId} planned. ${f.summary}`,
+  jobPaused: (f) => (f.state === "paused" ? `${f.jobId} is paused` : `${f.jobId} goes on`),
   jobEnded: (f) => `${f.jobId} ${f.state}${f.itemsFailed > 0 ? `, ${count(f.itemsFailed, "page")} failed` : ""}`,
   itemFailed: (f) => `Page ${f.item + 1} of ${f.jobId} failed: ${f.reason}`,
   shardTakenBack: (f) => `${count(f.items, "page")} of ${f.jobId} taken back from ${f.node}: ${f.because}`,

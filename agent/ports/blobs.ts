@@ -20,6 +20,11 @@ export interface Blobs {
    * @throws BLOB_MISSING; BLOB_HASH_MISMATCH, after the damaged copy has been set aside so that the next `size` says it is gone.
    */
   read(hash: BlobHash): Promise<Uint8Array>;
+  /**
+   * Whether a sound copy is here: reads all of it piece by piece and hashes it. False if it is not here, or was damaged and
+   * has been set aside, as by `read`.
+   */
+  verify(hash: BlobHash): Promise<boolean>;
   /** Chunks of at most bulkChunkBytes, from `offset`. Not hash-checked: the receiver does that. @throws BLOB_MISSING */
   stream(hash: BlobHash, offset?: number): AsyncIterable<Uint8Array>;
   remove(hash: BlobHash): Promise<void>;

@@ -4,13 +4,16 @@ import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shar
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
-import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
+import { isOpen, type JobSpec, type JobView, type Receipt } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { AgentEvent, Health, InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { JobStory } from "../../shared/story.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
@@ -19,6 +22,7 @@ import { membersOf, Raft, type RaftRole, type RaftStatus } from "../core/raft/in
 import type { CopyPlace } from "../core/replication/index.ts";
 import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
+import { answerVerifications } from "./checking.ts";
 import { CopiesLoop } from "./copies-loop.ts";
 import { Departure } from "./departure.ts";
 import { Deputy } from "./deputy.ts";
@@ -36,12 +40,16 @@ import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
+import { Retention } from "./retention.ts";
+import { Scrub } from "./scrub.ts";
 import { Settings } from "./settings.ts";
 import { SNAPSHOT_LIMITS, type SnapshotLimits } from "./snapshot-taking.ts";
 import { Snapshots } from "./snapshots.ts";
+import { SpareBlobs } from "./spare-blobs.ts";
 import { Standing } from "./standing.ts";
 import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { Sweep } from "./sweep.ts";
 import { fleetView, hasQuorum, quorumFacts } from "./views.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
@@ -59,6 +67,8 @@ export interface AgentInit {
   contents: JournalContents;
   /** Default: as in shared/limits.ts. */
   snapshotLimits?: Partial<SnapshotLimits>;
+  /** Default: as in shared/limits.ts. */
+  sweepMs?: number;
   onStopRequested: () => void;
   /** This box has left the fleet: its folder must not be started again. */
   onLeft: () => Promise<void>;
@@ -90,6 +100,9 @@ export class Agent implements AgentFace {
   readonly #worker: WorkerDriver;
   readonly #membership: Membership;
   readonly #copies: CopiesLoop;
+  readonly #retention: Retention;
+  readonly #sweep: Sweep;
+  readonly #scrub: Scrub;
   readonly #snapshots: Pick<Snapshots, keyof Snapshots>;
   readonly #standing: Standing;
   readonly #deputy: Deputy;
@@ -104,7 +117,9 @@ export class Agent implements AgentFace {
   #ready = false;
   #stopped = false;
 
-  constructor(world: Surroundings, init: AgentInit) {
+  constructor(surroundings: Surroundings, init: AgentInit) {
+    const spare = new SpareBlobs(surroundings.blobs, surroundings.clock);
+    const world = { ...surroundings, blobs: spare };
     this.#world = world;
     this.#init = init;
     this.#events = new Events(world.clock, world.telemetry);
@@ -153,26 +168,44 @@ export class Agent implements AgentFace {
       nodes: () => this.#nodes(),
     });
     this.#worker = new WorkerDriver(world, {
+      fleetId: init.identity.fleetId,
       blobAccess: this.#blobAccess,
       peers: this.#peers,
       events: this.#events,
       leader: () => this.#standing.leader(),
       doubtLeader: () => this.#standing.doubtLeader(),
+      isRecorded: ({ jobId, item, node, shardId, finishedAtMs }) => {
+        const known = this.#ledger.jobs.get(jobId)?.results[item];
+        return known?.node === node && known.shardId === shardId && known.finishedAtMs === finishedAtMs;
+      },
       places: () => this.#places(),
       onRateChange: () => this.#gossip.changed(),
     });
+    answerVerifications(world, { peers: this.#peers, blobAccess: this.#blobAccess, signer: this.#worker.signer });
     this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects) =>
       this.#fleetChanged(effects),
     );
     const { ledger, peers, proposer, events } = this.#parts();
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
-    this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places: () => this.#places() });
     this.#online = new Online(world, {
       peers,
       nodes: () => this.#nodes(),
       ownRate: (pipeline) => this.#worker.rates().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
       ownQueue: () => this.#worker.itemsQueued,
     });
+    const places = () => this.#places();
+    this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places });
+    this.#retention = new Retention(world, { ledger, peers, proposer, events, reachable: () => this.#reachable() });
+    this.#sweep = new Sweep(world, {
+      ...this.#parts(),
+      spare,
+      reader: this.#reader,
+      standing: this.#standing,
+      places,
+      isClaimed: (hash) => this.#snapshots.isClaimed(hash),
+      sweepMs: init.sweepMs ?? TIMING.sweepMs,
+    });
+    this.#scrub = new Scrub(world, { spare, peers, proposer, events, itemsQueued: () => this.#worker.itemsQueued });
     const common = { ...this.#parts(), driver: this.#driver, nodes: () => this.#nodes() };
     const { fleetName } = init.identity;
     this.#handover = new Handover(world, common);
@@ -190,7 +223,7 @@ export class Agent implements AgentFace {
     const handover = this.#handover;
     this.#drills = new Drills(
       world,
-      { ...common, standing, handover, places: () => this.#places(), submit: (spec) => this.submit(spec) },
+      { ...common, standing, handover, submit: (spec) => this.submit(spec) },
       () => this.#deputy,
     );
     this.#deputy = new Deputy(world, this.#peers, {
@@ -209,6 +242,7 @@ export class Agent implements AgentFace {
     this.#gossip.start();
     await this.#snapshots.load(this.#init.contents.snapshot);
     this.#loaded.resolve();
+    await this.#worker.recall();
     if (this.#stopped) return;
     this.#snapshots.start();
     this.#driver.start();
@@ -217,6 +251,8 @@ export class Agent implements AgentFace {
     this.#handover.start();
     this.#worker.start();
     await this.#drills.start();
+    this.#sweep.start();
+    this.#scrub.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
     await this.#world.engine.start();
     await this.#worker.calibrate();
@@ -231,6 +267,9 @@ export class Agent implements AgentFace {
     this.#ready = false;
     this.#leading?.end();
     this.#copies.end();
+    this.#retention.end();
+    this.#scrub.stop();
+    this.#sweep.stop();
     this.#worker.stop();
     this.#drills.stop();
     this.#handover.stop();
@@ -261,7 +300,14 @@ export class Agent implements AgentFace {
 
   fleet(): FleetView {
     const { self } = this.#world.network;
-    return fleetView(this.#init.identity, self, this.#standing.status(), this.#nodes(), this.#ledger.lastRecovery);
+    const view = fleetView(
+      this.#init.identity,
+      self,
+      this.#standing.status(),
+      this.#nodes(),
+      this.#ledger.lastRecovery,
+    );
+    return { ...view, scrub: this.#scrub.view() };
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
@@ -270,6 +316,10 @@ export class Agent implements AgentFace {
 
   drainNode(nodeIdOrName: string, drained: boolean): Promise<DrainView> {
     return this.#deputy.call("drainNode", nodeIdOrName, drained);
+  }
+
+  labelNode(nodeIdOrName: string, labels: Labels): Promise<LabelsView> {
+    return this.#deputy.call("labelNode", nodeIdOrName, labels);
   }
 
   transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }> {
@@ -313,12 +363,28 @@ export class Agent implements AgentFace {
     return this.#deputy.call("cancel", jobId);
   }
 
+  pause(jobId: JobId, paused: boolean): Promise<JobView> {
+    return this.#deputy.call("pause", jobId, paused);
+  }
+
+  why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
+    return this.#deputy.call("why", jobId, shard, item);
+  }
+
+  forget(jobId: JobId): Promise<{ forgotten: JobId }> {
+    return this.#deputy.call("forget", jobId);
+  }
+
   results(jobId: JobId): Promise<ResultsPage> {
     return this.#deputy.call("results", jobId);
   }
 
   receipt(jobId: JobId): Promise<Receipt> {
     return this.#deputy.call("receipt", jobId);
+  }
+
+  verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage> {
+    return this.#deputy.call("verify", jobId, request);
   }
 
   async putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }> {
@@ -443,6 +509,7 @@ export class Agent implements AgentFace {
   #ledgerFace(): LedgerFace {
     return new LedgerFace(this.#world, {
       ...this.#parts(),
+      fleetId: this.#init.identity.fleetId,
       membership: this.#membership,
       settings: this.#settings,
       departure: this.#departure,
@@ -471,6 +538,7 @@ export class Agent implements AgentFace {
   #answerPeers(): void {
     this.#peers.answer("report", (from, { results }) => this.#lead().takeReport(from, results));
     this.#peers.answer("workAt", async (_from, { nodeId }) => ({ items: this.#lead().workAt(nodeId) }));
+    this.#peers.answer("story", async (_from, { jobId }) => this.#lead().story(jobId));
     this.#peers.answer("jobNews", async (_from, { jobId }) => this.#lead().news(jobId));
   }
 
@@ -505,7 +573,8 @@ export class Agent implements AgentFace {
       const known = before.get(job.jobId);
       if (!known) this.#tellJob("jobSubmitted", job);
       if (job.recordedCount !== (known?.recordedCount ?? 0)) this.#tellProgress(job);
-      if (job.state !== (known?.state ?? "running")) this.#tellJob("jobEnded", job);
+      const state = known?.state ?? "running";
+      if (job.state !== state) this.#tellJob(isOpen(job.state) ? "jobPaused" : "jobEnded", job);
     }
   }
 
@@ -535,8 +604,11 @@ export class Agent implements AgentFace {
         this.#events.emit("resultRecorded", { jobId, item, node, recordedAtIndex }, "debug");
       this.#tellProgress(event.job);
     }
+    if (event.kind === "jobPaused") this.#tellJob("jobPaused", event.job);
     if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
     this.#leading?.ledgerMoved(event);
+    this.#copies.ledgerMoved(event);
+    this.#sweep.ledgerMoved(event);
   }
 
   #tellJob(event: string, job: JobRecord): void {
@@ -552,6 +624,7 @@ export class Agent implements AgentFace {
     const { ledger, proposer, peers, events } = this.#parts();
     this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes: () => this.#nodes() });
     this.#copies.begin();
+    this.#retention.begin();
     this.#events.emit("leadershipBegun", { term });
     if (ledger.fleetId === undefined && this.#init.founder) void this.#found();
     this.#leading.begin().catch((error: unknown) => this.#init.onFatal(error));
@@ -574,6 +647,7 @@ export class Agent implements AgentFace {
       this.#leading.end();
       this.#leading = undefined;
       this.#copies.end();
+      this.#retention.end();
       this.#events.emit("leadershipEnded", { term: status.term });
     }
     this.#tellLeader();
@@ -647,6 +721,7 @@ export class Agent implements AgentFace {
         nodeId: node.nodeId,
         live: node.isSelf || node.presence === "fresh",
         diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
+        ...(node.labels?.zone !== undefined && { zone: node.labels.zone }),
         ...(node.drained && { drained: node.drained }),
         ...(node.leaving && { leaving: node.leaving }),
       }));

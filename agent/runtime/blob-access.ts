@@ -9,11 +9,19 @@ import type { Surroundings } from "./surroundings.ts";
 const INLINE_BYTES_MAX = 64 * 1024;
 /** What one copy request may carry inline, so that it stays well under a frame. */
 const INLINE_TOTAL_MAX = LIMITS.frameBytesMax / 2;
-/** Blobs asked for in one copy request. */
+/** Blobs asked for in one copy request, and of small ones, which all travel in it. */
 const COPY_BATCH = 32;
+const SMALL_COPY_BATCH = 128;
 /** Slowest link a copy may be made over, for the request's deadline. */
 const COPY_BYTES_PER_MS = 500;
 const COPY_BASE_MS = 5_000;
+
+export interface BlobToCopy {
+  hash: BlobHash;
+  bytes: number;
+  /** If it is in memory anyway. */
+  content?: Uint8Array;
+}
 
 /**
  * Blobs wherever they are: on this node, or fetched from whoever has them. A damaged copy is found by its hash, set aside,
@@ -62,10 +70,11 @@ export class BlobAccess {
   }
 
   /** Asks one node to hold these blobs, all of which are here. Resolves with those it holds now. */
-  async copyTo(to: NodeId, blobs: readonly { hash: BlobHash; bytes: number }[]): Promise<Set<BlobHash>> {
+  async copyTo(to: NodeId, blobs: readonly BlobToCopy[]): Promise<Set<BlobHash>> {
     const held = new Set<BlobHash>();
     for (let rest = [...blobs]; rest.length > 0; ) {
-      const batch = rest.splice(0, COPY_BATCH);
+      const areSmall = rest.slice(0, SMALL_COPY_BATCH).every(({ bytes }) => bytes <= LIMITS.smallInHandBytesMax);
+      const batch = rest.splice(0, areSmall ? SMALL_COPY_BATCH : COPY_BATCH);
       const question = { blobs: batch.map((b) => b.hash), inline: await this.#inline(batch), from: [this.#peers.self] };
       const bytes = batch.reduce((sum, blob) => sum + blob.bytes, 0);
       const answer = await this.#peers.ask(to, "copy", question, {
@@ -99,12 +108,12 @@ export class BlobAccess {
     return holders;
   }
 
-  async #inline(batch: readonly { hash: BlobHash; bytes: number }[]): Promise<Uint8Array[]> {
+  async #inline(batch: readonly BlobToCopy[]): Promise<Uint8Array[]> {
     let room = INLINE_TOTAL_MAX;
     const inline: Uint8Array[] = [];
-    for (const { hash, bytes } of batch) {
+    for (const { hash, bytes, content } of batch) {
       const fits = bytes <= INLINE_BYTES_MAX && bytes <= room;
-      inline.push(fits ? await this.read(hash, []) : new Uint8Array());
+      inline.push(fits ? (content ?? (await this.read(hash, []))) : new Uint8Array());
       if (fits) room -= bytes;
     }
     return inline;
@@ -139,6 +148,13 @@ export class BlobAccess {
     return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset) };
   }
 
+  /** Whoever served other bytes than it said reads its copy again. */
+  #doubt(holder: NodeId, blob: BlobHash): void {
+    this.#peers.ask(holder, "doubt", { blob }).catch((error: unknown) => {
+      this.#world.telemetry.log("debug", "doubtUntold", { holder, reason: SkeinError.from(error).message });
+    });
+  }
+
   async #fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
     const reachable = this.#reachable();
     const holders = [
@@ -158,6 +174,7 @@ export class BlobAccess {
         if (why.code === "BLOB_HASH_MISMATCH") {
           fault = why;
           this.#events.emit("blobDamaged", { hash, holder }, "warn");
+          this.#doubt(holder, hash);
         }
       }
     }

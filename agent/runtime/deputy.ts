@@ -3,7 +3,9 @@ import type { CopiesOwed } from "../../shared/departure.ts";
 import { checkDrillRequest, type DrillRequest, type RunningDrill } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
+import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "./face.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -23,9 +25,18 @@ const CALLS = {
   jobs: (): [] => [],
   job: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   cancel: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
+  pause: ([jobId, paused]: unknown[]): [JobId, boolean] => [text(jobId) as JobId, checkBoolean(paused, "paused")],
+  why: ([jobId, shard, item]: unknown[]): [JobId, string | undefined, string | undefined] => [
+    text(jobId) as JobId,
+    shard === null ? undefined : text(shard),
+    item === null ? undefined : text(item),
+  ],
+  forget: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   results: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   receipt: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
+  verify: ([jobId, request]: unknown[]): [JobId, VerifyRequest] => [text(jobId) as JobId, checkVerifyRequest(request)],
   drainNode: ([node, drained]: unknown[]): [string, boolean] => [text(node), checkBoolean(drained, "drained")],
+  labelNode: ([node, labels]: unknown[]): [string, Labels] => [text(node), checkLabels(labels)],
   transferLeader: ([node]: unknown[]): [string | undefined] => [node === null ? undefined : text(node)],
   copiesOwed: ([node]: unknown[]): [NodeId] => [text(node) as NodeId],
   removeNode: ([node]: unknown[]): [string] => [text(node)],
@@ -61,6 +72,8 @@ const UNCERTAIN = ["PEER_UNREACHABLE", "DEADLINE_EXCEEDED"];
 const ONCE: readonly LedgerCall[] = ["setSetting", "startDrill"];
 /** Longer than what a member itself waits for at most. */
 const DEADLINE_MS = TIMING.proposalDeadlineMs + TIMING.requestDeadlineMs;
+/** A member reads whole disks for some. */
+const DEADLINES_MS: Partial<Record<LedgerCall, number>> = { verify: TIMING.verifyDeadlineMs };
 /** An answer that nobody fetches to its end is forgotten. */
 const KEPT_MS = 10_000;
 
@@ -111,7 +124,9 @@ export class Deputy {
   async #fetch(member: NodeId, call: LedgerCall, given: unknown[]): Promise<Uint8Array> {
     const argumentsJson = JSON.stringify(given);
     const first = { call, argumentsJson, ticket: "", offset: 0 };
-    const { ticket, piece, bytes } = await this.#peers.ask(member, "deputy", first, { deadlineMs: DEADLINE_MS });
+    const { ticket, piece, bytes } = await this.#peers.ask(member, "deputy", first, {
+      deadlineMs: DEADLINES_MS[call] ?? DEADLINE_MS,
+    });
     if (piece.length >= bytes) return piece;
     const whole = new Uint8Array(bytes);
     whole.set(piece);

@@ -4,10 +4,13 @@ import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shar
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { AgentEvent, Health, InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { JobStory } from "../../shared/story.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import type { BlobInfo } from "../ports/index.ts";
 
 /** What the agent offers to whoever stands in front of it: the API today. Every method may throw a SkeinError. */
@@ -18,6 +21,8 @@ export interface AgentFace {
   removeNode(nodeIdOrName: string): Promise<NodeId>;
   /** By id or by name; empties it or takes that back, and tells how far it is. May be called again. @throws NODE_UNKNOWN, NO_QUORUM */
   drainNode(nodeIdOrName: string, drained: boolean): Promise<DrainView>;
+  /** By id or by name; takes the place of what was said before. @throws NODE_UNKNOWN, BAD_REQUEST, NO_QUORUM */
+  labelNode(nodeIdOrName: string, labels: Labels): Promise<LabelsView>;
   /** Resolves when the new leader is known. @throws NODE_UNKNOWN, NO_LEADER, HANDOVER_FAILED */
   transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }>;
   /** Takes this node one step out of the fleet; to be called until it has left. @throws LEAVE_REFUSED, NO_QUORUM, HANDOVER_FAILED */
@@ -38,10 +43,18 @@ export interface AgentFace {
   job(jobId: JobId): Promise<JobDetail>;
   /** @throws JOB_UNKNOWN, NO_QUORUM */
   cancel(jobId: JobId): Promise<JobView>;
+  /** What runs ends; nothing more is handed out until it is resumed. @throws JOB_UNKNOWN, JOB_ENDED, NO_QUORUM */
+  pause(jobId: JobId, paused: boolean): Promise<JobView>;
+  /** The chain of causes, of one shard or of one item (name or number from 0) if it is named. @throws JOB_UNKNOWN, BAD_REQUEST */
+  why(jobId: JobId, shard?: string, item?: string): Promise<JobStory>;
+  /** An ended job, its results, and the blobs that no other job stands on; every box removes them soon after. @throws JOB_UNKNOWN, JOB_OPEN, NO_QUORUM */
+  forget(jobId: JobId): Promise<{ forgotten: JobId }>;
   /** What is recorded so far, in the order of the inputs. @throws JOB_UNKNOWN */
   results(jobId: JobId): Promise<ResultsPage>;
   /** Asks every holder. @throws JOB_UNKNOWN */
   receipt(jobId: JobId): Promise<Receipt>;
+  /** Proves a part of a job: every copy where it lies, every signature, and a sample computed again. @throws JOB_UNKNOWN */
+  verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage>;
   /** Takes bytes in on this node. @throws BLOB_HASH_MISMATCH, DISK_FULL, TOO_LARGE */
   putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }>;
   /** Runs one input now, here or on the box that answers soonest; recorded nowhere, and needs no quorum. @throws UNKNOWN_PIPELINE, NOT_READY, TOO_LARGE, DEADLINE_EXCEEDED, and what is wrong with the input */

@@ -1,27 +1,33 @@
 import { type ErrorBody, type ErrorCode, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
-import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { Plan } from "../../shared/plan.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
-import { Dispatch, type DispatchEffect, type DispatchEvent, type DispatchNode } from "../core/dispatch/index.ts";
+import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
 import { type JobRecord, type Ledger, type LedgerEvent, unrecordedItems } from "../core/ledger/index.ts";
 import { planJob } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
+import { leaderStory } from "./leader-story.ts";
+import { LeaseSending } from "./lease-sending.ts";
 import type { Peers } from "./peers.ts";
+import { proofFault } from "./proof.ts";
 import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { within } from "./waiting.ts";
+import { isReachable, whyNotEligible, workersOf } from "./workers.ts";
 
 /** How long a new leader waits for the workers' word on what they hold before it leases that to others. */
 const HOLDING_MS = 400;
-const LEASE_DEADLINE_MS = 3_000;
 /** What a worker could not begin for want of something that may come back; tried again until it does. */
 const NOT_NOW: readonly ErrorCode[] = ["BLOB_MISSING", "BLOB_HASH_MISMATCH", "DISK_FULL", "EXECUTORS_BUSY"];
+/** The executor died of the item, or had to be killed over it. */
+const KILLS: readonly ErrorCode[] = ["EXECUTOR_DIED", "DEADLINE_EXCEEDED"];
 const TICK_MS = 250;
+/** Before a job's end by its deadline that could not be recorded is offered again. */
+const EXPIRE_RETRY_MS = 2_000;
 /** Before a failure that could not be recorded is offered again. */
 const GIVE_UP_RETRY_MS = 1_000;
 
@@ -43,6 +49,10 @@ export class LeaderLoop {
   readonly #init: LeaderInit;
   readonly #dispatch: Dispatch;
   readonly #recorder: Recorder;
+  readonly #sending: LeaseSending;
+  readonly #sinceMs: number;
+  /** Jobs whose deadline has passed, and when that was last offered to the ledger. */
+  readonly #expiring = new Map<JobId, number>();
   readonly #plans = new Map<JobId, Plan>();
   /** Why an item failed last on a node, until it is given up or done. */
   readonly #faults = new Map<string, { result: ReportedResult; error: ErrorBody }>();
@@ -56,6 +66,8 @@ export class LeaderLoop {
     this.#init = init;
     this.#dispatch = new Dispatch(init.term);
     this.#recorder = new Recorder(init.proposer, init.term, () => init.ledger.appliedIndex);
+    this.#sending = new LeaseSending(world, init, (event) => this.#step(event));
+    this.#sinceMs = world.clock.nowMs();
   }
 
   /** Asks every worker what it holds, then takes the work over. */
@@ -64,7 +76,7 @@ export class LeaderLoop {
     const answers = await Promise.all(peers.map(async (node) => ({ node, held: await this.#askHolding(node.nodeId) })));
     if (this.#ended) return;
     // Nobody is eligible until every held shard is known, or running work would be leased a second time.
-    const workers = this.#workers();
+    const workers = workersOf(this.#init.nodes());
     this.#step({ kind: "nodesChanged", nodes: workers.map((worker) => ({ ...worker, eligible: false })) });
     for (const job of this.#init.ledger.openJobs()) this.#open(job);
     for (const { node, held } of answers)
@@ -72,7 +84,10 @@ export class LeaderLoop {
     this.#taking = true;
     this.#begun.resolve();
     this.fleetChanged();
-    this.#ticking = this.#world.clock.every(TICK_MS, () => this.#step({ kind: "ticked" }));
+    this.#ticking = this.#world.clock.every(TICK_MS, () => {
+      this.#expireJobs();
+      this.#step({ kind: "ticked" });
+    });
   }
 
   end(): void {
@@ -82,19 +97,25 @@ export class LeaderLoop {
   }
 
   fleetChanged(): void {
-    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: this.#workers() });
+    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: workersOf(this.#init.nodes()) });
   }
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
     if (event.kind === "jobSubmitted") this.#open(event.job);
     if (event.kind === "jobEnded") this.#close(event.job);
+    if (event.kind === "jobPaused") {
+      const { jobId, state } = event.job;
+      this.#step({ kind: "jobPaused", jobId, paused: state === "paused" });
+    }
     if (event.kind === "resultsRecorded") {
       const jobId = event.job.jobId;
+      const byNode = new Map<NodeId, number[]>();
       for (const { item, node } of event.results) {
         this.#faults.delete(`${jobId} ${item}`);
-        this.#step({ kind: "itemsRecorded", jobId, items: [item], node });
+        byNode.set(node, [...(byNode.get(node) ?? []), item]);
       }
+      for (const [node, items] of byNode) this.#step({ kind: "itemsRecorded", jobId, items, node });
     }
   }
 
@@ -108,12 +129,54 @@ export class LeaderLoop {
     const worthRecording: ReportedResult[] = [];
     for (const result of results) {
       if (result.node !== from) throw new SkeinError("FRAME_INVALID", { peer: from, reason: "it reports for another" });
-      if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
+      const unproven = from === this.#world.network.self ? undefined : this.#unproven(result);
+      if (unproven) this.#refuseResult(result, unproven);
+      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
       else worthRecording.push(result);
     }
-    for (const { jobId, node, durationMs, error } of worthRecording)
-      if (!error) this.#step({ kind: "itemReported", jobId, node, durationMs });
-    return { recordedAtIndex: await this.#recorder.record(worthRecording) };
+    const told = worthRecording.map((result) => this.#withLostAttempts(result));
+    for (const { jobId, item, node, durationMs, error } of worthRecording)
+      if (!error) this.#step({ kind: "itemReported", jobId, item, node, durationMs });
+    return { recordedAtIndex: await this.#recorder.record(told) };
+  }
+
+  #withLostAttempts(result: ReportedResult): ReportedResult {
+    const { clock } = this.#world;
+    const { jobId, item, shardId } = result;
+    const attempts = this.#dispatch.lostAttempts(jobId, item, shardId, clock.monotonicMs());
+    if (attempts.length === 0) return result;
+    const aheadMs = clock.nowMs() - clock.monotonicMs();
+    const lostAttempts = attempts.map((one) => ({
+      ...one,
+      leasedAtMs: one.leasedAtMs + aheadMs,
+      endedAtMs: one.endedAtMs + aheadMs,
+    }));
+    return { ...result, lostAttempts };
+  }
+
+  /** Why everything was done for a job in this term, as JSON. */
+  story(jobId: JobId): Answer<"story"> {
+    const { term, peers } = this.#init;
+    const about = { term, leader: peers.self, sinceMs: this.#sinceMs };
+    const { clock } = this.#world;
+    const aheadMs = clock.nowMs() - clock.monotonicMs();
+    return { storyJson: leaderStory(about, this.#dispatch.storyOf(jobId), aheadMs) };
+  }
+
+  /** Nothing is recorded that its maker does not stand for. Of what this ledger does not know nothing is recorded anyway. */
+  #unproven(result: ReportedResult): string | undefined {
+    const { fleetId, jobs } = this.#init.ledger;
+    const input = jobs.get(result.jobId)?.inputs[result.item]?.blob;
+    return fleetId && input && proofFault(this.#world, { fleetId, jobId: result.jobId, input }, result);
+  }
+
+  /** The item goes to another node; if none does better, that it was refused is how it ends. */
+  #refuseResult({ jobId, item, node, shardId, durationMs, finishedAtMs }: ReportedResult, reason: string): void {
+    const nothing = { jobId, item, node, shardId, durationMs, finishedAtMs, outputBytes: 0, holders: [] };
+    const peer = this.#init.nodes().find(({ nodeId }) => nodeId === node)?.name ?? node;
+    const error = new SkeinError("RESULT_UNPROVEN", { peer, item, reason }).toJSON();
+    this.#init.events.emit("reportRefused", { jobId, item, node, code: error.code, reason }, "warn");
+    if (!this.#init.ledger.jobs.get(jobId)?.results[item]) this.#blame(nothing, error);
   }
 
   news(jobId: JobId): Answer<"jobNews"> {
@@ -142,27 +205,17 @@ export class LeaderLoop {
     return answer?.shards ?? [];
   }
 
-  #workers(): DispatchNode[] {
-    return this.#init
-      .nodes()
-      .filter((node) => node.report && (node.isSelf || isReachable(node)))
-      .map((node) => ({
-        nodeId: node.nodeId,
-        name: node.name,
-        executors: node.report!.executors,
-        rates: new Map(node.report!.rates.map((rate) => [rate.pipeline, rate.itemsPerSecond])),
-        eligible: whyNotEligible(node) === undefined,
-      }));
-  }
-
   #open(job: JobRecord): void {
     const items = unrecordedItems(job);
     this.#plan(job, items.length);
-    this.#step({ kind: "jobOpened", jobId: job.jobId, pipeline: job.pipeline, items });
+    const { jobId, pipeline, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
+    this.#step({ kind: "jobOpened", jobId, pipeline, priority, deadlineAtMs, paused: state === "paused", items });
   }
 
   #close(job: JobRecord): void {
     this.#plans.delete(job.jobId);
+    this.#expiring.delete(job.jobId);
+    for (const key of this.#faults.keys()) if (key.startsWith(`${job.jobId} `)) this.#faults.delete(key);
     this.#step({ kind: "jobClosed", jobId: job.jobId, because: `the job is ${job.state}` });
   }
 
@@ -190,7 +243,22 @@ export class LeaderLoop {
     this.#faults.set(`${jobId} ${item}`, { result, error });
     const kind = NOT_NOW.includes(error.code) ? "itemDelayed" : "itemFailed";
     this.#init.events.emit(kind, { jobId, item, node, code: error.code, reason: error.message }, "warn");
-    this.#step({ kind, jobId, item, node });
+    this.#step({ kind, jobId, item, node, because: error.message, killed: KILLS.includes(error.code) });
+  }
+
+  /** By the wall clock, which a job's deadline is told in. */
+  #expireJobs(): void {
+    const { ledger, proposer } = this.#init;
+    const nowMs = this.#world.clock.nowMs();
+    for (const { jobId, deadlineAtMs } of ledger.openJobs()) {
+      if (deadlineAtMs === undefined || deadlineAtMs > nowMs) continue;
+      if (nowMs - (this.#expiring.get(jobId) ?? Number.NEGATIVE_INFINITY) < EXPIRE_RETRY_MS) continue;
+      this.#expiring.set(jobId, nowMs);
+      proposer.propose({ kind: "jobExpired", jobId, expiredAtMs: nowMs }).catch((error: unknown) => {
+        const { message: reason } = SkeinError.from(error);
+        this.#world.telemetry.log("warn", "expiryUnrecorded", { jobId, reason });
+      });
+    }
   }
 
   #step(event: DispatchEvent): void {
@@ -201,79 +269,29 @@ export class LeaderLoop {
   #carryOut(effect: DispatchEffect): void {
     switch (effect.kind) {
       case "leaseShard":
-        return void this.#lease(effect);
+        return void this.#sending.lease(effect);
       case "takeBackShard":
-        return void this.#takeBack(effect);
+        return void this.#sending.takeBack(effect);
       case "giveUpItem":
         return void this.#giveUp(effect.jobId, effect.item);
+      case "quarantineItem":
+        return void this.#giveUp(effect.jobId, effect.item, effect.kills);
     }
   }
 
-  async #lease(effect: DispatchEffect & { kind: "leaseShard" }): Promise<void> {
-    const job = this.#init.ledger.jobs.get(effect.jobId);
-    if (!job) return;
-    const { shardId, jobId, node, because, isHedge } = effect;
-    const items = effect.items.flatMap((item) => {
-      const input = job.inputs[item];
-      return input ? [{ item, ...input }] : [];
-    });
-    const inputHolders = this.#init.ledger.holdersOf(items[0]!.blob);
-    const lease = {
-      term: this.#init.term,
-      shardId,
-      jobId,
-      pipeline: job.pipeline,
-      items,
-      inputHolders,
-      copies: LIMITS.copiesDefault,
-    };
-    this.#init.events.emit("shardLeased", { shardId, node, items: items.length, because, isHedge }, "debug");
-    try {
-      const answer = await this.#init.peers.ask(node, "lease", lease, { deadlineMs: LEASE_DEADLINE_MS });
-      if (!answer.accepted) throw new SkeinError("PEER_BUSY", { peer: node, reason: answer.reason });
-    } catch (error) {
-      const reason = SkeinError.from(error).message;
-      this.#init.events.emit("leaseRefused", { shardId, node, reason }, "warn");
-      this.#step({ kind: "leaseRefused", shardId, because: reason });
-    }
-  }
-
-  async #takeBack(effect: DispatchEffect & { kind: "takeBackShard" }): Promise<void> {
-    const { shardId, jobId, node, items, because } = effect;
-    if (items > 0) this.#init.events.emit("shardTakenBack", { shardId, jobId, node, items, because });
-    const question = { term: this.#init.term, shardIds: [shardId], because };
-    // A node that cannot be told is gone or will learn from a recorded no-op; its work is not waited for.
-    await this.#init.peers.ask(node, "takeBack", question).catch((error: unknown) => {
-      this.#world.telemetry.log("debug", "takeBackUntold", { shardId, node, reason: SkeinError.from(error).message });
-    });
-  }
-
-  async #giveUp(jobId: JobId, item: number): Promise<void> {
+  /** Records that an item failed: with its own error, or that it was put in quarantine. */
+  async #giveUp(jobId: JobId, item: number, kills?: string[]): Promise<void> {
     const fault = this.#faults.get(`${jobId} ${item}`);
-    if (!fault) return;
+    if (!fault || this.#ended) return;
+    const name = this.#init.ledger.jobs.get(jobId)?.inputs[item]?.name;
+    const error = kills ? new SkeinError("ITEM_QUARANTINED", { name, kills }).toJSON() : fault.error;
     try {
-      await this.#recorder.record([{ ...fault.result, error: fault.error }]);
-    } catch (error) {
-      this.#world.telemetry.log("warn", "failureUnrecorded", { jobId, item, reason: SkeinError.from(error).message });
+      await this.#recorder.record([this.#withLostAttempts({ ...fault.result, error })]);
+    } catch (failure) {
+      const { message: reason } = SkeinError.from(failure);
+      this.#world.telemetry.log("warn", "failureUnrecorded", { jobId, item, reason });
       // Still this node's to settle, if it still leads; without a quorum the next try would fail at once, so it waits.
-      this.#world.clock.after(GIVE_UP_RETRY_MS, () =>
-        this.#step({ kind: "itemFailed", jobId, item, node: fault.result.node }),
-      );
+      this.#world.clock.after(GIVE_UP_RETRY_MS, () => void this.#giveUp(jobId, item, kills));
     }
   }
-}
-
-const isReachable = (node: NodeView): boolean => node.link !== undefined && node.link.state !== "down";
-
-/** Why a node gets no new work, as the end of a sentence; undefined if it does. */
-function whyNotEligible(node: NodeView): string | undefined {
-  const { report, presence, role } = node;
-  if (role === "witness") return "it only votes";
-  if (node.leaving) return "it is leaving the fleet";
-  if (node.drained) return "it is drained";
-  if (!report) return "nothing was heard of it yet";
-  if (presence !== "fresh") return `it is ${presence}`;
-  if (report.vitals.diskFreeBytes < LIMITS.diskFreeBytesMin) return "its disk is nearly full";
-  if (report.vitals.throttled) return "it is too hot";
-  return undefined;
 }

@@ -2,11 +2,14 @@ import type { CopiesOwed, DrainView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView, RunningDrill } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
-import type { JobId, NodeId } from "../../shared/ids.ts";
-import type { JobView, Receipt } from "../../shared/job.ts";
-import { LIMITS } from "../../shared/limits.ts";
-import type { InviteAnswer, JobDetail, ResultsPage } from "../../shared/routes.ts";
+import type { BlobHash, FleetId, JobId, NodeId } from "../../shared/ids.ts";
+import { isOpen, type JobView, type Receipt } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
+import type { InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
+import type { JobStory, LeaderStory } from "../../shared/story.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
+import { decodeLeaderStory } from "../../shared/wire/story.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesOwed } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
@@ -14,14 +17,18 @@ import type { Departure } from "./departure.ts";
 import type { LedgerCalls } from "./deputy.ts";
 import type { Drills } from "./drill/drills.ts";
 import type { Handover } from "./handover.ts";
+import { jobStory } from "./job-story.ts";
 import type { Membership } from "./membership.ts";
 import type { Peers } from "./peers.ts";
 import type { Proposer } from "./proposer.ts";
+import { receiptOf } from "./receipt.ts";
 import type { Settings } from "./settings.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { jobView, receiptOf, resultsOf } from "./views.ts";
+import { Verifier } from "./verifier.ts";
+import { jobView, resultsOf } from "./views.ts";
 
 export interface LedgerFaceInit {
+  fleetId: FleetId;
   ledger: Ledger;
   proposer: Proposer;
   peers: Peers;
@@ -43,10 +50,12 @@ const NEWS_DEADLINE_MS = 1_000;
 export class LedgerFace implements LedgerCalls {
   readonly #world: Surroundings;
   readonly #init: LedgerFaceInit;
+  readonly #verifier: Verifier;
 
   constructor(world: Surroundings, init: LedgerFaceInit) {
     this.#world = world;
     this.#init = init;
+    this.#verifier = new Verifier(world, init);
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
@@ -57,6 +66,12 @@ export class LedgerFace implements LedgerCalls {
     return this.#init.departure.drain(nodeIdOrName, drained);
   }
 
+  async labelNode(nodeIdOrName: string, labels: Labels): Promise<LabelsView> {
+    const { nodeId, name } = this.#init.departure.nodeNamed(nodeIdOrName);
+    await this.#init.proposer.propose({ kind: "nodeLabelled", nodeId, labels });
+    return { nodeId, name, labels };
+  }
+
   async transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }> {
     const { departure, handover } = this.#init;
     return handover.transfer(nodeIdOrName === undefined ? undefined : departure.nodeNamed(nodeIdOrName).nodeId);
@@ -64,7 +79,8 @@ export class LedgerFace implements LedgerCalls {
 
   async copiesOwed(node: NodeId): Promise<CopiesOwed> {
     const { ledger, places } = this.#init;
-    return copiesOwed({ holders: ledger.holders, places: places(), wanted: LIMITS.copiesDefault, node });
+    const wantedOf = (blob: BlobHash): number => ledger.copiesOf(blob);
+    return copiesOwed({ holders: ledger.holders, places: places(), wantedOf, node });
   }
 
   invite(validForMs: number): Promise<InviteAnswer> {
@@ -78,7 +94,7 @@ export class LedgerFace implements LedgerCalls {
 
   async job(jobId: JobId): Promise<JobDetail> {
     const job = this.#job(jobId);
-    const news = job.state === "running" ? await this.#askNews(jobId) : undefined;
+    const news = isOpen(job.state) ? await this.#askNews(jobId) : undefined;
     const leased = new Map(news?.leased.map(({ nodeId, items }) => [nodeId, items]));
     return { job: jobView(job, this.#init.nodes(), leased), ...(news?.plan ? { plan: news.plan } : {}) };
   }
@@ -86,10 +102,28 @@ export class LedgerFace implements LedgerCalls {
   async cancel(jobId: JobId): Promise<JobView> {
     const job = this.#job(jobId);
     const cancelledAtMs = this.#world.clock.nowMs();
-    if (job.state === "running")
+    if (isOpen(job.state))
       await this.#init.proposer.propose({ kind: "jobCancelled", jobId, reason: "asked for", cancelledAtMs });
     // Asked for again: a snapshot may have put another in its place.
     return jobView(this.#job(jobId), this.#init.nodes(), new Map());
+  }
+
+  async pause(jobId: JobId, paused: boolean): Promise<JobView> {
+    const { state } = this.#job(jobId);
+    if (!isOpen(state)) throw new SkeinError("JOB_ENDED", { jobId, state });
+    if ((state === "paused") !== paused) await this.#init.proposer.propose({ kind: "jobPaused", jobId, paused });
+    return jobView(this.#job(jobId), this.#init.nodes(), new Map());
+  }
+
+  async why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
+    const leader = await this.#askStory(jobId);
+    return jobStory(this.#job(jobId), this.#init.nodes(), leader, { shard, item });
+  }
+
+  async forget(jobId: JobId): Promise<{ forgotten: JobId }> {
+    if (isOpen(this.#job(jobId).state)) throw new SkeinError("JOB_OPEN", { jobId });
+    await this.#init.proposer.propose({ kind: "jobsForgotten", jobIds: [jobId] });
+    return { forgotten: jobId };
   }
 
   async results(jobId: JobId): Promise<ResultsPage> {
@@ -100,8 +134,11 @@ export class LedgerFace implements LedgerCalls {
   async receipt(jobId: JobId): Promise<Receipt> {
     const job = this.#job(jobId);
     const view = jobView(job, this.#init.nodes(), new Map());
-    const { ledger, blobAccess, reachable } = this.#init;
-    return receiptOf(view, job, ledger, blobAccess, [this.#world.network.self, ...reachable()]);
+    return receiptOf(this.#world, this.#init, job, view);
+  }
+
+  async verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage> {
+    return this.#verifier.verify(this.#job(jobId), request);
   }
 
   settings(): Promise<Setting[]> {
@@ -136,6 +173,18 @@ export class LedgerFace implements LedgerCalls {
     const job = this.#init.ledger.jobs.get(jobId);
     if (!job) throw new SkeinError("JOB_UNKNOWN", { jobId });
     return job;
+  }
+
+  async #askStory(jobId: JobId): Promise<LeaderStory | undefined> {
+    const leader = this.#init.leader();
+    if (!leader) return undefined;
+    try {
+      const answer = await this.#init.peers.ask(leader, "story", { jobId }, { deadlineMs: NEWS_DEADLINE_MS });
+      return decodeLeaderStory(answer.storyJson);
+    } catch (error) {
+      this.#world.telemetry.log("debug", "jobStoryMissing", { reason: SkeinError.from(error).message });
+      return undefined;
+    }
   }
 
   async #askNews(jobId: JobId) {

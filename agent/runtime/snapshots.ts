@@ -1,5 +1,5 @@
 import { invariant, SkeinError } from "../../shared/errors.ts";
-import type { JobId, NodeId } from "../../shared/ids.ts";
+import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { SnapshotPiece } from "../../shared/ledger-snapshot.ts";
 import type { LogIndex, RaftEntry, RaftMessage, RaftSnapshot } from "../../shared/raft.ts";
 import { decodeManifest } from "../../shared/wire/ledger-snapshot.ts";
@@ -72,6 +72,10 @@ export class Snapshots {
       onFound: (snapshot, contents) => this.#found(snapshot, contents),
     });
     peers.answer("snapshot", async (_from, { index }) => this.#offer(index));
+  }
+
+  isClaimed(hash: BlobHash): boolean {
+    return this.#pieces.isClaimed(hash);
   }
 
   start(): void {

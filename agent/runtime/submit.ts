@@ -1,13 +1,18 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { JobId, NodeId } from "../../shared/ids.ts";
+import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
+
+/** Inputs looked for on this disk at once. */
+const LOOKUPS_AT_ONCE = 64;
+/** Small inputs go to another box in so many rows of requests side by side: its answer to each waits for a disk. */
+const SMALL_LANES = 4;
 
 export interface SubmitParts {
   ledger: Ledger;
@@ -18,6 +23,9 @@ export interface SubmitParts {
   /** What some node of the fleet is known to run, this one included. */
   pipelines: () => ReadonlySet<string>;
 }
+
+/** The first makes the copies, the second finds them there. */
+const DURABLE_TRIES = 3;
 
 /**
  * Takes a job in on any node: checks it, copies its inputs until they are durable, then has it agreed. The answer means
@@ -35,9 +43,8 @@ export async function submitJob(
   checkInputs(spec.inputs);
   const missing = parts.noQuorum();
   if (missing) throw missing;
-  await checkBlobs(world, spec.inputs);
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
-  const holders = await makeDurable(world, parts, spec.inputs, copies);
+  const holders = await makeDurableNow(world, parts, spec.inputs, copies);
   const submittedAtMs = world.clock.nowMs();
   const outcome = await parts.proposer.propose({
     kind: "jobSubmitted",
@@ -71,11 +78,52 @@ function checkInputs(inputs: readonly JobInput[]): void {
 }
 
 async function checkBlobs(world: Surroundings, inputs: readonly JobInput[]): Promise<void> {
-  for (const { name, blob, bytes } of inputs) {
-    const actual = await world.blobs.size(blob);
-    if (actual === undefined) throw new SkeinError("BLOB_MISSING", { hash: blob, name });
-    if (actual !== bytes) throw new SkeinError("BAD_REQUEST", { reason: `${name} has ${actual} bytes, not ${bytes}` });
+  for (let from = 0; from < inputs.length; from += LOOKUPS_AT_ONCE)
+    await Promise.all(
+      inputs.slice(from, from + LOOKUPS_AT_ONCE).map(async ({ name, blob, bytes }) => {
+        const actual = await world.blobs.size(blob);
+        if (actual === undefined) throw new SkeinError("BLOB_MISSING", { hash: blob, name });
+        if (actual !== bytes)
+          throw new SkeinError("BAD_REQUEST", { reason: `${name} has ${actual} bytes, not ${bytes}` });
+      }),
+    );
+}
+
+interface Sized {
+  hash: BlobHash;
+  bytes: number;
+}
+
+/** Large ones fill a link by themselves, and one row of them keeps to the deadlines of their requests on a slow one. */
+function lanesOf(blobs: readonly Sized[]): Sized[][] {
+  const isSmall = ({ bytes }: Sized): boolean => bytes <= LIMITS.smallInHandBytesMax;
+  const small = blobs.filter(isSmall);
+  const perLane = Math.ceil(small.length / SMALL_LANES);
+  const lanes = Array.from({ length: SMALL_LANES }, (_, n) => small.slice(n * perLane, (n + 1) * perLane));
+  return [...lanes, blobs.filter((blob) => !isSmall(blob))].filter((lane) => lane.length > 0);
+}
+
+/**
+ * What was found here or there long ago may have been let go with another job meanwhile: when it took long, it is looked for
+ * again, which is quick. @throws BLOB_MISSING, COPIES_SHORT
+ */
+async function makeDurableNow(
+  world: Surroundings,
+  parts: SubmitParts,
+  inputs: readonly JobInput[],
+  copies: number,
+): Promise<NodeId[]> {
+  for (let tries = 0; tries < DURABLE_TRIES; tries++) {
+    const begunAtMs = world.clock.monotonicMs();
+    await checkBlobs(world, inputs);
+    const holders = await makeDurable(world, parts, inputs, copies);
+    if (world.clock.monotonicMs() - begunAtMs < TIMING.blobLetGoMs / 2) return holders;
   }
+  throw new SkeinError("COPIES_SHORT", {
+    made: 1,
+    wanted: copies,
+    reason: "the links are too slow to be sure of them",
+  });
 }
 
 /** Copies every input to as many other nodes as the copies rule wants; one set of nodes for the whole job. */
@@ -95,7 +143,7 @@ async function makeDurable(
   for (const target of copyTargets(inputs[0]!.blob, places, holders, LIMITS.diskFreeBytesMin)) {
     if (made() >= wanted) break;
     try {
-      await parts.blobAccess.copyTo(target, [...unique.values()]);
+      await Promise.all(lanesOf([...unique.values()]).map((lane) => parts.blobAccess.copyTo(target, lane)));
       holders.push(target);
     } catch (error) {
       reason = SkeinError.from(error).message;

@@ -1,8 +1,7 @@
 import type { FleetRecovery, FleetView, LinkView, NodeView } from "../../shared/fleet.ts";
-import { isBlobHash, type NodeId } from "../../shared/ids.ts";
-import type { JobShare, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import type { JobShare, JobView, RecordedResult } from "../../shared/job.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
-import type { BlobAccess } from "./blob-access.ts";
 import type { FleetIdentity } from "./membership.ts";
 import type { FleetStatus } from "./standing.ts";
 
@@ -52,32 +51,6 @@ export const resultsOf = (job: JobRecord, ledger: Ledger): RecordedResult[] =>
     result ? [{ ...result, holders: result.output ? ledger.holdersOf(result.output) : [] }] : [],
   );
 
-/** The receipt counts copies by asking every reachable node, not by believing the record. */
-export async function receiptOf(
-  view: JobView,
-  job: JobRecord,
-  ledger: Ledger,
-  blobAccess: BlobAccess,
-  reachable: readonly NodeId[],
-): Promise<Receipt> {
-  const recorded = resultsOf(job, ledger);
-  const outputs = recorded.map((result) => result.output).filter(isBlobHash);
-  const held = await blobAccess.whoHolds(outputs, reachable);
-  const results = recorded.map((result) => ({
-    ...result,
-    holders: result.output ? (held.get(result.output) ?? []) : [],
-  }));
-  const copies = results.filter((result) => result.output).map((result) => result.holders.length);
-  return {
-    job: view,
-    submittedAtIndex: job.submittedAtIndex,
-    results,
-    ignoredReports: job.ignoredReports,
-    copiesMin: copies.length > 0 ? Math.min(...copies) : 0,
-    copiesMax: copies.length > 0 ? Math.max(...copies) : 0,
-  };
-}
-
 /** Whether this node can speak with a majority of the voters, itself included. Asked before each proposal, so it is cheap. */
 export function hasQuorum({ conf }: FleetStatus, self: NodeId, links: readonly LinkView[]): boolean {
   const halves = [conf.voters, conf.votersOutgoing].filter((half) => half.length > 0);
@@ -110,7 +83,7 @@ export function fleetView(
   status: FleetStatus,
   nodes: NodeView[],
   recovered: FleetRecovery | undefined,
-): FleetView {
+): Omit<FleetView, "scrub"> {
   const links = nodes.flatMap(({ link }) => link ?? []);
   const nameOf = (nodeId: NodeId): string => nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId;
   return {

@@ -54,6 +54,10 @@ export class WitnessLog implements Pick<Snapshots, keyof Snapshots> {
     this.#init.driver.step(message);
   }
 
+  isClaimed(): boolean {
+    return false;
+  }
+
   /** A witness never leads. */
   sent(): void {}
 

@@ -1,16 +1,25 @@
 import type { PipelineRate } from "../../shared/capacity.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { BlobHash, NodeId } from "../../shared/ids.ts";
+import type { BlobHash, FleetId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
-import type { ReportedResult } from "../../shared/wire/results.ts";
+import type { NotedRate } from "../../shared/wire/notes.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
-import { type OutputToCopy, Worker, type WorkerEffect, type WorkerEvent } from "../core/worker/index.ts";
+import {
+  type FinishedResult,
+  type OutputToCopy,
+  Worker,
+  type WorkerEffect,
+  type WorkerEvent,
+} from "../core/worker/index.ts";
 import type { Cancel } from "../ports/index.ts";
-import type { BlobAccess } from "./blob-access.ts";
+import type { BlobAccess, BlobToCopy } from "./blob-access.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
+import { ResultSigner } from "./proof.ts";
+import { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { WorkerMemory } from "./worker-memory.ts";
 
 /** Weight of the newest run in this node's measured speed. */
 const RATE_WEIGHT = 0.3;
@@ -21,10 +30,13 @@ const DEADLINE_FLOOR_MS = 60_000;
 const WAITING_TOLD_MS = 10_000;
 /** How often paused copies and reports are looked at. */
 const TICK_MS = 100;
+/** How often results that are not recorded yet, and rates, are looked at to be noted. */
+const MEMORY_MS = 1_000;
 /** A report waits for a commit: longer than an election, shorter than a person would. */
 const REPORT_DEADLINE_MS = 8_000;
 
 export interface WorkerInit {
+  fleetId: FleetId;
   blobAccess: BlobAccess;
   peers: Peers;
   events: Events;
@@ -32,6 +44,8 @@ export interface WorkerInit {
   leader: () => NodeId | undefined;
   /** The leader did not take a report: it may not lead any more. */
   doubtLeader: () => void;
+  /** The ledger here has this very result. */
+  isRecorded: (result: FinishedResult) => boolean;
   /** Where copies may go: every node that counts, this one included. */
   places: () => CopyPlace[];
   /** This node's figures changed enough to be told. */
@@ -43,8 +57,12 @@ export class WorkerDriver {
   readonly #world: Surroundings;
   readonly #init: WorkerInit;
   readonly #worker: Worker;
+  readonly #inHand: SmallInHand;
+  readonly signer: ResultSigner;
+  readonly #memory: WorkerMemory;
   readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
   #ticking: Cancel = () => {};
+  #looking: Cancel = () => {};
   #stopped = false;
   #toldWaitingAtMs = Number.NEGATIVE_INFINITY;
 
@@ -52,15 +70,31 @@ export class WorkerDriver {
     this.#world = world;
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors);
+    this.#inHand = new SmallInHand(world, init);
+    this.signer = new ResultSigner(world, init.fleetId);
+    this.#memory = new WorkerMemory(world, this.signer);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
-    init.peers.answer("takeBack", async (_from, { shardIds }) => {
-      this.#step({ kind: "takenBack", shardIds });
+    init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
+      if (!this.#worker.fence(term)) this.#step({ kind: "takenBack", shardIds });
       return {};
     });
-    init.peers.answer("holding", async () => ({ shards: this.held() }));
+    init.peers.answer("holding", async (_from, { term }) => {
+      this.#worker.fence(term);
+      return { shards: this.held() };
+    });
+  }
+
+  /** Takes up what an earlier life had finished and could not hand in; to be called before a leader asks what is held. */
+  async recall(): Promise<void> {
+    const remembered = await this.#memory.results();
+    for (const { lease, result } of remembered) this.#step({ kind: "remembered", lease, result });
+    if (remembered.length > 0) this.#init.events.emit("resultsRemembered", { results: remembered.length });
   }
 
   start(): void {
+    this.#looking = this.#world.clock.every(MEMORY_MS, () => {
+      if (!this.#stopped) void this.#memory.look(this.#worker.finished(), this.#measured());
+    });
     this.#ticking = this.#world.clock.every(TICK_MS, () => {
       if (this.#worker.itemsQueued > 0) this.#step({ kind: "ticked" });
     });
@@ -69,6 +103,7 @@ export class WorkerDriver {
   stop(): void {
     this.#stopped = true;
     this.#ticking();
+    this.#looking();
   }
 
   /** Called when a leader is known anew. */
@@ -93,9 +128,18 @@ export class WorkerDriver {
     }));
   }
 
-  /** Measures every pipeline once, on a bundled sample. */
+  /** Measures each pipeline on a bundled sample, unless an earlier life of this node knew how fast it runs here. */
   async calibrate(): Promise<void> {
-    for (const { name } of this.#world.engine.pipelines()) {
+    const pipelines = this.#world.engine.pipelines();
+    const digests = pipelines.flatMap(({ name }) => this.signer.digestOf(name) ?? []);
+    const remembered = await this.#memory.rates(digests, this.#world.engine.executors);
+    for (const { name } of pipelines) {
+      const rate = remembered.get(this.signer.digestOf(name)!);
+      if (rate) this.#secondsPerItem.set(name, { seconds: rate.secondsPerItem, source: rate.source });
+    }
+    if (remembered.size > 0) this.#init.onRateChange();
+    for (const { name } of pipelines) {
+      if (remembered.has(this.signer.digestOf(name)!)) continue;
       const { secondsPerItem } = await this.#world.engine.calibrate(name);
       if (!this.#secondsPerItem.has(name))
         this.#secondsPerItem.set(name, { seconds: secondsPerItem, source: "calibration" });
@@ -103,8 +147,18 @@ export class WorkerDriver {
     }
   }
 
+  #measured(): Map<BlobHash, NotedRate> {
+    const { executors } = this.#world.engine;
+    return new Map(
+      [...this.#secondsPerItem].flatMap(([pipeline, { seconds, source }]): [BlobHash, NotedRate][] => {
+        const digest = this.signer.digestOf(pipeline);
+        return digest ? [[digest, { executors, secondsPerItem: seconds, source }]] : [];
+      }),
+    );
+  }
+
   async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
-    const reason = await this.#refusal(lease);
+    const reason = (await this.#refusal(lease)) ?? this.#worker.fence(lease.term);
     if (reason) return { accepted: false, reason };
     this.#step({ kind: "leased", lease });
     return { accepted: true, reason: "" };
@@ -140,23 +194,26 @@ export class WorkerDriver {
 
   async #fetchInput({ jobId, item, from }: WorkerEffect & { kind: "fetchInput" }): Promise<void> {
     try {
-      await this.#init.blobAccess.ensureLocal(item.blob, from);
+      if (item.bytes <= LIMITS.smallInHandBytesMax) await this.#inHand.fetch(item.blob, from);
+      else await this.#init.blobAccess.ensureLocal(item.blob, from);
       this.#step({ kind: "inputReady", jobId, item: item.item });
     } catch (error) {
       this.#step({ kind: "inputFailed", jobId, item: item.item, error: SkeinError.from(error).toJSON() });
     }
   }
 
-  async #runItem({ jobId, item, pipeline }: WorkerEffect & { kind: "runItem" }): Promise<void> {
+  async #runItem({ jobId, item, pipeline, itemDeadlineMs }: WorkerEffect & { kind: "runItem" }): Promise<void> {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
-      const input = await this.#init.blobAccess.read(item.blob, []);
-      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
+      const input = this.#inHand.kept(item.blob) ?? (await this.#init.blobAccess.read(item.blob, []));
+      const deadlineMs = itemDeadlineMs ?? this.#deadlineMs(pipeline);
+      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs });
       const { durationMs } = outcome;
       this.#learn(pipeline, durationMs);
       this.#step({ kind: "runEnded", jobId, item: item.item, durationMs });
       const { hash, bytes } = await blobs.put(outcome.output);
+      this.#inHand.keep(hash, outcome.output);
       this.#step({ kind: "outputStored", jobId, item: item.item, output: hash, outputBytes: bytes, durationMs });
     } catch (error) {
       const durationMs = clock.monotonicMs() - startedAtMs;
@@ -175,7 +232,7 @@ export class WorkerDriver {
     let reason = "no other box that is reachable has room";
     // The group goes to the same boxes in the same order: one request for all instead of one for each.
     for (const target of copyTargets(outputs[0]!.output, places, [self], LIMITS.diskFreeBytesMin)) {
-      const lacking = new Map(outputs.filter(isShort).map(({ output, bytes }) => [output, { hash: output, bytes }]));
+      const lacking = new Map(outputs.filter(isShort).map((one) => [one.output, this.#toCopy(one)]));
       if (lacking.size === 0) break;
       try {
         const held = await this.#init.blobAccess.copyTo(target, [...lacking.values()]);
@@ -196,6 +253,11 @@ export class WorkerDriver {
     this.#step({ kind: "copiesFailed", outputs: short.map(({ jobId, item }) => ({ jobId, item })) });
   }
 
+  #toCopy({ output, bytes }: OutputToCopy): BlobToCopy {
+    const content = this.#inHand.kept(output);
+    return { hash: output, bytes, ...(content && { content }) };
+  }
+
   #tellWaiting(made: number, wanted: number, reason: string): void {
     const nowMs = this.#world.clock.monotonicMs();
     if (nowMs - this.#toldWaitingAtMs < WAITING_TOLD_MS) return;
@@ -203,11 +265,17 @@ export class WorkerDriver {
     this.#init.events.emit("copiesWaiting", { made, wanted, reason }, "warn");
   }
 
-  async #report(results: ReportedResult[]): Promise<void> {
+  async #report(reported: FinishedResult[]): Promise<void> {
+    // A leader that died after it had recorded them, or an earlier life of this node that did not come to know.
+    const recorded = reported.filter((result) => this.#init.isRecorded(result));
+    if (recorded.length > 0) this.#step({ kind: "resultsRecorded", results: recorded });
+    const results = reported.filter((result) => !recorded.includes(result));
+    if (results.length === 0) return;
     try {
       const leader = this.#init.leader();
       if (!leader) throw new SkeinError("NO_LEADER");
-      await this.#init.peers.ask(leader, "report", { results }, { deadlineMs: REPORT_DEADLINE_MS });
+      const question = { results: results.map((result) => this.signer.signed(result)) };
+      await this.#init.peers.ask(leader, "report", question, { deadlineMs: REPORT_DEADLINE_MS });
       this.#step({ kind: "resultsRecorded", results });
     } catch (error) {
       this.#init.doubtLeader();

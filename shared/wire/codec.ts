@@ -68,10 +68,16 @@ export function checkVersion(fields: Fields, known: number, what: string): void 
 /** A snapshot of the ledger holds hundreds of thousands of hashes. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+/** Of a lower-case hex digit. */
+function nibble(hash: string, at: number): number {
+  const code = hash.charCodeAt(at);
+  return code < 0x3a ? code - 0x30 : code - 0x57;
+}
+
 /** Hashes travel as their 32 bytes. */
 export function hashToBytes(hash: BlobHash): Uint8Array {
   const bytes = new Uint8Array(32);
-  for (let i = 0; i < 32; i++) bytes[i] = Number.parseInt(hash.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < 32; i++) bytes[i] = (nibble(hash, 2 * i) << 4) | nibble(hash, 2 * i + 1);
   return bytes;
 }
 

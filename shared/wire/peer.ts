@@ -14,6 +14,7 @@ import {
   type Fields,
   hashFromBytes,
   hashToBytes,
+  invalid,
 } from "./codec.ts";
 import { checkFleetNews, fleetNewsFields } from "./news.ts";
 import { checkSnapshot } from "./raft.ts";
@@ -44,11 +45,11 @@ const empty = half<Record<string, never>>(
   () => ({}),
 );
 
-function writeLease(lease: Lease): object {
+export function leaseFields(lease: Lease): object {
   return { ...lease, items: lease.items.map((leased) => ({ ...leased, blob: hashToBytes(leased.blob) })) };
 }
 
-function readLease(f: Fields): Lease {
+export function readLease(f: Fields): Lease {
   return {
     term: checkCount(f.term, "term"),
     shardId: shardId(f.shardId),
@@ -65,7 +66,14 @@ function readLease(f: Fields): Lease {
     }),
     inputHolders: checkNodeIds(f.inputHolders, "input holders"),
     copies: checkCount(f.copies, "copies", LIMITS.nodesMax),
+    ...(f.itemDeadlineMs === undefined ? {} : { itemDeadlineMs: checkDeadline(f.itemDeadlineMs) }),
   };
+}
+
+function checkDeadline(value: unknown): number {
+  const deadlineMs = checkFinite(value, "item deadline");
+  if (deadlineMs <= 0) throw invalid("an item deadline is not above 0");
+  return deadlineMs;
 }
 
 function readHeld(value: unknown): HeldShard {
@@ -102,7 +110,7 @@ function readPlan(f: Fields): Plan {
 /** Every request between agents, question and answer, both ways. */
 export const PEER_WIRE: Wire = {
   lease: {
-    question: half("LeaseRequest", writeLease, readLease),
+    question: half("LeaseRequest", leaseFields, readLease),
     answer: half(
       "LeaseAnswer",
       (answer) => answer,
@@ -185,6 +193,83 @@ export const PEER_WIRE: Wire = {
       (f) => ({ held: hashes(f.held) }),
     ),
   },
+  readSmall: {
+    question: half(
+      "ReadSmallRequest",
+      (question) => ({ blobs: bytesList(question.blobs) }),
+      (f) => ({
+        blobs: checkList(f.blobs, "blobs", LIMITS.smallInHandAskedMax, (blob) => hashFromBytes(blob, "blob")),
+      }),
+    ),
+    answer: half(
+      "ReadSmallAnswer",
+      (answer) => answer,
+      (f) => ({
+        contents: checkList(f.contents, "contents", LIMITS.smallInHandAskedMax, (bytes) => bytes as Uint8Array),
+      }),
+    ),
+  },
+  check: {
+    question: half(
+      "CheckRequest",
+      (question) => ({ blobs: bytesList(question.blobs) }),
+      (f) => ({ blobs: checkList(f.blobs, "blobs", LIMITS.checkBlobsMax, (b) => hashFromBytes(b, "blob")) }),
+    ),
+    answer: half(
+      "CheckAnswer",
+      ({ sound, damaged, missing }) => ({
+        sound: bytesList(sound),
+        damaged: bytesList(damaged),
+        missing: bytesList(missing),
+      }),
+      (f) => ({ sound: hashes(f.sound), damaged: hashes(f.damaged), missing: hashes(f.missing) }),
+    ),
+  },
+  recompute: {
+    question: half(
+      "RecomputeRequest",
+      (question) => ({ ...question, blob: hashToBytes(question.blob) }),
+      (f) => ({
+        pipeline: checkText(f.pipeline, "pipeline"),
+        name: checkText(f.name, "input name"),
+        blob: hashFromBytes(f.blob, "input blob"),
+        from: checkNodeIds(f.from, "from"),
+      }),
+    ),
+    answer: half(
+      "RecomputeAnswer",
+      (answer) => ({
+        output: hashToBytes(answer.output),
+        inline: answer.inline,
+        ...(answer.madeWith ? { madeWith: hashToBytes(answer.madeWith) } : {}),
+      }),
+      (f) => ({
+        output: hashFromBytes(f.output, "output"),
+        inline: f.inline as Uint8Array,
+        ...(f.madeWith ? { madeWith: hashFromBytes(f.madeWith, "madeWith") } : {}),
+      }),
+    ),
+  },
+  standOn: {
+    question: half(
+      "StandOnRequest",
+      (question) => ({ blobs: bytesList(question.blobs) }),
+      (f) => ({ blobs: hashes(f.blobs) }),
+    ),
+    answer: half(
+      "StandOnAnswer",
+      (answer) => ({ ...answer, needed: bytesList(answer.needed) }),
+      (f) => ({ needed: hashes(f.needed), atMs: checkFinite(f.atMs, "atMs") }),
+    ),
+  },
+  doubt: {
+    question: half(
+      "DoubtRequest",
+      (question) => ({ blob: hashToBytes(question.blob) }),
+      (f) => ({ blob: hashFromBytes(f.blob, "blob") }),
+    ),
+    answer: empty,
+  },
   snapshotNews: {
     question: half(
       "SnapshotNewsRequest",
@@ -265,6 +350,18 @@ export const PEER_WIRE: Wire = {
           return { nodeId: checkNodeId(leased.nodeId, "node"), items: item(leased.items) };
         }),
       }),
+    ),
+  },
+  story: {
+    question: half(
+      "StoryRequest",
+      (question) => question,
+      (f) => ({ jobId: jobId(f.jobId) }),
+    ),
+    answer: half(
+      "StoryAnswer",
+      (answer) => answer,
+      (f) => ({ storyJson: checkText(f.storyJson, "story", LIMITS.storyBytesMax) }),
     ),
   },
   fleetNews: { question: empty, answer: half("FleetNews", fleetNewsFields, checkFleetNews) },

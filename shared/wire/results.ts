@@ -1,3 +1,4 @@
+import { toBase64 } from "../base64.ts";
 import { ERRORS, type ErrorBody, type ErrorCode } from "../errors.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../ids.ts";
 import type { ItemResult, LostAttempt } from "../job.ts";
@@ -55,10 +56,8 @@ const SIGNATURE_BYTES = 64;
 function checkSignature(value: unknown): { signature?: string } {
   if (!(value instanceof Uint8Array) || value.length === 0) return {};
   if (value.length !== SIGNATURE_BYTES) throw invalid("a signature has 64 bytes");
-  return { signature: base64(value) };
+  return { signature: toBase64(value) };
 }
-
-const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
 
 const checkLostAttempt = (f: Fields): LostAttempt => ({
   node: checkNodeId(f.node, "node"),

@@ -169,7 +169,7 @@ message CapacityReport {
 message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; }
 message LeaseRequest {
   uint64 term = 1; string shardId = 2; string jobId = 3; string pipeline = 4; repeated LeasedItem items = 5;
-  repeated string inputHolders = 6; uint32 copies = 7;
+  repeated string inputHolders = 6; uint32 copies = 7; optional double itemDeadlineMs = 8;
 }
 message LeaseAnswer { bool accepted = 1; string reason = 2; }
 message TakeBackRequest { uint64 term = 1; repeated string shardIds = 2; string because = 3; }
@@ -183,6 +183,17 @@ message ProposeAnswer { uint64 index = 1; uint64 term = 2; }
 message CopyRequest { repeated bytes blobs = 1; repeated bytes inline = 2; repeated string from = 3; }
 message HeldAnswer { repeated bytes held = 1; string reason = 2; }
 message HaveRequest { repeated bytes blobs = 1; }
+message ReadSmallRequest { repeated bytes blobs = 1; }
+message ReadSmallAnswer { repeated bytes contents = 1; }
+message CheckRequest { repeated bytes blobs = 1; }
+message CheckAnswer { repeated bytes sound = 1; repeated bytes damaged = 2; repeated bytes missing = 3; }
+message RecomputeRequest { string pipeline = 1; string name = 2; bytes blob = 3; repeated string from = 4; }
+message RecomputeAnswer { bytes output = 1; bytes inline = 2; optional bytes madeWith = 3; }
+message NotedResult { uint32 version = 1; LeaseRequest lease = 2; Result result = 3; }
+message NotedRate { uint32 version = 1; uint32 executors = 2; double secondsPerItem = 3; string source = 4; }
+message StandOnRequest { repeated bytes blobs = 1; }
+message StandOnAnswer { repeated bytes needed = 1; double atMs = 2; }
+message DoubtRequest { bytes blob = 1; }
 message SnapshotNewsRequest { uint64 index = 1; bool failed = 2; string reason = 3; }
 message SnapshotRequest { uint64 index = 1; }
 message SnapshotAnswer { optional RaftSnapshot snapshot = 1; }
@@ -194,6 +205,8 @@ message Plan {
 message Leased { string nodeId = 1; uint32 items = 2; }
 message JobNewsRequest { string jobId = 1; }
 message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
+message StoryRequest { string jobId = 1; }
+message StoryAnswer { string storyJson = 1; }
 message FleetNews {
   uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
 }

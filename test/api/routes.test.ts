@@ -66,6 +66,12 @@ test("the client derived from the table gets what the face answers", async () =>
   expect((await client.job(jobId)).plan?.shares).toHaveLength(3);
   expect((await client.results(jobId)).results.map((result) => result.name)).toEqual(["p0.png", "p1.png"]);
   expect((await client.receipt(jobId)).copiesMin).toBe(2);
+  expect(await client.jobVerify(jobId, { recompute: 1 })).toMatchObject({
+    itemsVerified: 2,
+    recomputed: 1,
+    faults: [],
+  });
+  expect(face.calls).toContain(`verify ${jobId} 0 1`);
   expect(await client.settingSet("site", { value: "cellar" })).toEqual({ name: "site", value: "cellar" });
   expect(await client.setting("site")).toEqual({ name: "site", value: "cellar" });
   expect((await client.settings()).map(({ name }) => name)).toContain("site");
@@ -286,4 +292,18 @@ test("another program on the port is no agent", async () => {
   const notOurs: typeof fetch = async () => new Response("<h1>Router</h1>", { status: 502 });
   const client = createClient({ url: "http://10.0.0.1", fetch: notOurs });
   await expect(client.fleet()).rejects.toMatchObject({ code: "AGENT_UNREACHABLE" });
+});
+
+test.each([
+  ["an unknown key", { items: [1] }],
+  ["a negative item", { fromItem: -1 }],
+  ["an item beyond any job", { fromItem: LIMITS.jobItemsMax + 1 }],
+  ["a broken sample", { recompute: 0.5 }],
+  ["a list", [1]],
+])("a verification with %s is refused before it reaches the face", async (_, body) => {
+  const jobId = await handIn(["one"]);
+  pretend.face.calls.length = 0;
+  const response = await raw("POST", `/v1/jobs/${jobId}/verify`, JSON.stringify(body));
+  expect(await response.json()).toMatchObject({ code: "BAD_REQUEST" });
+  expect(pretend.face.calls).toEqual([]);
 });

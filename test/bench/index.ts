@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 const BENCHES: Record<string, string> = {
   agent: "the job on one agent against a bare loop over onnxruntime-node",
   inference: "the engine alone against that loop, and where a page's time goes",
+  dispatch: "the dispatch policy against the fluid bound, and steps a second of its core",
   network: "hand-over of a shard's input, and a small request beside a bulk transfer",
   shards: "what each empty item costs through the whole system, beside Dask distributed",
   failover: "leader killed to next recorded result",

@@ -52,9 +52,11 @@ class Ends {
   readonly #stop = new AbortController();
   readonly #atMs = new Map<string, number>();
   readonly #waiting = new Map<string, (atMs: number) => void>();
+  readonly #broken = Promise.withResolvers<never>();
 
   constructor(agent: LocalAgent) {
-    void this.#listen(agent);
+    this.#broken.promise.catch(() => {});
+    this.#listen(agent).catch(this.#broken.reject);
   }
 
   async #listen({ client }: LocalAgent): Promise<void> {
@@ -69,7 +71,9 @@ class Ends {
 
   of(jobId: JobId): Promise<number> {
     const known = this.#atMs.get(jobId);
-    return known === undefined ? new Promise((resolve) => this.#waiting.set(jobId, resolve)) : Promise.resolve(known);
+    if (known !== undefined) return Promise.resolve(known);
+    const told = new Promise<number>((resolve) => this.#waiting.set(jobId, resolve));
+    return Promise.race([told, this.#broken.promise]);
   }
 
   close(): void {
@@ -91,6 +95,7 @@ async function single(agent: LocalAgent, ends: Ends): Promise<number> {
 interface Large {
   uploadMs: number;
   tookMs: number;
+  submitMs: number;
   jobs: JobId[];
 }
 
@@ -101,8 +106,9 @@ async function large(agent: LocalAgent, ends: Ends, jobs: number): Promise<Large
   for (const { blobs } of batches) await agent.client.putBlobs(blobs);
   const startMs = performance.now();
   const ids = await Promise.all(batches.map((batch) => submit(agent, batch)));
+  const submitMs = performance.now() - startMs;
   const endMs = Math.max(...(await Promise.all(ids.map((id) => ends.of(id)))));
-  return { uploadMs: startMs - uploadingMs, tookMs: endMs - startMs, jobs: ids };
+  return { uploadMs: startMs - uploadingMs, tookMs: endMs - startMs, submitMs, jobs: ids };
 }
 
 interface Disk {
@@ -110,12 +116,12 @@ interface Disk {
   wcharBytes: number;
   /** Caused to be written to the device. */
   writeBytes: number;
-  journal: number;
+  databases: number;
   files: number;
 }
 
 async function diskOf(agents: readonly LocalAgent[], folder: string): Promise<Disk> {
-  const sum: Disk = { wcharBytes: 0, writeBytes: 0, journal: 0, files: 0 };
+  const sum: Disk = { wcharBytes: 0, writeBytes: 0, databases: 0, files: 0 };
   for (const { process: child } of agents) {
     const io = readFileSync(`/proc/${child!.pid}/io`, "utf8");
     sum.wcharBytes += Number(/wchar: (\d+)/.exec(io)?.[1]);
@@ -126,12 +132,35 @@ async function diskOf(agents: readonly LocalAgent[], folder: string): Promise<Di
     for (let text = ""; text === ""; await sleep(5)) {
       text = await readFile(path, "utf8").catch(() => "");
       if (text === "") continue;
-      const counts = JSON.parse(text) as { journal: number; files: number };
-      sum.journal += counts.journal;
+      const counts = JSON.parse(text) as { databases: number; files: number };
+      sum.databases += counts.databases;
       sum.files += counts.files;
     }
   }
   return sum;
+}
+
+/** USER_HZ, which Linux fixes at 100 for /proc. */
+const TICK_MS = 10;
+
+/** User and system time so far of the leader, of the other agents, of all their executors, and of this process. */
+function cpuOf(agents: readonly LocalAgent[], leader: LocalAgent): Record<string, number> {
+  const ofPid = (pid: number): number => {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  };
+  const childrenOf = (pid: number): number[] =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  const sum = (pids: number[]): number => pids.reduce((ms, pid) => ms + ofPid(pid), 0);
+  const pids = agents.map((agent) => agent.process!.pid!);
+  const others = pids.filter((pid) => pid !== leader.process!.pid);
+  return {
+    leader: ofPid(leader.process!.pid!),
+    others: sum(others),
+    executors: sum(pids.flatMap(childrenOf)),
+    client: ofPid(process.pid),
+  };
 }
 
 const misses: string[] = [];
@@ -185,10 +214,12 @@ async function measure(names: [string, ...string[]], syncsFolder: string): Promi
       `${boxes}  each further item of a large job: median ${median(increments).toFixed(3)} ms (${increments.map((ms) => ms.toFixed(3)).join(", ")}; target at most ${OVERHEAD_MS_MAX} on one box)${missed}`,
     );
 
+    const cpuBefore = cpuOf(fleet.agents, agent);
     const before = await diskOf(fleet.agents, syncsFolder);
     const rounds: Large[] = [];
     for (let round = 0; round < ROUNDS; round++) rounds.push(await large(agent, ends, JOBS_AT_ONCE));
     const after = await diskOf(fleet.agents, syncsFolder);
+    const cpuAfter = cpuOf(fleet.agents, agent);
     const items = ITEMS * JOBS_AT_ONCE;
     const alone = rounds.map(({ tookMs }) => (1_000 * items) / tookMs);
     const withUpload = rounds.map(({ tookMs, uploadMs }) => (1_000 * items) / (tookMs + uploadMs));
@@ -202,11 +233,15 @@ async function measure(names: [string, ...string[]], syncsFolder: string): Promi
     const entries = await entriesOf(agent, jobs, Math.min(2, names.length));
     const per = (key: keyof Disk): number => (after[key] - before[key]) / results;
     console.log(
-      `${boxes}  ${(results / entries).toFixed(1)} results an entry; all boxes together: ${(1 / per("journal")).toFixed(1)} results a journal fsync, ${per("files").toFixed(2)} file fsyncs a result`,
+      `${boxes}  ${(results / entries).toFixed(1)} results an entry; all boxes together: ${(1 / (per("databases") + per("files"))).toFixed(1)} results an fsync (${(1 / per("databases")).toFixed(1)} for one of the journals and databases, ${per("files").toFixed(3)} of files for each result)`,
     );
     console.log(
       `${boxes}  written for each result, its input and all copies included: ${Math.round(per("writeBytes"))} bytes to the device (write_bytes), ${Math.round(per("wcharBytes"))} to write(2) (wchar, sockets included)`,
     );
+    const cpu = Object.entries(cpuAfter).map(([who, ms]) => `${who} ${((ms - cpuBefore[who]!) / results).toFixed(3)}`);
+    console.log(`${boxes}  CPU for each result, uploads included: ${cpu.join(", ")} ms`);
+    const submits = rounds.map(({ submitMs }) => submitMs);
+    console.log(`${boxes}  of which until all jobs were accepted ${Math.round(median(submits))} ms`);
     ends.close();
   } finally {
     await fleet.end();

@@ -8,7 +8,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 
-const counts = { journal: 0, files: 0 };
+const counts = { databases: 0, files: 0 };
 const folder = process.env.SYNCS_FOLDER;
 if (folder === undefined) throw new Error("SYNCS_FOLDER is not set");
 
@@ -23,12 +23,27 @@ for (const name of ["sync", "datasync"] as const) {
   };
 }
 
-type Batch = (this: unknown, operations: unknown, options?: { sync?: boolean }) => unknown;
+interface Options {
+  sync?: boolean;
+}
+interface Chain {
+  write(options?: Options): Promise<void>;
+}
+/** Without arguments it begins a chain, which is written by itself. */
+type Batch = (this: unknown, ...args: [operations?: unknown, options?: Options]) => unknown;
 const level = ClassicLevel.prototype as unknown as { batch: Batch };
 const batch = level.batch;
-level.batch = function (operations, options) {
-  if (options?.sync) counts.journal++;
-  return batch.call(this, operations, options);
+level.batch = function (...args) {
+  if (args[1]?.sync) counts.databases++;
+  const made = batch.apply(this, args);
+  if (args.length > 0) return made;
+  const chain = made as Chain;
+  const write = chain.write;
+  chain.write = (options) => {
+    if (options?.sync) counts.databases++;
+    return write.call(chain, options);
+  };
+  return chain;
 };
 
 process.on("SIGUSR2", () => writeFileSync(join(folder, String(process.pid)), JSON.stringify(counts)));

@@ -33,11 +33,18 @@ test("status tells the fleet in a few lines", async () => {
       "fleet      home: 3 nodes, quorum",
       "this node  attic (aaaaaa), voter, ready",
       "leader     bench, term 7",
+      "copies     this disk was not read again in full yet",
       "jobs       1 running, 0 ended",
       `dashboard  ${pretend.api.url}/`,
       "",
     ].join("\n"),
   );
+});
+
+test("status tells when this disk was read again last, and what was damaged", async () => {
+  pretend.face.scrub = { lastFullPassAtMs: Date.UTC(2026, 3, 5, 23), damagedFound: 1 };
+  const { out } = await skein(["status", ...api()]);
+  expect(out).toContain("\ncopies     this disk was read again in full on 2026-04-05; 1 damaged copy found so far\n");
 });
 
 test("status names the voters that are missing", async () => {
@@ -67,7 +74,7 @@ test("jobs and receipt are tables", async () => {
   const jobId = await aJob();
   expect((await skein(["jobs", ...api()])).out).toMatch(/job-0001 +ocr +running +3\/4 +0 +2023-11-14 22:13:20 +-/);
   const { out } = await skein(["receipt", jobId, ...api()]);
-  expect(out).toMatch(/p1\.png +attic +7\.0 +101 +120 +[0-9a-f]{12} +attic, bench/);
+  expect(out).toMatch(/p1\.png +attic +7\.0 +101 +22:13:21 +120 +[0-9a-f]{8} +[0-9a-f]{12} +yes +1 +attic, bench/);
   expect(out).toContain("2 to 3 of each output");
 });
 
@@ -83,6 +90,7 @@ test.each([
   ["get", "site"],
   ["job", "job-0001"],
   ["receipt", "job-0001"],
+  ["verify", "job-0001"],
   ["results", "job-0001"],
 ])("%s --json is JSON, whole, wherever the option stands", async (...argv) => {
   await aJob();
@@ -96,6 +104,20 @@ test("an error with --json is its code and facts on stdout", async () => {
   const { out, err, code } = await skein(["job", "job-9", "--json", ...api()]);
   expect(JSON.parse(out)).toMatchObject({ code: "JOB_UNKNOWN", facts: { jobId: "job-9" } });
   expect([err, code]).toEqual(["", 3]);
+});
+
+test("forget lets go of ended jobs one by one, and says why not", async () => {
+  const jobId = await aJob();
+  const refused = await skein(["forget", jobId, ...api()]);
+  expect(refused.code).toBe(1);
+  expect(refused.err).toBe(
+    "skein: Job job-0001 has not ended, so it is not forgotten. `skein cancel job-0001` ends it.\n",
+  );
+  pretend.face.record(jobId, 1);
+  expect((await skein(["forget", jobId, "job-9", ...api()])).out).toBe(
+    "job-0001 is forgotten; every box removes what only it stood on.\n",
+  );
+  expect((await skein(["forget", jobId, ...api()])).code).toBe(3);
 });
 
 test("cancel, remove and invite say what was done", async () => {
@@ -114,7 +136,7 @@ test("a value that is set is read back, listed beside the defaults, and taken aw
   expect((await skein(["set", "site", "cellar", ...api()])).out).toBe("site is cellar, on every box.\n");
   expect((await skein(["get", "site", ...api()])).out).toBe("cellar\n");
   expect((await skein(["settings", ...api()])).out).toBe(
-    "copies                 2 (default)\nsite                   cellar\nvoterGoneAfterSeconds  600 (default)\nvotersMax              5 (default)\n",
+    "copies                 2 (default)\nkeepJobsDays           30 (default)\nkeepJobsMax            10000 (default)\nsite                   cellar\nvoterGoneAfterSeconds  600 (default)\nvotersMax              5 (default)\n",
   );
   expect((await skein(["set", "site", "", ...api()])).out).toBe("site is not set any more, on every box.\n");
   expect((await skein(["set", "votersMax", "0", ...api()])).code).toBe(2);
@@ -178,7 +200,7 @@ test.each([[[]], [["bogus"]], [["run", "ocr"]], [["job"]], [["status", "--bogus"
 test("help and version are no failure, and name every command", async () => {
   const { code, out } = await skein(["--help"]);
   expect(code).toBe(0);
-  for (const name of "init join start stop invite run jobs job results receipt cancel status nodes remove drain transfer-leader leave recover set get settings service".split(
+  for (const name of "init join start stop invite run jobs job results receipt verify cancel status nodes remove drain transfer-leader leave recover set get settings service".split(
     " ",
   ))
     expect(out).toMatch(new RegExp(`^  ${name} `, "m"));

@@ -51,6 +51,32 @@ describe("transfer-leader", () => {
   });
 });
 
+describe("label", () => {
+  test("says something of a node, changes it, takes it back, and leaves the rest as it was", async () => {
+    const { face } = pretend;
+    const label = async (...args: string[]) => (await skein(["label", "cellar", ...args, ...api()])).out;
+    expect(await label("zone=garage", "power=battery")).toBe("cellar: power=battery zone=garage\n");
+    expect(await label("zone=attic")).toBe("cellar: power=battery zone=attic\n");
+    expect((await skein(["nodes", ...api()])).out).toMatch(
+      /LINK {2}LABELS\n.* -\n.* -\n.* power=battery zone=attic\n$/,
+    );
+    expect(await label("power-", "zone-", "never-said-")).toBe("cellar: no labels\n");
+    expect(face.calls.at(-1)).toBe(`labelNode ${NODE_IDS[2]} {}`);
+  });
+
+  test.each([["zone"], ["=garage"], ["-"], ["Zone=garage"], ["zone="], ["zone=in the garage"], ["zone=a=b"]])(
+    "%s is refused",
+    async (change) => {
+      expect((await skein(["label", "cellar", change, ...api()])).code).toBe(2);
+      expect(pretend.face.calls).toEqual([]);
+    },
+  );
+
+  test("a node that is not there is not found", async () => {
+    expect((await skein(["label", "nobody", "zone=garage", ...api()])).code).toBe(3);
+  });
+});
+
 describe("drain", () => {
   test("waits until nothing runs there, telling how far it is, and says that the box may be switched off", async () => {
     pretend.face.itemsAtWork = [3, 3, 1, 0];

@@ -6,6 +6,8 @@ test("the fleet's own settings have their defaults until someone sets them", () 
   expect(fleetSettings(new Map())).toEqual({
     votersMax: LIMITS.votersMax,
     copies: LIMITS.copiesDefault,
+    keepJobsDays: 30,
+    keepJobsMax: 10_000,
     voterGoneAfterSeconds: 600,
   });
   expect(fleetSettings(new Map([["votersMax", "3"]]))).toMatchObject({ votersMax: 3, voterGoneAfterSeconds: 600 });
@@ -18,6 +20,8 @@ test("what is shown are the values set and the defaults, by name", () => {
   ]);
   expect(settingsOf(set)).toEqual([
     { name: "copies", value: "2", isDefault: true },
+    { name: "keepJobsDays", value: "30", isDefault: true },
+    { name: "keepJobsMax", value: "10000", isDefault: true },
     { name: "site", value: "cellar" },
     { name: "voterGoneAfterSeconds", value: "600", isDefault: true },
     { name: "votersMax", value: "3" },

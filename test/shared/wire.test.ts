@@ -127,10 +127,25 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     question: { blobs: [blob(1)], inline: [new Uint8Array([5])], from: [B] },
     answer: { held: [blob(1)], reason: "" },
   },
+  readSmall: {
+    question: { blobs: [blob(1), blob(2)] },
+    answer: { contents: [new Uint8Array([1, 2]), new Uint8Array()] },
+  },
   have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
+  check: {
+    question: { blobs: [blob(1), blob(2), blob(3)] },
+    answer: { sound: [blob(1)], damaged: [blob(2)], missing: [blob(3)] },
+  },
+  recompute: {
+    question: { pipeline: "ocr", name: "a.png", blob: blob(1), from: [A, B] },
+    answer: { output: blob(2), inline: new Uint8Array([7]), madeWith: blob(3) },
+  },
+  standOn: { question: { blobs: [blob(1), blob(2)] }, answer: { needed: [blob(2)], atMs: 1_700_000_000_000 } },
+  doubt: { question: { blob: blob(3) }, answer: {} },
   snapshotNews: { question: { index: 7, failed: true, reason: "its disk is full" }, answer: {} },
   snapshot: { question: { index: 7 }, answer: { snapshot } },
   handOver: { question: { to: B }, answer: { leader: B, term: 9 } },
+  story: { question: { jobId: job("x") }, answer: { storyJson: '{"term":3}' } },
   workAt: { question: { nodeId: B }, answer: { items: 3 } },
   standing: {
     question: {},

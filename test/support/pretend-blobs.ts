@@ -105,6 +105,15 @@ class PretendLife implements Blobs {
     throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
   }
 
+  async verify(hash: BlobHash): Promise<boolean> {
+    await this.#alive();
+    const bytes = this.#disk.held().get(hash);
+    if (!bytes) return false;
+    if (hashOf(bytes) === hash) return true;
+    this.#disk.drop(hash, true);
+    return false;
+  }
+
   async *stream(hash: BlobHash, offset = 0): AsyncIterable<Uint8Array> {
     await this.#alive();
     const bytes = this.#heldOrThrow(hash);

@@ -6,14 +6,19 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
-import type { BlobHash, FleetId, JobId, NodeId, ShardId } from "../../shared/ids.ts";
-import type { JobSpec, JobView, Receipt, RecordedResult } from "../../shared/job.ts";
+import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
+import { isOpen, type JobSpec, type JobView, type Receipt, type RecordedResult } from "../../shared/job.ts";
+import type { Labels } from "../../shared/labels.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, JobDetail } from "../../shared/routes.ts";
+import type { AgentEvent, Health, JobDetail, LabelsView } from "../../shared/routes.ts";
+import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
+import type { JobStory } from "../../shared/story.ts";
+import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
+import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
 
@@ -68,9 +73,14 @@ export class PretendFace implements AgentFace {
   stopRequested = false;
   leader: NodeId = NODE_IDS[1]!;
   readonly drained = new Set<NodeId>();
+  readonly labels = new Map<NodeId, Labels>();
+  scrub: ScrubView = { damagedFound: 0 };
   /** What the next answers to drain and leave say of the work that is left. */
   itemsAtWork: number[] = [];
   recoveryRefusal: SkeinError | undefined;
+  receiptChanges: Partial<Receipt> = {};
+  /** The next answers to verify; by default all is well. */
+  verifyPages: Partial<VerifyPage>[] = [];
   /** Errors thrown by the next calls of a method, one each. */
   readonly failures: Partial<Record<keyof AgentFace, Error[]>> = {};
   readonly #listeners = new Set<(event: AgentEvent) => void>();
@@ -90,7 +100,7 @@ export class PretendFace implements AgentFace {
 
   fleet(): FleetView {
     return {
-      fleetId: "f".repeat(32) as FleetId,
+      fleetId: PRETEND_FLEET,
       fleetName: "home",
       self: NODE_IDS[0]!,
       term: 7,
@@ -102,7 +112,9 @@ export class PretendFace implements AgentFace {
         ...pretendNode(nodeId, i),
         isLeader: nodeId === this.leader,
         ...(this.drained.has(nodeId) && { drained: true as const }),
+        ...(this.labels.has(nodeId) && { labels: this.labels.get(nodeId)! }),
       })),
+      scrub: this.scrub,
     };
   }
 
@@ -125,6 +137,20 @@ export class PretendFace implements AgentFace {
     const { name, isLeader } = this.fleet().nodes.find((one) => one.nodeId === nodeId)!;
     const itemsAtWork = this.itemsAtWork.shift() ?? 0;
     return { nodeId, name, drained, leads: isLeader, isReachable: true, itemsAtWork };
+  }
+
+  async labelNode(node: string, labels: Labels): Promise<LabelsView> {
+    this.#called("labelNode", `${node} ${JSON.stringify(labels)}`);
+    const nodeId = this.#nodeNamed(node);
+    this.labels.set(nodeId, labels);
+    return { nodeId, name: NODE_NAMES[NODE_IDS.indexOf(nodeId)]!, labels };
+  }
+
+  async forget(jobId: JobId): Promise<{ forgotten: JobId }> {
+    this.#called("forget", jobId);
+    if (this.#jobOf(jobId).view.state === "running") throw new SkeinError("JOB_OPEN", { jobId });
+    this.pretendJobs.delete(jobId);
+    return { forgotten: jobId };
   }
 
   async transferLeader(node?: string): Promise<{ leader: NodeId; term: number }> {
@@ -208,6 +234,7 @@ export class PretendFace implements AgentFace {
       priority: spec.priority ?? "normal",
       copies: spec.copies ?? 2,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: 1_700_000_000_000 + spec.deadlineInMs }),
     };
     this.pretendJobs.set(jobId, { spec, view, results: [] });
     this.emit("jobSubmitted", { jobId, items: view.items });
@@ -252,6 +279,20 @@ export class PretendFace implements AgentFace {
     return view;
   }
 
+  async pause(jobId: JobId, paused: boolean): Promise<JobView> {
+    this.#called("pause", `${jobId} ${paused}`);
+    const { view } = this.#jobOf(jobId);
+    if (!isOpen(view.state)) throw new SkeinError("JOB_ENDED", { jobId, state: view.state });
+    view.state = paused ? "paused" : "running";
+    return view;
+  }
+
+  async why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
+    this.#called("why", `${jobId} ${shard} ${item}`);
+    const { view, results } = this.#jobOf(jobId);
+    return pretendStory(view, results);
+  }
+
   async results(jobId: JobId): Promise<{ job: JobView; results: RecordedResult[] }> {
     this.#called("results", jobId);
     const { view, results } = this.#jobOf(jobId);
@@ -260,7 +301,23 @@ export class PretendFace implements AgentFace {
 
   async receipt(jobId: JobId): Promise<Receipt> {
     const { view, results } = this.#jobOf(jobId);
-    return { job: view, submittedAtIndex: 100, results, ignoredReports: [], copiesMin: 2, copiesMax: 3 };
+    return { ...pretendReceipt(view, results, NODE_IDS[0]!), ...this.receiptChanges };
+  }
+
+  async verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage> {
+    this.#called("verify", `${jobId} ${request.fromItem ?? 0} ${request.recompute ?? 0}`);
+    const { view } = this.#jobOf(jobId);
+    return {
+      jobId,
+      itemsVerified: view.itemsRecorded,
+      copiesSound: 4 * view.itemsRecorded,
+      bytesRead: 1_000_000,
+      signaturesValid: view.itemsRecorded,
+      recomputed: request.recompute ?? 0,
+      recomputedAlike: 0,
+      faults: [],
+      ...this.verifyPages.shift(),
+    };
   }
 
   async putBlob(
@@ -453,6 +510,78 @@ function pretendNode(nodeId: NodeId, i: number): NodeView {
       itemsQueued: i,
       apiUrl: "",
     },
+  };
+}
+
+/** The first item was taken back from a box that went, and done by another. */
+function pretendStory(view: JobView, results: readonly RecordedResult[]): JobStory {
+  const { jobId, state, submittedAtMs, items, itemsRecorded, itemsFailed } = view;
+  const [attic, bench] = NODE_IDS as [NodeId, NodeId];
+  const shard = (n: number): ShardId => `${jobId}/7.${n}` as ShardId;
+  const at = (ms: number): number => submittedAtMs + ms;
+  return {
+    jobId,
+    state,
+    submittedAtMs,
+    items,
+    itemsRecorded,
+    itemsFailed,
+    leader: {
+      term: 7,
+      leader: bench,
+      sinceMs: at(-60_000),
+      linesDropped: 0,
+      lines: [
+        { atMs: at(5), kind: "opened", items: [[0, items - 1]], because: `${items} of its items are not recorded` },
+        {
+          atMs: at(6),
+          kind: "leased",
+          node: attic,
+          name: "attic",
+          shardId: shard(1),
+          items: [[0, 1]],
+          because: "attic is fast",
+        },
+        {
+          atMs: at(900),
+          kind: "takenBack",
+          node: attic,
+          name: "attic",
+          shardId: shard(1),
+          items: [[0, 0]],
+          because: "attic is gone",
+        },
+        {
+          atMs: at(901),
+          kind: "leased",
+          node: bench,
+          name: "bench",
+          shardId: shard(2),
+          items: [[0, 0]],
+          because: "bench was idle",
+        },
+      ],
+    },
+    itemStories: results
+      .slice(0, 1)
+      .map(({ item, name, node, shardId, durationMs, finishedAtMs, recordedAtIndex }) => ({
+        item,
+        name,
+        recorded: { node, shardId, durationMs, finishedAtMs, recordedAtIndex },
+        lostAttempts: [
+          {
+            node: attic,
+            shardId: shard(0),
+            leasedAtMs: at(1),
+            endedAtMs: at(3),
+            because: "it failed there",
+            isHedge: false,
+          },
+        ],
+      })),
+    itemStoriesMore: 0,
+    ignoredReports: [{ item: 0, node: attic, shardId: shard(1), because: "recorded", atIndex: 140 }],
+    names: Object.fromEntries(NODE_IDS.map((nodeId, i) => [nodeId, NODE_NAMES[i]!])) as JobStory["names"],
   };
 }
 

@@ -1,49 +1,41 @@
 import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
-import { chunkItems } from "./chunk.ts";
-import { type DispatchNode, DispatchTable, type LeasedShard } from "./table.ts";
+import type { LostAttempt } from "../../../shared/job.ts";
+import { LIMITS } from "../../../shared/limits.ts";
+import type { StoryLine } from "../../../shared/story.ts";
+import { Failures, type ItemDelayed, type ItemFailed } from "./failures.ts";
+import { Turns } from "./fairness.ts";
+import { Breakers } from "./faults.ts";
+import { Forecast } from "./forecast.ts";
+import { HandOut } from "./hand-out.ts";
+import { Hedges } from "./hedge.ts";
+import { type DispatchEffect, Leases } from "./leases.ts";
+import { assertTableSound } from "./sound.ts";
+import { Speeds } from "./speeds.ts";
+import { attemptOf, onShard, rangesOf, Story } from "./story.ts";
+import { type DispatchNode, DispatchTable, type JobInit, type LeasedShard, unreported } from "./table.ts";
 
 export type DispatchEvent =
   /** All workers as they stand now; one that is missing is gone and its shards are taken back. */
   | { kind: "nodesChanged"; nodes: DispatchNode[] }
-  | { kind: "jobOpened"; jobId: JobId; pipeline: string; items: number[] }
+  | ({ kind: "jobOpened"; items: number[] } & JobInit)
+  | { kind: "jobPaused"; jobId: JobId; paused: boolean }
   | { kind: "jobClosed"; jobId: JobId; because: string }
   /** A worker tells a new leader what it still has. */
   | { kind: "shardHeld"; node: NodeId; shardId: ShardId; jobId: JobId; items: number[] }
-  /** Results are in the ledger. */
+  /** Results of one node are in the ledger. */
   | { kind: "itemsRecorded"; jobId: JobId; items: number[]; node: NodeId }
   /** A worker reported this item. It stays leased until its result is recorded: the worker may die before that. */
-  | { kind: "itemReported"; node: NodeId; jobId: JobId; durationMs: number }
-  /** The worker's executor broke on this item; another node may do better. */
-  | { kind: "itemFailed"; node: NodeId; jobId: JobId; item: number }
+  | { kind: "itemReported"; node: NodeId; jobId: JobId; item: number; durationMs: number }
+  /** The node broke on this item; another may do better. `killed`: its executor died of it, or had to be killed. */
+  | ({ kind: "itemFailed" } & ItemFailed)
   /** Not now: its input is on boxes that are down, or the disk is full. Says nothing against the item. */
-  | { kind: "itemDelayed"; node: NodeId; jobId: JobId; item: number }
-  | { kind: "leaseRefused"; shardId: ShardId; because: string }
+  | ({ kind: "itemDelayed" } & ItemDelayed)
+  /** `unsure`: no answer came, so the node may have it all the same. */
+  | { kind: "leaseRefused"; shardId: ShardId; because: string; unsure: boolean }
   | { kind: "ticked" };
 
-export type DispatchEffect =
-  | {
-      kind: "leaseShard";
-      shardId: ShardId;
-      jobId: JobId;
-      node: NodeId;
-      items: number[];
-      because: string;
-      isHedge: boolean;
-    }
-  | { kind: "takeBackShard"; shardId: ShardId; jobId: JobId; node: NodeId; items: number; because: string }
-  /** The item failed on two different nodes, or on one and no other came in time: record its error. */
-  | { kind: "giveUpItem"; jobId: JobId; item: number };
-
-/** A node that refused, and an item that could not be begun, are left alone this long. */
-const REST_MS = 1_000;
-/** How long an item that failed on one node waits for another that can run it. */
-const LONELY_MS = 30_000;
-/** A hedge must end before this part of what the first copy still needs. */
-const HEDGE_GAIN = 0.9;
-/** Weight of the newest measurement in a node's rate. */
-const RATE_WEIGHT = 0.5;
-/** Cost of one hand-over until it is measured per link. */
-const HAND_OVER_SECONDS = 0.01;
+/** Runs one after the other on each executor before a shard tells what an item costs beside its run. */
+const WAVES_MIN = 4;
 
 /**
  * The leader's table of shards: lease, hedge, take back, once. Pure: events in, effects out, time as an argument. It lives in
@@ -51,302 +43,187 @@ const HAND_OVER_SECONDS = 0.01;
  */
 export class Dispatch {
   readonly table = new DispatchTable();
-  readonly #term: number;
-  #shardCount = 0;
-  readonly #restingUntilMs = new Map<NodeId, number>();
-  /** Speeds seen in this leader's time, by node and pipeline; they win over what the node reported. */
-  readonly #observedRates = new Map<string, number>();
+  readonly #speeds = new Speeds();
+  readonly #story = new Story();
+  readonly #turns = new Turns();
+  readonly #breakers = new Breakers();
+  readonly #leases: Leases;
+  readonly #failures: Failures;
+  readonly #handOut: HandOut;
 
   constructor(term: number) {
-    this.#term = term;
+    const { table } = this;
+    const speeds = this.#speeds;
+    const forecast = new Forecast(table, speeds);
+    this.#leases = new Leases({ table, speeds, story: this.#story, term });
+    const leases = this.#leases;
+    const hedges = new Hedges({ table, speeds, forecast, leases });
+    const [turns, breakers] = [this.#turns, this.#breakers];
+    this.#failures = new Failures({ table, story: this.#story, breakers });
+    this.#handOut = new HandOut({ table, speeds, forecast, leases, hedges, turns, breakers });
   }
 
   step(event: DispatchEvent, nowMs: number): DispatchEffect[] {
     const effects = this.#absorb(event, nowMs);
-    return [...effects, ...this.#handOut(nowMs)];
+    return [...effects, ...this.#handOut.step(nowMs)];
+  }
+
+  /** Why everything was done for a job, the newest decisions. Times are those of `step`. */
+  storyOf(jobId: JobId): { lines: readonly StoryLine[]; linesDropped: number } {
+    return this.#story.lines(jobId);
+  }
+
+  /** Leases of an item that came to nothing, or lost by the result that this shard brings now; the newest, in time's order. */
+  lostAttempts(jobId: JobId, item: number, shardId: ShardId, nowMs: number): LostAttempt[] {
+    const losing = this.table.copiesOf(jobId, item).filter((copy) => copy.shardId !== shardId);
+    const lost = losing.map((copy) => attemptOf(copy, "another node had its result first", nowMs));
+    return [...this.#story.lostOf(jobId, item, shardId), ...lost].slice(-LIMITS.lostAttemptsMax);
+  }
+
+  /** Items per second of a node; undefined if the pipeline cannot run there. */
+  rateOf(node: DispatchNode, pipeline: string): number | undefined {
+    return this.#speeds.rateOf(node, pipeline);
+  }
+
+  assertSound(): void {
+    assertTableSound(this.table);
   }
 
   #absorb(event: DispatchEvent, nowMs: number): DispatchEffect[] {
     switch (event.kind) {
       case "nodesChanged":
-        return this.#changeNodes(event.nodes);
+        return this.#changeNodes(event.nodes, nowMs);
       case "jobOpened":
-        this.table.jobs.set(event.jobId, {
-          jobId: event.jobId,
-          pipeline: event.pipeline,
-          waiting: new Set(event.items),
-          failedOn: new Map(),
-          failedAtMs: new Map(),
-          restingUntilMs: new Map(),
-        });
+        this.#open(event, nowMs);
+        return [];
+      case "jobPaused":
+        this.#pause(event.jobId, event.paused, nowMs);
         return [];
       case "jobClosed":
-        return this.#closeJob(event.jobId, event.because);
+        return this.#close(event.jobId, event.because, nowMs);
       case "shardHeld":
-        return this.#adopt(event, nowMs);
+        this.#adopt(event, nowMs);
+        return [];
       case "itemsRecorded":
-        return event.items.flatMap((item) => this.#settle(event.jobId, item, "its result is recorded", event.node));
+        return event.items.flatMap((item) => this.#record(event.jobId, item, event.node, nowMs));
       case "itemReported":
-        this.#observe(event);
+        this.#observe(event, nowMs);
         return [];
       case "itemFailed":
-        return this.#failItem(event.jobId, event.item, event.node, nowMs);
+        return this.#failures.fail(event, nowMs);
       case "itemDelayed":
-        return this.#delayItem(event.jobId, event.item, event.node, nowMs);
+        this.#failures.delay(event, nowMs);
+        return [];
       case "leaseRefused":
-        return this.#refuse(event.shardId, nowMs);
+        return this.#refuse(event, nowMs);
       case "ticked":
-        return this.#giveUpLonely(nowMs);
+        return this.#failures.tick(nowMs);
     }
   }
 
-  #changeNodes(nodes: DispatchNode[]): DispatchEffect[] {
+  #changeNodes(nodes: DispatchNode[], nowMs: number): DispatchEffect[] {
     const before = this.table.nodes;
-    this.table.nodes = new Map(nodes.map((node) => [node.nodeId, node]));
-    const effects: DispatchEffect[] = [];
-    for (const shard of [...this.table.shards.values()])
-      if (!this.table.nodes.has(shard.node)) {
-        const name = before.get(shard.node)?.name ?? shard.node;
-        effects.push(this.#takeBack(shard, `${name} is gone`));
-      }
-    return effects;
-  }
-
-  #closeJob(jobId: JobId, because: string): DispatchEffect[] {
-    this.table.jobs.delete(jobId);
-    const shards = [...this.table.shards.values()].filter((shard) => shard.jobId === jobId);
-    return shards.map((shard) => this.#takeBack(shard, because));
-  }
-
-  /** Running shards are not thrown away because the leader died. */
-  #adopt(event: DispatchEvent & { kind: "shardHeld" }, nowMs: number): DispatchEffect[] {
-    const job = this.table.jobs.get(event.jobId);
-    if (!job || !this.table.nodes.has(event.node)) return [];
-    const items = event.items.filter((item) => job.waiting.has(item));
-    if (items.length === 0) return [];
-    for (const item of items) job.waiting.delete(item);
-    this.#addShard(
-      event.shardId,
-      event.jobId,
-      event.node,
-      items,
-      "it held this shard when the leader changed",
-      nowMs,
-      false,
+    const now = new Map(nodes.map((node) => [node.nodeId, node]));
+    const gone = [...before.keys()].filter((nodeId) => !now.has(nodeId));
+    // Their names are still known here, for the story.
+    const effects = gone.flatMap((nodeId) =>
+      [...this.table.shardsOf(nodeId)].map((shard) =>
+        this.#leases.takeBack(shard, `${before.get(nodeId)!.name} is gone`, nowMs),
+      ),
     );
-    return [];
-  }
-
-  #settle(jobId: JobId, item: number, because: string, reporter?: NodeId): DispatchEffect[] {
-    const losers = this.table.settle(jobId, item).filter((shard) => shard.node !== reporter && shard.items.size === 0);
-    return losers.map((shard) => ({ kind: "takeBackShard", ...named(shard), items: 0, because }));
-  }
-
-  #failItem(jobId: JobId, item: number, node: NodeId, nowMs: number): DispatchEffect[] {
-    const job = this.table.jobs.get(jobId);
-    if (!job) return [];
-    const failedOn = job.failedOn.get(item) ?? new Set();
-    failedOn.add(node);
-    job.failedOn.set(item, failedOn);
-    if (!job.failedAtMs.has(item)) job.failedAtMs.set(item, nowMs);
-    const effects = this.#settle(jobId, item, "it failed", node);
-    if (failedOn.size >= 2) effects.push({ kind: "giveUpItem", jobId, item });
-    else job.waiting.add(item);
+    this.table.nodes = now;
+    if (gone.length > 0) for (const seen of [this.#speeds, this.#breakers]) seen.keepOnly(now);
+    for (const node of nodes)
+      if (node.suspect && !before.get(node.nodeId)?.suspect) this.#tellSuspicion(node.nodeId, nowMs);
     return effects;
   }
 
-  /** An item that failed on one node waits for another, which may only be restarting, but not for ever. */
-  #giveUpLonely(nowMs: number): DispatchEffect[] {
+  #tellSuspicion(nodeId: NodeId, nowMs: number): void {
+    for (const shard of this.table.shardsOf(nodeId)) {
+      const about = { ...onShard(shard, this.table.nameOf(nodeId)), ...rangesOf(shard.items) };
+      this.#story.tell(shard.jobId, { atMs: nowMs, kind: "suspected", ...about, because: "its heartbeats stay away" });
+    }
+  }
+
+  #open({ items, kind: _, ...init }: DispatchEvent & { kind: "jobOpened" }, nowMs: number): void {
+    const job = this.table.openJob(init, items);
+    job.servedSeconds = this.#turns.levelOf(job.priority);
+    const because = `${items.length} of its items are not recorded`;
+    this.#story.tell(job.jobId, { atMs: nowMs, kind: "opened", ...rangesOf(items), because });
+  }
+
+  #pause(jobId: JobId, paused: boolean, nowMs: number): void {
+    const job = this.table.jobs.get(jobId);
+    if (!job || job.paused === paused) return;
+    job.paused = paused;
+    const kind = paused ? "paused" : "resumed";
+    this.#story.tell(jobId, { atMs: nowMs, kind, items: [], because: "somebody asked for it" });
+  }
+
+  #close(jobId: JobId, because: string, nowMs: number): DispatchEffect[] {
+    const shards = [...(this.table.jobs.get(jobId)?.shards ?? [])];
+    const effects = shards.map((shard) => this.#leases.takeBack(shard, because, nowMs));
+    this.table.jobs.delete(jobId);
+    this.#story.close(jobId);
+    return effects.map((effect) => ({ ...effect, items: 0 }));
+  }
+
+  /** Running shards are not thrown away because the leader died. What two nodes hold is the first one's. */
+  #adopt({ shardId, jobId, node, items }: DispatchEvent & { kind: "shardHeld" }, nowMs: number): void {
+    const job = this.table.jobs.get(jobId);
+    if (!job || !this.table.nodes.has(node) || this.table.shards.has(shardId)) return;
+    const free = items.filter((item) => job.waiting.delete(item));
+    if (free.length > 0) this.#leases.adopt({ shardId, jobId, node }, free, nowMs);
+  }
+
+  #record(jobId: JobId, item: number, reporter: NodeId, nowMs: number): DispatchEffect[] {
+    const job = this.table.jobs.get(jobId);
+    job?.faults.delete(item);
     const effects: DispatchEffect[] = [];
-    for (const job of this.table.jobs.values())
-      for (const [item, failedAtMs] of job.failedAtMs) {
-        if (!job.waiting.has(item) || nowMs - failedAtMs < LONELY_MS) continue;
-        job.waiting.delete(item);
-        effects.push({ kind: "giveUpItem", jobId: job.jobId, item });
-      }
+    for (const shard of this.table.settle(jobId, item)) {
+      if (shard.items.size > 0) continue;
+      const { shardId, node } = shard;
+      if (node === reporter) this.#tellRecorded(shard, nowMs);
+      else effects.push({ kind: "takeBackShard", shardId, jobId, node, items: 0, because: "its results are recorded" });
+    }
     return effects;
   }
 
-  #delayItem(jobId: JobId, item: number, node: NodeId, nowMs: number): DispatchEffect[] {
+  #tellRecorded(shard: LeasedShard, nowMs: number): void {
+    const about = onShard(shard, this.table.nameOf(shard.node));
+    const took = ((nowMs - shard.leasedAtMs) / 1_000).toFixed(1);
+    const because = `the last of its results came ${took} s after the lease`;
+    const line = { atMs: nowMs, kind: "recorded" as const, ...about, ...rangesOf(shard.leasedItems), because };
+    this.#story.tell(shard.jobId, line);
+  }
+
+  #observe({ node: nodeId, jobId, item, durationMs }: DispatchEvent & { kind: "itemReported" }, nowMs: number): void {
     const job = this.table.jobs.get(jobId);
-    if (!job) return [];
-    const effects = this.#settle(jobId, item, "its input is not at hand", node);
-    job.waiting.add(item);
-    job.restingUntilMs.set(item, nowMs + REST_MS);
-    return effects;
+    const node = this.table.nodes.get(nodeId);
+    if (!job || !node) return;
+    const { shardEndedAtMs } = this.table.workOf(nodeId);
+    const shard = this.table.report(nodeId, jobId, item, nowMs);
+    this.#breakers.succeeded(nodeId);
+    job.workSeconds += durationMs / 1_000;
+    if (durationMs > 0) this.#speeds.observeRun(nodeId, job.pipeline, durationMs, shard?.leasedItems.length ?? 1);
+    if (!shard || shard.kind === "adopted") return;
+    const handOverMs = nowMs - shard.leasedAtMs - durationMs;
+    if (shard.toIdle && shard.reportedCount === 1) this.#speeds.observeHandOver(nodeId, handOverMs);
+    if (unreported(shard) > 0 || shard.reportedCount < WAVES_MIN * node.executors) return;
+    const begunAtMs = shard.leasedAtMs + (shard.toIdle ? 1_000 * this.#speeds.handOverSeconds(nodeId) : 0);
+    const elapsedMs = nowMs - Math.max(begunAtMs, shardEndedAtMs);
+    this.#speeds.observeShard(node, job.pipeline, elapsedMs, shard.reportedCount);
   }
 
-  #refuse(shardId: ShardId, nowMs: number): DispatchEffect[] {
+  #refuse({ shardId, because, unsure }: DispatchEvent & { kind: "leaseRefused" }, nowMs: number): DispatchEffect[] {
     const shard = this.table.shards.get(shardId);
     if (!shard) return [];
-    this.#restingUntilMs.set(shard.node, nowMs + REST_MS);
-    this.table.reclaim(shard);
+    const name = this.table.nameOf(shard.node);
+    this.#breakers.refused(shard.node, because, nowMs);
+    if (unsure) return [this.#leases.takeBack(shard, `${name} did not answer: ${because}`, nowMs)];
+    const about = { ...onShard(shard, name), ...rangesOf(shard.items) };
+    this.#story.tell(shard.jobId, { atMs: nowMs, kind: "refused", ...about, because });
+    for (const item of this.table.remove(shard)) this.table.putBack(shard.jobId, item);
     return [];
   }
-
-  #takeBack(shard: LeasedShard, because: string): DispatchEffect {
-    const items = this.table.reclaim(shard);
-    return { kind: "takeBackShard", ...named(shard), items, because };
-  }
-
-  #observe(event: DispatchEvent & { kind: "itemReported" }): void {
-    const job = this.table.jobs.get(event.jobId);
-    const node = this.table.nodes.get(event.node);
-    if (!job || !node || event.durationMs <= 0) return;
-    const key = `${event.node} ${job.pipeline}`;
-    const seen = (node.executors * 1_000) / event.durationMs;
-    const before = this.#observedRates.get(key) ?? node.rates.get(job.pipeline) ?? seen;
-    this.#observedRates.set(key, before + RATE_WEIGHT * (seen - before));
-  }
-
-  /** Items per second of a node; undefined if the pipeline cannot run there. */
-  rateOf(node: DispatchNode, pipeline: string): number | undefined {
-    const reported = node.rates.get(pipeline);
-    return reported === undefined ? undefined : (this.#observedRates.get(`${node.nodeId} ${pipeline}`) ?? reported);
-  }
-
-  /** Every free place gets the next shard of the oldest job; when nothing waits, slow shards get a second copy. */
-  #handOut(nowMs: number): DispatchEffect[] {
-    const effects: DispatchEffect[] = [];
-    for (let granted = true; granted; ) {
-      granted = false;
-      for (const node of this.#freeNodes(nowMs)) {
-        const effect = this.#leaseNext(node, nowMs) ?? this.#hedge(node, nowMs);
-        if (!effect) continue;
-        effects.push(effect);
-        granted = true;
-      }
-    }
-    return effects;
-  }
-
-  /** Nodes that want more, those with the least in hand first. One shard runs, one waits with its inputs fetched. */
-  #freeNodes(nowMs: number): DispatchNode[] {
-    return [...this.table.nodes.values()]
-      .filter((node) => node.eligible && (this.#restingUntilMs.get(node.nodeId) ?? 0) <= nowMs)
-      .filter(
-        (node) =>
-          this.table.shardsOf(node.nodeId).length < 2 || this.table.itemsLeasedTo(node.nodeId) < 2 * node.executors,
-      )
-      .sort((a, b) => this.#secondsInHand(a) - this.#secondsInHand(b) || (a.nodeId < b.nodeId ? -1 : 1));
-  }
-
-  #secondsInHand(node: DispatchNode): number {
-    let seconds = 0;
-    for (const shard of this.table.shardsOf(node.nodeId)) {
-      const pipeline = this.table.jobs.get(shard.jobId)?.pipeline ?? "";
-      seconds += shard.items.size / (this.rateOf(node, pipeline) ?? 1);
-    }
-    return seconds;
-  }
-
-  #leaseNext(node: DispatchNode, nowMs: number): DispatchEffect | undefined {
-    for (const job of this.table.jobs.values()) {
-      const rate = this.rateOf(node, job.pipeline);
-      if (rate === undefined) continue;
-      const willing = [...job.waiting].filter(
-        (item) => !job.failedOn.get(item)?.has(node.nodeId) && (job.restingUntilMs.get(item) ?? 0) <= nowMs,
-      );
-      if (willing.length === 0) continue;
-      const total = this.#rateTotal(job.pipeline);
-      const count = chunkItems({
-        itemsLeft: job.waiting.size,
-        itemsPerSecond: rate,
-        itemsPerSecondTotal: total,
-        handOverSeconds: HAND_OVER_SECONDS,
-      });
-      const items = willing.slice(0, count);
-      for (const item of items) job.waiting.delete(item);
-      const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${this.#secondsInHand(node).toFixed(1)} s in hand`;
-      return this.#lease(job.jobId, node, items, because, nowMs, false);
-    }
-    return undefined;
-  }
-
-  #rateTotal(pipeline: string): number {
-    let total = 0;
-    for (const node of this.table.nodes.values()) if (node.eligible) total += this.rateOf(node, pipeline) ?? 0;
-    return total;
-  }
-
-  /** Only an idle node hedges, only when nothing waits, and only the shard that would otherwise end last. */
-  #hedge(node: DispatchNode, nowMs: number): DispatchEffect | undefined {
-    if (this.table.itemsLeasedTo(node.nodeId) > 0) return undefined;
-    let slowest: { shard: LeasedShard; remainingMs: number } | undefined;
-    for (const shard of this.table.shards.values()) {
-      if (!this.#mayHedge(shard, node)) continue;
-      const remainingMs = this.#remainingMs(shard, nowMs);
-      if (!slowest || remainingMs > slowest.remainingMs) slowest = { shard, remainingMs };
-    }
-    if (!slowest) return undefined;
-    const { shard, remainingMs } = slowest;
-    const rate = this.rateOf(node, this.table.jobs.get(shard.jobId)?.pipeline ?? "") ?? 0;
-    const mineMs = (shard.items.size * 1_000) / rate;
-    if (!(mineMs < remainingMs * HEDGE_GAIN)) return undefined;
-    const because = `${node.name} is idle and would end in ${Math.round(mineMs)} ms what may take ${Math.round(remainingMs)} ms more`;
-    return this.#lease(shard.jobId, node, [...shard.items], because, nowMs, true);
-  }
-
-  #mayHedge(shard: LeasedShard, node: DispatchNode): boolean {
-    const job = this.table.jobs.get(shard.jobId);
-    if (!job || shard.node === node.nodeId || this.rateOf(node, job.pipeline) === undefined) return false;
-    for (const item of shard.items)
-      if (this.table.copiesOf(shard.jobId, item).length > 1 || job.failedOn.get(item)?.has(node.nodeId)) return false;
-    return true;
-  }
-
-  /** What is left by the plan; a shard that is over its time is taken to need as long again as it is late. */
-  #remainingMs(shard: LeasedShard, nowMs: number): number {
-    const leftMs = shard.expectedAtMs - nowMs;
-    const plannedMs = shard.expectedAtMs - shard.leasedAtMs;
-    return leftMs > 0 ? leftMs : plannedMs - leftMs;
-  }
-
-  #lease(
-    jobId: JobId,
-    node: DispatchNode,
-    items: number[],
-    because: string,
-    nowMs: number,
-    isHedge: boolean,
-  ): DispatchEffect {
-    const shardId = `${jobId}/${this.#term}.${++this.#shardCount}` as ShardId;
-    this.#addShard(shardId, jobId, node.nodeId, items, because, nowMs, isHedge);
-    return { kind: "leaseShard", shardId, jobId, node: node.nodeId, items, because, isHedge };
-  }
-
-  #addShard(
-    shardId: ShardId,
-    jobId: JobId,
-    nodeId: NodeId,
-    items: number[],
-    because: string,
-    nowMs: number,
-    isHedge: boolean,
-  ): void {
-    const node = this.table.nodes.get(nodeId);
-    const rate = node && this.rateOf(node, this.table.jobs.get(jobId)?.pipeline ?? "");
-    const seconds = (node ? this.#secondsInHand(node) : 0) + items.length / (rate ?? 1);
-    const expectedAtMs = nowMs + seconds * 1_000;
-    this.table.shards.set(shardId, {
-      shardId,
-      jobId,
-      node: nodeId,
-      items: new Set(items),
-      leasedAtMs: nowMs,
-      expectedAtMs,
-      because,
-      isHedge,
-    });
-  }
-
-  assertSound(): void {
-    this.table.assertSound();
-  }
 }
-
-const named = (shard: LeasedShard): { shardId: ShardId; jobId: JobId; node: NodeId } => ({
-  shardId: shard.shardId,
-  jobId: shard.jobId,
-  node: shard.node,
-});

@@ -1,5 +1,8 @@
 import { invariant } from "../../../shared/errors.ts";
 import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
+import type { JobPriority } from "../../../shared/job.ts";
+import type { ItemFaults } from "./faults.ts";
+import { ItemSet } from "./item-set.ts";
 
 /** A worker as the leader deals with it. */
 export interface DispatchNode {
@@ -10,98 +13,226 @@ export interface DispatchNode {
   rates: ReadonlyMap<string, number>;
   /** Takes new shards. A node that is late, full or throttled keeps what it has and gets nothing new. */
   eligible: boolean;
+  /** Silent for longer than its heartbeats allow, and not given up yet: others do its work a second time. */
+  suspect: boolean;
 }
+
+/** Why a shard is where it is: its node's turn, to end a slow shard sooner, in place of a silent node, or found there. */
+export type LeaseKind = "share" | "hedge" | "cover" | "adopted";
 
 /** A slice of a job in the hands of one node. */
 export interface LeasedShard {
   readonly shardId: ShardId;
   readonly jobId: JobId;
   readonly node: NodeId;
-  /** Items not recorded yet. Shrinks. */
+  readonly kind: LeaseKind;
+  /** Items not recorded yet, in the order in which the node runs them. Shrinks. */
   readonly items: Set<number>;
+  /** Of those: reported, so done but for the record. */
+  readonly reported: Set<number>;
+  readonly leasedItems: readonly number[];
   readonly leasedAtMs: number;
-  /** When it should be done, by the rates known when it was leased and what its node had before it. */
-  readonly expectedAtMs: number;
-  /** Why this node got it. */
-  readonly because: string;
-  readonly isHedge: boolean;
+  /** Items that its node reported. */
+  reportedCount: number;
+  /** Its node had nothing to run when it was leased. */
+  toIdle: boolean;
 }
 
-export interface DispatchJob {
+export interface JobInit {
   readonly jobId: JobId;
   readonly pipeline: string;
-  /** Items nobody has, ascending: handed out from the front. */
-  readonly waiting: Set<number>;
-  /** Nodes an item failed on. */
-  readonly failedOn: Map<number, Set<NodeId>>;
-  /** When an item failed on its first node. */
-  readonly failedAtMs: Map<number, number>;
-  /** Items that could not be begun and are left alone until then. */
-  readonly restingUntilMs: Map<number, number>;
+  readonly priority: JobPriority;
+  /** Only compared with other jobs' deadlines. Infinity: none. */
+  readonly deadlineAtMs: number;
+  paused: boolean;
 }
 
+export interface DispatchJob extends JobInit {
+  /** Counts up over all jobs. */
+  readonly order: number;
+  /** Items neither recorded nor given up. */
+  readonly open: ItemSet;
+  /** Items nobody has and anybody may have, handed out from the front. */
+  readonly waiting: ItemSet;
+  /** Items nobody has that failed before, so that not every node may have them. */
+  readonly picky: Set<number>;
+  /** Items that could not be begun and are left alone until then. */
+  readonly restingUntilMs: Map<number, number>;
+  readonly faults: Map<number, ItemFaults>;
+  readonly shards: Set<LeasedShard>;
+  readonly copies: Map<number, LeasedShard[]>;
+  /** Node time handed out, as predicted. */
+  servedSeconds: number;
+  /** Executor time reported, and executor time of hedges, as predicted when they were leased. */
+  workSeconds: number;
+  hedgedSeconds: number;
+  hedgedItems: number;
+}
+
+/** What one node has in hand. */
+export interface NodeWork {
+  /** In the order in which they were leased, which is the order in which it runs them. */
+  readonly shards: LeasedShard[];
+  items: number;
+  /** When it last reported, or got work after it had none. */
+  progressAtMs: number;
+  /** When it last reported the end of a shard. */
+  shardEndedAtMs: number;
+}
+
+const noWork = (): NodeWork => ({ shards: [], items: 0, progressAtMs: 0, shardEndedAtMs: 0 });
+const NO_WORK = noWork();
+
 /**
- * Who has what. Only `Dispatch` changes it. Invariants: an item of an open job that is not recorded is either waiting, or in
- * one leased shard, or (hedged) in two on different nodes, or given up and about to be recorded as failed.
+ * Who has what, found by node and by item without a search. Only this room changes it. Invariants: an item of an open job
+ * that is not recorded is either waiting (or picky, or resting), or in one leased shard, or in two on different nodes, or
+ * given up and about to be recorded as failed.
  */
 export class DispatchTable {
   readonly jobs = new Map<JobId, DispatchJob>();
   readonly shards = new Map<ShardId, LeasedShard>();
   nodes = new Map<NodeId, DispatchNode>();
+  readonly #work = new Map<NodeId, NodeWork>();
+  #jobCount = 0;
 
-  shardsOf(node: NodeId): LeasedShard[] {
-    return [...this.shards.values()].filter((shard) => shard.node === node);
+  openJob(init: JobInit, items: readonly number[]): DispatchJob {
+    const capacity = items.reduce((most, item) => Math.max(most, item), 0) + 1;
+    const job: DispatchJob = {
+      ...init,
+      order: ++this.#jobCount,
+      open: new ItemSet(capacity, items),
+      waiting: new ItemSet(capacity, items),
+      picky: new Set(),
+      restingUntilMs: new Map(),
+      faults: new Map(),
+      shards: new Set(),
+      copies: new Map(),
+      servedSeconds: 0,
+      workSeconds: 0,
+      hedgedSeconds: 0,
+      hedgedItems: 0,
+    };
+    this.jobs.set(job.jobId, job);
+    return job;
+  }
+
+  workOf(node: NodeId): Readonly<NodeWork> {
+    return this.#work.get(node) ?? NO_WORK;
+  }
+
+  shardsOf(node: NodeId): readonly LeasedShard[] {
+    return this.workOf(node).shards;
   }
 
   itemsLeasedTo(node: NodeId, jobId?: JobId): number {
-    let items = 0;
-    for (const shard of this.shards.values())
-      if (shard.node === node && (jobId === undefined || shard.jobId === jobId)) items += shard.items.size;
-    return items;
+    const { shards, items } = this.workOf(node);
+    if (jobId === undefined) return items;
+    return shards.reduce((sum, shard) => sum + (shard.jobId === jobId ? shard.items.size : 0), 0);
   }
 
-  copiesOf(jobId: JobId, item: number): LeasedShard[] {
-    return [...this.shards.values()].filter((shard) => shard.jobId === jobId && shard.items.has(item));
+  copiesOf(jobId: JobId, item: number): readonly LeasedShard[] {
+    return this.jobs.get(jobId)?.copies.get(item) ?? [];
   }
 
-  /** Takes an item out of every shard; shards left empty are gone. Returns those that still had it on other nodes. */
-  settle(jobId: JobId, item: number): LeasedShard[] {
-    this.jobs.get(jobId)?.waiting.delete(item);
-    const had = this.copiesOf(jobId, item);
-    for (const shard of had) {
-      shard.items.delete(item);
-      if (shard.items.size === 0) this.shards.delete(shard.shardId);
+  nameOf(node: NodeId): string {
+    return this.nodes.get(node)?.name ?? node;
+  }
+
+  add(shard: LeasedShard): void {
+    const job = this.jobs.get(shard.jobId);
+    invariant(job, `${shard.shardId}: its job is open`);
+    this.shards.set(shard.shardId, shard);
+    job.shards.add(shard);
+    for (const item of shard.items) {
+      const copies = job.copies.get(item);
+      if (copies) copies.push(shard);
+      else job.copies.set(item, [shard]);
     }
+    const work = this.#work.get(shard.node) ?? noWork();
+    this.#work.set(shard.node, work);
+    shard.toIdle = work.shards.every((one) => unreported(one) === 0);
+    if (shard.toIdle) work.progressAtMs = shard.leasedAtMs;
+    work.shards.push(shard);
+    work.items += shard.items.size;
+  }
+
+  /** A node reported an item: the shard it has it by, if any. */
+  report(node: NodeId, jobId: JobId, item: number, nowMs: number): LeasedShard | undefined {
+    const work = this.#work.get(node);
+    if (work) work.progressAtMs = nowMs;
+    const shard = this.copiesOf(jobId, item).find((copy) => copy.node === node);
+    if (!shard || shard.reported.has(item)) return undefined;
+    shard.reported.add(item);
+    shard.reportedCount++;
+    if (unreported(shard) === 0) work!.shardEndedAtMs = nowMs;
+    return shard;
+  }
+
+  /** Takes an item out for good, of every shard and of what waits. Returns the shards that had it. */
+  settle(jobId: JobId, item: number): readonly LeasedShard[] {
+    const job = this.jobs.get(jobId);
+    if (!job?.open.delete(item)) return [];
+    this.takeOut(job, item);
+    const had = [...(job.copies.get(item) ?? [])];
+    for (const shard of had) this.drop(shard, item);
     return had;
   }
 
-  /** Removes a shard; its items wait again unless another copy runs. Returns how many wait again. */
-  reclaim(shard: LeasedShard): number {
-    this.shards.delete(shard.shardId);
-    const job = this.jobs.get(shard.jobId);
-    let waiting = 0;
-    for (const item of shard.items) {
-      if (!job || this.copiesOf(shard.jobId, item).length > 0) continue;
-      job.waiting.add(item);
-      waiting++;
-    }
-    return waiting;
+  /** Takes an item out of what waits. */
+  takeOut(job: DispatchJob, item: number): void {
+    job.waiting.delete(item);
+    job.picky.delete(item);
+    job.restingUntilMs.delete(item);
   }
 
-  assertSound(): void {
-    for (const shard of this.shards.values()) {
-      invariant(shard.items.size > 0, `${shard.shardId}: a leased shard has items`);
-      const job = this.jobs.get(shard.jobId);
-      invariant(job, `${shard.shardId}: its job is open`);
-      for (const item of shard.items) {
-        invariant(!job.waiting.has(item), `${shard.shardId}: a leased item does not wait`);
-        const copies = this.copiesOf(shard.jobId, item);
-        invariant(copies.length <= 2, `${shard.shardId}: at most two copies run at a time`);
-        invariant(
-          new Set(copies.map((copy) => copy.node)).size === copies.length,
-          `${shard.shardId}: copies are on different nodes`,
-        );
-      }
-    }
+  /** Takes an item out of one shard; one left empty is gone. */
+  drop(shard: LeasedShard, item: number): void {
+    if (!shard.items.delete(item)) return;
+    shard.reported.delete(item);
+    this.#forgetCopy(shard, item);
+    const work = this.#work.get(shard.node)!;
+    work.items--;
+    if (shard.items.size === 0) this.#forgetShard(shard, work);
+  }
+
+  /** Removes a shard. Returns the items that nobody has any more. */
+  remove(shard: LeasedShard): number[] {
+    const work = this.#work.get(shard.node)!;
+    work.items -= shard.items.size;
+    for (const item of shard.items) this.#forgetCopy(shard, item);
+    this.#forgetShard(shard, work);
+    return [...shard.items].filter((item) => this.copiesOf(shard.jobId, item).length === 0);
+  }
+
+  /** Puts an item among those that nobody has, unless it is settled. */
+  putBack(jobId: JobId, item: number, restUntilMs?: number): void {
+    const job = this.jobs.get(jobId);
+    if (!job?.open.has(item)) return;
+    this.takeOut(job, item);
+    if (restUntilMs !== undefined) job.restingUntilMs.set(item, restUntilMs);
+    else if (job.faults.has(item)) job.picky.add(item);
+    else job.waiting.add(item);
+  }
+
+  #forgetCopy(shard: LeasedShard, item: number): void {
+    const copies = this.jobs.get(shard.jobId)?.copies;
+    const left = copies?.get(item)?.filter((copy) => copy !== shard) ?? [];
+    if (left.length > 0) copies!.set(item, left);
+    else copies?.delete(item);
+  }
+
+  #forgetShard(shard: LeasedShard, work: NodeWork): void {
+    this.shards.delete(shard.shardId);
+    this.jobs.get(shard.jobId)?.shards.delete(shard);
+    work.shards.splice(work.shards.indexOf(shard), 1);
   }
 }
+
+/** Items that the node still has to run. */
+export const unreported = (shard: LeasedShard): number => shard.items.size - shard.reported.size;
+
+export const itemsWaiting = (job: DispatchJob): number => job.waiting.size + job.picky.size + job.restingUntilMs.size;
+
+/** Items of a shard that are not reported and that nobody else runs. */
+export const uncovered = (job: DispatchJob, shard: LeasedShard): number[] =>
+  [...shard.items].filter((item) => !shard.reported.has(item) && job.copies.get(item)!.length === 1);

@@ -176,6 +176,7 @@ export class Fleet {
       presence: judge(entry, nowMs).presence,
       ...(roster.drained && { drained: true as const }),
       ...(roster.leaving && { leaving: true as const }),
+      ...(roster.labels && { labels: roster.labels }),
       ...(link && { link }),
       ...(report && { report }),
     };

@@ -23,6 +23,7 @@ import { settingFault } from "../../../shared/settings.ts";
 import { beginDrill, type Drills, endDrill, noDrills } from "./drills.ts";
 import { blobsOf, ignoreReport, type JobRecord, openJob } from "./job.ts";
 import { LedgerStill } from "./still.ts";
+import { BlobUses } from "./uses.ts";
 
 /** What happened, for those who listen to the ledger. */
 export type LedgerEvent =
@@ -36,7 +37,8 @@ export type LedgerEvent =
   /** No job stands on these blobs any more. */
   | { kind: "jobsForgotten"; jobIds: JobId[]; blobs: BlobHash[] }
   | { kind: "drillChanged" }
-  | { kind: "holdersChanged"; blobs: BlobHash[] };
+  /** `changes` says how, unless it was a node that went with all it held. */
+  | { kind: "holdersChanged"; blobs: BlobHash[]; changes: HoldersChanged["changes"] };
 
 /** The answer to whoever proposed an entry. A refusal is a recorded no-op: every node refuses alike. */
 export type LedgerOutcome =
@@ -78,8 +80,7 @@ export class Ledger implements LedgerContents {
   /** The latest term in which results were recorded. A leader of an earlier one is deposed: its entries are refused. */
   recordingTerm = 0;
   #jobByKey = new Map<string, JobId>();
-  /** How many items and results stand on a blob. */
-  #uses = new Map<BlobHash, number>();
+  #uses = new BlobUses();
   /** Index of the last entry applied. */
   appliedIndex = 0;
   /** Is told of each change before it is made, while it is being written down. */
@@ -158,8 +159,8 @@ export class Ledger implements LedgerContents {
     this.holders = contents.holders;
     this.drills = contents.drills;
     this.recordingTerm = contents.recordingTerm;
-    this.#uses = new Map();
-    for (const job of contents.jobs.values()) for (const blob of blobsOf(job)) this.#use(blob);
+    this.#uses = new BlobUses();
+    for (const job of contents.jobs.values()) for (const blob of blobsOf(job)) this.#uses.add(blob, job.copies);
     this.#jobByKey = new Map([...contents.jobs.values()].map((job) => [job.idempotencyKey, job.jobId]));
   }
 
@@ -170,6 +171,11 @@ export class Ledger implements LedgerContents {
 
   holdersOf(blob: BlobHash): NodeId[] {
     return [...(this.holders.get(blob) ?? [])];
+  }
+
+  /** On how many nodes a blob shall be: the most that any job which stands on it wants; 0 if none does. */
+  copiesOf(blob: BlobHash): number {
+    return this.#uses.copiesOf(blob);
   }
 
   /** Jobs that have not ended, paused ones among them, oldest first. */
@@ -243,7 +249,7 @@ export class Ledger implements LedgerContents {
       holders.delete(nodeId);
       touched.push(blob);
     }
-    return applied([{ kind: "rosterChanged" }, { kind: "holdersChanged", blobs: touched }]);
+    return applied([{ kind: "rosterChanged" }, { kind: "holdersChanged", blobs: touched, changes: [] }]);
   }
 
   #move(nodeId: NodeId, addresses: string[]): LedgerOutcome {
@@ -280,7 +286,7 @@ export class Ledger implements LedgerContents {
     this.jobs.set(job.jobId, job);
     this.#jobByKey.set(entry.idempotencyKey, job.jobId);
     for (const input of job.inputs) {
-      this.#use(input.blob);
+      this.#uses.add(input.blob, job.copies);
       this.#addHolders(input.blob, entry.holders);
     }
     const events: LedgerEvent[] = [{ kind: "jobSubmitted", job }];
@@ -330,7 +336,7 @@ export class Ledger implements LedgerContents {
     for (const job of ended) {
       if (!this.jobs.delete(job.jobId)) continue;
       this.#jobByKey.delete(job.idempotencyKey);
-      for (const blob of blobsOf(job)) if (this.#letGo(blob)) blobs.push(blob);
+      for (const blob of blobsOf(job)) if (this.#letGo(blob, job.copies)) blobs.push(blob);
     }
     return applied([{ kind: "jobsForgotten", jobIds: ended.map(({ jobId }) => jobId), blobs }]);
   }
@@ -376,7 +382,7 @@ export class Ledger implements LedgerContents {
       job.recordedCount++;
       if (result.error) job.failedCount++;
       if (result.output) {
-        this.#use(result.output);
+        this.#uses.add(result.output, job.copies);
         this.#addHolders(result.output, result.holders);
       }
       fresh.set(job, [...(fresh.get(job) ?? []), recorded]);
@@ -400,7 +406,7 @@ export class Ledger implements LedgerContents {
       for (const nodeId of dropped) holders.delete(nodeId);
       blobs.push(blob);
     }
-    return applied([{ kind: "holdersChanged", blobs }]);
+    return applied([{ kind: "holdersChanged", blobs, changes: entry.changes }]);
   }
 
   #changeSetting({ name, value }: SettingChanged): LedgerOutcome {
@@ -413,16 +419,9 @@ export class Ledger implements LedgerContents {
     return applied([]);
   }
 
-  #use(blob: BlobHash): void {
-    this.#uses.set(blob, (this.#uses.get(blob) ?? 0) + 1);
-  }
-
   /** True if nothing stands on the blob any more. */
-  #letGo(blob: BlobHash): boolean {
-    const left = (this.#uses.get(blob) ?? 0) - 1;
-    if (left > 0) this.#uses.set(blob, left);
-    if (left > 0) return false;
-    this.#uses.delete(blob);
+  #letGo(blob: BlobHash, copies: number): boolean {
+    if (!this.#uses.remove(blob, copies)) return false;
     this.#still?.holdersChange(blob);
     return this.holders.delete(blob);
   }

@@ -1,4 +1,5 @@
 import type { NodeId } from "../../../shared/ids.ts";
+import { isOpen } from "../../../shared/job.ts";
 import type { JobLoss } from "../../../shared/recovery.ts";
 import type { JobRecord } from "./job.ts";
 import type { Ledger } from "./ledger.ts";
@@ -11,7 +12,7 @@ export function lossesWithout(ledger: Ledger, gone: ReadonlySet<NodeId>): JobLos
     jobId: job.jobId,
     results: job.results.flatMap((result, item) => (result?.output && isLost(result.output) ? [item] : [])),
     inputs: job.inputs.flatMap((input, item) =>
-      job.state === "running" && !job.results[item] && isLost(input.blob) ? [item] : [],
+      isOpen(job.state) && !job.results[item] && isLost(input.blob) ? [item] : [],
     ),
   });
   return [...ledger.jobs.values()].map(lossOf).filter((loss) => loss.results.length + loss.inputs.length > 0);

@@ -1,4 +1,4 @@
-import type { JobId } from "../../../shared/ids.ts";
+import type { BlobHash, JobId } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { Lease, LeasedItem } from "../../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../../shared/wire/results.ts";
@@ -23,6 +23,16 @@ export interface Place {
   item: number;
 }
 
+/** A result with what it is of, which only its worker need tell. */
+export type FinishedResult = ReportedResult & { input: BlobHash; pipeline: string };
+
+/** What waits to be recorded, with the lease it came from. */
+export interface FinishedTask {
+  lease: Lease;
+  item: LeasedItem;
+  result: FinishedResult;
+}
+
 export interface Task {
   readonly key: string;
   /** The newest, if the item was taken back and came again while it ran. */
@@ -30,7 +40,7 @@ export interface Task {
   readonly item: LeasedItem;
   readonly phase: Phase;
   /** From "storing" on, or from its failure. */
-  result?: ReportedResult;
+  result?: FinishedResult;
   retryAtMs: number;
   /** Outputs that are copied together with this one, itself included, at most. */
   groupMax: number;

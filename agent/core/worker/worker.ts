@@ -3,10 +3,12 @@ import type { BlobHash, JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { HeldShard, Lease, LeasedItem } from "../../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../../shared/wire/results.ts";
-import { type Phase, type Place, type Task, Tasks } from "./tasks.ts";
+import { type FinishedResult, type FinishedTask, type Phase, type Place, type Task, Tasks } from "./tasks.ts";
 
 export type WorkerEvent =
   | { kind: "leased"; lease: Lease }
+  /** Finished in an earlier life of this node and not recorded, as far as it knew. */
+  | { kind: "remembered"; lease: Lease; result: ReportedResult }
   | { kind: "takenBack"; shardIds: ShardId[] }
   | { kind: "inputReady"; jobId: JobId; item: number }
   | { kind: "inputFailed"; jobId: JobId; item: number; error: ErrorBody }
@@ -34,16 +36,15 @@ export interface OutputToCopy {
 
 export type WorkerEffect =
   | { kind: "fetchInput"; jobId: JobId; item: LeasedItem; from: NodeId[] }
-  | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string }
+  | { kind: "runItem"; jobId: JobId; item: LeasedItem; pipeline: string; itemDeadlineMs?: number }
   /** All of them need `copies` copies; answered by outputsCopied and copiesFailed, together or apart. */
   | { kind: "copyOutputs"; outputs: OutputToCopy[]; copies: number }
-  | { kind: "reportResults"; results: ReportedResult[] };
+  | { kind: "reportResults"; results: FinishedResult[] };
 
 /** Inputs fetched at once: enough to hide a round trip, few enough not to starve the one that is needed next. */
 const FETCHES_MAX = 4;
-/** Of inputs that fit in a packet or two, which are fetched in no time or are here already: never fewer than run at once. */
-const SMALL_FETCHES_MAX = 64;
-const SMALL_BYTES = 4 * 1024;
+/** Of small inputs, which are fetched many in one request. */
+const SMALL_FETCHES_MAX = 2 * LIMITS.smallInHandAskedMax;
 /** Work that waits at the executors beyond what runs, so that none of them waits for a message: the next item, or more of them where they are shorter. */
 const AHEAD_MS = 5;
 const AHEAD_MAX = 64;
@@ -70,6 +71,8 @@ export class Worker {
   readonly #runMs = new Map<JobId, number>();
   /** Outputs being copied together: of each group those that are not copied yet. */
   readonly #copyGroups = new Set<Set<Task>>();
+  /** The latest term of which a leader was heard. */
+  #term = 0;
 
   constructor(self: NodeId, executors: number) {
     this.#self = self;
@@ -79,6 +82,13 @@ export class Worker {
   step(event: WorkerEvent, nowMs: number, wallMs: number): WorkerEffect[] {
     this.#absorb(event, nowMs, wallMs);
     return [...this.#fetchNext(), ...this.#runNext(), ...this.#copyNext(nowMs), ...this.#report(nowMs)];
+  }
+
+  /** A leader of this term speaks. Why it is not to be obeyed, as the end of a sentence; undefined if it is. */
+  fence(term: number): string | undefined {
+    if (term < this.#term) return `the leader of term ${term} was deposed: it has heard of term ${this.#term}`;
+    this.#term = term;
+    return undefined;
   }
 
   /** What a new leader needs to know, so that it does not lease these to others. */
@@ -92,6 +102,10 @@ export class Worker {
     return [...shards.values()];
   }
 
+  finished(): FinishedTask[] {
+    return [...this.#tasks.values()].flatMap(({ lease, item, result }) => (result ? [{ lease, item, result }] : []));
+  }
+
   /** Items leased and not yet reported. */
   get itemsQueued(): number {
     return this.#tasks.size;
@@ -101,6 +115,9 @@ export class Worker {
     switch (event.kind) {
       case "leased":
         this.#tasks.lease(event.lease);
+        break;
+      case "remembered":
+        this.#remember(event.lease, event.result);
         break;
       case "takenBack":
         this.#drop(event.shardIds);
@@ -139,6 +156,16 @@ export class Worker {
       case "ticked":
         break;
     }
+  }
+
+  /** Its copies are counted anew: boxes may have gone meanwhile. */
+  #remember(lease: Lease, result: ReportedResult): void {
+    const item = lease.items.find((leased) => leased.item === result.item);
+    if (!item || this.#tasks.find({ jobId: lease.jobId, item: item.item })) return;
+    this.#tasks.lease({ ...lease, items: [item] });
+    const task = this.#tasks.find({ jobId: lease.jobId, item: item.item })!;
+    task.result = { ...result, input: item.blob, pipeline: lease.pipeline };
+    this.#tasks.move(task, result.output ? "uncopied" : "unreported");
   }
 
   /** Events of tasks that were dropped meanwhile find nothing, which is right: nobody waits for them. */
@@ -213,9 +240,10 @@ export class Worker {
     this.#tasks.move(task, "unreported");
   }
 
-  #resultOf(task: Task, durationMs: number, wallMs: number): Omit<ReportedResult, "outputBytes" | "holders"> {
-    const { jobId, shardId } = task.lease;
-    return { jobId, item: task.item.item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs };
+  #resultOf(task: Task, durationMs: number, wallMs: number): Omit<FinishedResult, "outputBytes" | "holders"> {
+    const { jobId, shardId, pipeline } = task.lease;
+    const { item, blob: input } = task.item;
+    return { jobId, item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs, input, pipeline };
   }
 
   #markCopied({ holders, ...place }: Place & { holders: NodeId[] }): void {
@@ -229,7 +257,7 @@ export class Worker {
     const effects: WorkerEffect[] = [];
     for (;;) {
       const [next] = this.#tasks.first("waiting", 1);
-      const max = next && next.item.bytes <= SMALL_BYTES ? SMALL_FETCHES_MAX : FETCHES_MAX;
+      const max = next && next.item.bytes <= LIMITS.smallInHandBytesMax ? SMALL_FETCHES_MAX : FETCHES_MAX;
       if (!next || this.#tasks.count("fetching") >= max) return effects;
       this.#tasks.move(next, "fetching");
       const { jobId, inputHolders } = next.lease;
@@ -248,8 +276,9 @@ export class Worker {
       .first("ready", free, ({ lease }) => lease.jobId === next.lease.jobId)
       .map((task) => {
         this.#tasks.move(task, "running");
-        const { jobId, pipeline } = task.lease;
-        return { kind: "runItem", jobId, item: task.item, pipeline };
+        const { jobId, pipeline, itemDeadlineMs } = task.lease;
+        const deadline = itemDeadlineMs === undefined ? {} : { itemDeadlineMs };
+        return { kind: "runItem", jobId, item: task.item, pipeline, ...deadline };
       });
   }
 

@@ -93,28 +93,54 @@ class FileBlobs implements Blobs {
         digest.update(bytes.subarray(at, at + bytesRead));
         at += bytesRead;
       }
-      const actual = digest.digest("hex");
-      if (actual === hash) return bytes;
-      await this.#alone(hash, () => this.#setAside(hash, file));
-      this.#telemetry.log("warn", "blobSetAside", { hash, actual });
-      throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
+      await this.#refuseUnless(hash, digest.digest("hex"), file);
+      return bytes;
     } finally {
       await file.close();
     }
   }
 
+  async verify(hash: BlobHash): Promise<boolean> {
+    let file: FileHandle | undefined;
+    try {
+      file = await this.#open(hash);
+      const digest = createHash("sha256");
+      for await (const chunk of this.#chunks(file, 0)) digest.update(chunk);
+      await this.#refuseUnless(hash, digest.digest("hex"), file);
+      return true;
+    } catch (error) {
+      const { code } = SkeinError.from(error);
+      if (code === "BLOB_MISSING" || code === "BLOB_HASH_MISMATCH") return false;
+      throw error;
+    } finally {
+      await file?.close();
+    }
+  }
+
+  /** @throws BLOB_HASH_MISMATCH, after the damaged copy has been set aside. */
+  async #refuseUnless(hash: BlobHash, actual: string, file: FileHandle): Promise<void> {
+    if (actual === hash) return;
+    await this.#alone(hash, () => this.#setAside(hash, file));
+    this.#telemetry.log("warn", "blobSetAside", { hash, actual });
+    throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
+  }
+
   async *stream(hash: BlobHash, offset = 0): AsyncIterable<Uint8Array> {
     const file = await this.#open(hash);
     try {
-      for (let at = offset; ; ) {
-        const chunk = new Uint8Array(LIMITS.bulkChunkBytes);
-        const { bytesRead } = await this.#turns.take(() => file.read(chunk, 0, chunk.length, at));
-        if (bytesRead === 0) return;
-        yield chunk.subarray(0, bytesRead);
-        at += bytesRead;
-      }
+      yield* this.#chunks(file, offset);
     } finally {
       await file.close();
+    }
+  }
+
+  async *#chunks(file: FileHandle, offset: number): AsyncIterable<Uint8Array> {
+    for (let at = offset; ; ) {
+      const chunk = new Uint8Array(LIMITS.bulkChunkBytes);
+      const { bytesRead } = await this.#turns.take(() => file.read(chunk, 0, chunk.length, at));
+      if (bytesRead === 0) return;
+      yield chunk.subarray(0, bytesRead);
+      at += bytesRead;
     }
   }
 

@@ -8,4 +8,4 @@
 export { type KnockInit, knock } from "./door.ts";
 export { createIdentity, nodeIdOf } from "./identity.ts";
 export { createPeerNetwork, type PeerNetworkInit } from "./network.ts";
-export { createSigner } from "./signer.ts";
+export { createSigner, createVerifier } from "./signer.ts";

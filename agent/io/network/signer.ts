@@ -17,6 +17,11 @@ const PROTOBUF_HEAD_BYTES = 4;
 export function createSigner(nodeKey: Uint8Array): Signer {
   const seed = privateKeyOf(nodeKey).raw.subarray(0, KEY_BYTES);
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: "der", type: "pkcs8" });
+  return { sign: (statement) => sign(null, statement, key), verify: createVerifier() };
+}
+
+/** Checks what any node signed; needs no key of its own, for the node's id is one. */
+export function createVerifier(): Signer["verify"] {
   const known = new Map<NodeId, KeyObject | undefined>();
   const publicKeyOf = (node: NodeId): KeyObject | undefined => {
     if (known.has(node)) return known.get(node);
@@ -26,12 +31,9 @@ export function createSigner(nodeKey: Uint8Array): Signer {
     known.set(node, made);
     return made;
   };
-  return {
-    sign: (statement) => sign(null, statement, key),
-    verify(node, statement, signature) {
-      const publicKey = publicKeyOf(node);
-      return publicKey !== undefined && verify(null, statement, publicKey, signature);
-    },
+  return (node, statement, signature) => {
+    const publicKey = publicKeyOf(node);
+    return publicKey !== undefined && verify(null, statement, publicKey, signature);
   };
 }
 

@@ -2,7 +2,6 @@ import type { NodeView } from "../../../shared/fleet.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import type { JobSpec } from "../../../shared/job.ts";
 import type { Ledger } from "../../core/ledger/index.ts";
-import type { CopyPlace } from "../../core/replication/index.ts";
 import type { BlobAccess } from "../blob-access.ts";
 import type { Events } from "../events.ts";
 import type { Handover } from "../handover.ts";
@@ -20,6 +19,5 @@ export interface DrillParts {
   blobAccess: BlobAccess;
   handover: Handover;
   nodes: () => NodeView[];
-  places: () => CopyPlace[];
   submit: (spec: JobSpec) => Promise<{ jobId: JobId; existing: boolean }>;
 }

@@ -1,23 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { chunkItems, Dispatch, type DispatchEffect, type DispatchNode } from "../../../agent/core/dispatch/index.ts";
+import { chunkItems, Dispatch } from "../../../agent/core/dispatch/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import { A, B, C, job, shard } from "../../support/nouns.ts";
-
-const worker = (nodeId: NodeId, rate: number, more: Partial<DispatchNode> = {}): DispatchNode => ({
-  nodeId,
-  name: nodeId.slice(-1),
-  executors: 1,
-  rates: new Map([["ocr", rate]]),
-  eligible: true,
-  ...more,
-});
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-const leases = (effects: DispatchEffect[]) => effects.filter((effect) => effect.kind === "leaseShard");
-const opened = (dispatch: Dispatch, items: number, nodes: DispatchNode[]): DispatchEffect[] => {
-  dispatch.step({ kind: "nodesChanged", nodes }, 0);
-  return dispatch.step({ kind: "jobOpened", jobId: job("x"), pipeline: "ocr", items: range(items) }, 0);
-};
+import { backs, leases, nodesAre, open, opened, recorded, report, silent, worker, workThrough, X } from "./steps.ts";
 
 test("every node gets a running and a waiting shard, the faster the larger", () => {
   const granted = leases(opened(new Dispatch(1), 100, [worker(A, 10), worker(B, 1)]));
@@ -27,12 +13,19 @@ test("every node gets a running and a waiting shard, the faster the larger", () 
   expect(first(A)).toBeGreaterThan(first(B));
 });
 
+test("a node whose last but one shard is reported gets the next before it is recorded", () => {
+  const dispatch = new Dispatch(1);
+  const granted = leases(opened(dispatch, 100, [worker(A, 10)]));
+  const done = granted[0]!.items;
+  const next = done.flatMap((item, i) => leases(report(dispatch, A, item, 100, 100 * (i + 1))));
+  expect(next).toHaveLength(1);
+});
+
 test("a node that is not eligible keeps what it has and gets nothing new", () => {
   const dispatch = new Dispatch(1);
   opened(dispatch, 4, [worker(A, 1)]);
   const before = dispatch.table.itemsLeasedTo(A);
-  const effects = dispatch.step({ kind: "nodesChanged", nodes: [worker(A, 1, { eligible: false })] }, 10);
-  expect(effects).toEqual([]);
+  expect(nodesAre(dispatch, [worker(A, 1, { eligible: false })], 10)).toEqual([]);
   expect(dispatch.table.itemsLeasedTo(A)).toBe(before);
 });
 
@@ -40,10 +33,18 @@ test("the shards of a node that is gone are taken back and leased to others", ()
   const dispatch = new Dispatch(1);
   opened(dispatch, 6, [worker(A, 1), worker(B, 1)]);
   const lost = dispatch.table.shardsOf(B).flatMap((held) => [...held.items]);
-  const effects = dispatch.step({ kind: "nodesChanged", nodes: [worker(A, 1)] }, 10);
-  expect(effects.filter((effect) => effect.kind === "takeBackShard").map((effect) => effect.node)).toEqual([B, B]);
-  const waiting = dispatch.table.jobs.get(job("x"))!.waiting;
-  expect(lost.every((item) => waiting.has(item) || dispatch.table.copiesOf(job("x"), item)[0]?.node === A)).toBe(true);
+  const effects = nodesAre(dispatch, [worker(A, 1)], 10);
+  expect(backs(effects).map((effect) => effect.node)).toEqual([B, B]);
+  const { waiting } = dispatch.table.jobs.get(X)!;
+  expect(lost.every((item) => waiting.has(item) || dispatch.table.copiesOf(X, item)[0]?.node === A)).toBe(true);
+});
+
+test("what a node reported before it went is left a moment to be recorded, and not done again at once", () => {
+  const dispatch = new Dispatch(1);
+  opened(dispatch, 1, [worker(A, 1), worker(B, 0.5)]);
+  report(dispatch, A, 0, 1_000, 1_000);
+  expect(leases(nodesAre(dispatch, [worker(B, 0.5)], 1_001))).toEqual([]);
+  expect(leases(dispatch.step({ kind: "ticked" }, 3_000))).toMatchObject([{ node: B, items: [0] }]);
 });
 
 test("a new leader adopts what a worker says it holds and does not lease it again", () => {
@@ -54,82 +55,117 @@ test("a new leader adopts what a worker says it holds and does not lease it agai
     3,
     nodes.map((one) => ({ ...one, eligible: false })),
   );
-  dispatch.step({ kind: "shardHeld", node: B, shardId: shard("job-x/6.4"), jobId: job("x"), items: [0, 1] }, 0);
-  const granted = leases(dispatch.step({ kind: "nodesChanged", nodes }, 1));
+  dispatch.step({ kind: "shardHeld", node: B, shardId: shard("job-x/6.4"), jobId: X, items: [0, 1] }, 0);
+  const granted = leases(nodesAre(dispatch, nodes, 1));
   expect(granted.flatMap((lease) => lease.items)).toEqual([2]);
   expect(granted[0]?.shardId).toBe("job-x/7.1");
+  recorded(dispatch, B, [0, 1], 5);
+  expect(dispatch.table.shardsOf(B)).toEqual([]);
 });
 
 test("what two workers say they hold is adopted once", () => {
   const dispatch = new Dispatch(7);
   opened(dispatch, 2, [worker(A, 1, { eligible: false }), worker(B, 1, { eligible: false })]);
-  dispatch.step({ kind: "shardHeld", node: A, shardId: shard("s1"), jobId: job("x"), items: [0, 1] }, 0);
-  dispatch.step({ kind: "shardHeld", node: B, shardId: shard("s2"), jobId: job("x"), items: [1] }, 0);
+  dispatch.step({ kind: "shardHeld", node: A, shardId: shard("s1"), jobId: X, items: [0, 1] }, 0);
+  dispatch.step({ kind: "shardHeld", node: B, shardId: shard("s2"), jobId: X, items: [1] }, 0);
   dispatch.assertSound();
   expect(dispatch.table.itemsLeasedTo(B)).toBe(0);
 });
 
-test("an idle node runs the slowest shard a second time if it would end sooner, and the loser is taken back", () => {
+test("what a silent node has is leased to others as well at once, and none of it to it", () => {
   const dispatch = new Dispatch(1);
-  opened(dispatch, 1, [worker(A, 0.1)]);
-  const granted = leases(dispatch.step({ kind: "nodesChanged", nodes: [worker(A, 0.1), worker(B, 5)] }, 100));
-  expect(granted).toMatchObject([{ node: B, items: [0], isHedge: true }]);
-  const effects = dispatch.step({ kind: "itemsRecorded", jobId: job("x"), items: [0], node: B }, 400);
-  expect(effects).toMatchObject([{ kind: "takeBackShard", node: A }]);
-  expect(dispatch.table.shards.size).toBe(0);
+  const nodes = [worker(A, 1), worker(B, 1), worker(C, 1)];
+  opened(dispatch, 6, nodes);
+  const had = dispatch.table.shardsOf(A).flatMap((held) => [...held.items]);
+  const granted = leases(nodesAre(dispatch, [silent(nodes[0]!), nodes[1]!, nodes[2]!], 900));
+  expect(granted.flatMap((lease) => lease.items).sort()).toEqual(had.sort());
+  expect(granted.every((lease) => lease.isHedge && lease.node !== A)).toBe(true);
+  expect(backs(nodesAre(dispatch, nodes.slice(1), 2_500)).map(({ items }) => items)).toEqual(had.map(() => 0));
+  dispatch.assertSound();
 });
 
-test("no third copy of a shard is made", () => {
+test("a silent node that comes back keeps its shards, and what it finishes first counts", () => {
   const dispatch = new Dispatch(1);
-  opened(dispatch, 1, [worker(A, 0.1)]);
-  dispatch.step({ kind: "nodesChanged", nodes: [worker(A, 0.1), worker(B, 5)] }, 100);
-  const effects = dispatch.step({ kind: "nodesChanged", nodes: [worker(A, 0.1), worker(B, 5), worker(C, 50)] }, 101);
-  expect(leases(effects)).toEqual([]);
+  const nodes = [worker(A, 1), worker(B, 1)];
+  opened(dispatch, 1, nodes);
+  nodesAre(dispatch, [silent(nodes[0]!), nodes[1]!], 900);
+  expect(dispatch.table.copiesOf(X, 0).map((copy) => copy.node)).toEqual([A, B]);
+  nodesAre(dispatch, nodes, 1_000);
+  expect(backs(recorded(dispatch, A, [0], 1_100))).toMatchObject([{ node: B, items: 0 }]);
 });
 
-test("an item that failed on one node goes to another, and is given up after the second", () => {
+test("a refusing node is left alone for a while, then asked for one item, and longer after each refusal", () => {
   const dispatch = new Dispatch(1);
-  opened(dispatch, 1, [worker(A, 5)]);
-  dispatch.step({ kind: "nodesChanged", nodes: [worker(A, 5), worker(B, 5)] }, 1);
-  const holder = [...dispatch.table.shards.values()][0]!.node;
-  const retry = leases(dispatch.step({ kind: "itemFailed", node: holder, jobId: job("x"), item: 0 }, 10));
-  expect(retry).toHaveLength(1);
-  expect(retry[0]!.node).not.toBe(holder);
-  const effects = dispatch.step({ kind: "itemFailed", node: retry[0]!.node, jobId: job("x"), item: 0 }, 20);
-  expect(effects).toContainEqual({ kind: "giveUpItem", jobId: job("x"), item: 0 });
+  let [lease] = leases(opened(dispatch, 50, [worker(A, 5)]));
+  const refuse = (nowMs: number) =>
+    dispatch.step({ kind: "leaseRefused", shardId: lease!.shardId, because: "full", unsure: false }, nowMs);
+  for (const held of dispatch.table.shardsOf(A).slice(1))
+    dispatch.step({ kind: "leaseRefused", shardId: held.shardId, because: "full", unsure: false }, 10);
+  expect(leases(refuse(10))).toEqual([]);
+  expect(leases(dispatch.step({ kind: "ticked" }, 900))).toEqual([]);
+  [lease] = leases(dispatch.step({ kind: "ticked" }, 1_020));
+  expect(lease?.items).toHaveLength(1);
+  refuse(1_030);
+  expect(leases(dispatch.step({ kind: "ticked" }, 2_500))).toEqual([]);
+  [lease] = leases(dispatch.step({ kind: "ticked" }, 3_100));
+  expect(lease?.items).toHaveLength(1);
+  const granted = leases(report(dispatch, A, lease!.items[0]!, 200, 3_300));
+  expect(granted[0]!.items.length).toBeGreaterThan(1);
 });
 
-test("an item whose input is not at hand waits a while and is leased again, as often as it takes", () => {
-  const dispatch = new Dispatch(1);
-  opened(dispatch, 1, [worker(A, 5)]);
-  for (let nowMs = 10; nowMs < 20_000; nowMs += 2_000) {
-    expect(dispatch.step({ kind: "itemDelayed", node: A, jobId: job("x"), item: 0 }, nowMs)).toEqual([]);
-    expect(leases(dispatch.step({ kind: "ticked" }, nowMs + 500))).toEqual([]);
-    expect(leases(dispatch.step({ kind: "ticked" }, nowMs + 1_500))).toHaveLength(1);
-  }
-});
-
-test("an item that failed on the only node there is waits for another to come up, but not for ever", () => {
-  const dispatch = new Dispatch(1);
-  opened(dispatch, 1, [worker(A, 5)]);
-  expect(dispatch.step({ kind: "itemFailed", node: A, jobId: job("x"), item: 0 }, 10)).toEqual([]);
-  expect(dispatch.step({ kind: "ticked" }, 20_000)).toEqual([]);
-  expect(dispatch.step({ kind: "ticked" }, 40_000)).toEqual([{ kind: "giveUpItem", jobId: job("x"), item: 0 }]);
-});
-
-test("a refusing node is left alone for a while, then asked again", () => {
+test("a lease that was not answered is taken back, for its node may have it", () => {
   const dispatch = new Dispatch(1);
   const [lease] = leases(opened(dispatch, 1, [worker(A, 5)]));
-  expect(leases(dispatch.step({ kind: "leaseRefused", shardId: lease!.shardId, because: "full" }, 10))).toEqual([]);
-  expect(leases(dispatch.step({ kind: "ticked" }, 2_000))).toHaveLength(1);
+  const { shardId } = lease!;
+  const effects = dispatch.step({ kind: "leaseRefused", shardId, because: "timed out", unsure: true }, 3_000);
+  expect(effects).toMatchObject([{ kind: "takeBackShard", shardId, items: 1 }]);
 });
 
 test("a closed job's shards are taken back", () => {
   const dispatch = new Dispatch(1);
   opened(dispatch, 4, [worker(A, 1), worker(B, 1)]);
-  const effects = dispatch.step({ kind: "jobClosed", jobId: job("x"), because: "cancelled" }, 5);
+  const effects = dispatch.step({ kind: "jobClosed", jobId: X, because: "cancelled" }, 5);
   expect(effects.every((effect) => effect.kind === "takeBackShard")).toBe(true);
   expect(dispatch.table.shards.size).toBe(0);
+});
+
+test("a paused job keeps what runs, gets nothing new, not even in place of a silent node, and goes on when resumed", () => {
+  const dispatch = new Dispatch(1);
+  const nodes = [worker(A, 10), worker(B, 10)];
+  opened(dispatch, 200, nodes);
+  expect(dispatch.step({ kind: "jobPaused", jobId: X, paused: true }, 1)).toEqual([]);
+  workThrough(dispatch, A, 100, 10);
+  expect(dispatch.table.shardsOf(A)).toEqual([]);
+  expect(nodesAre(dispatch, [nodes[0]!, silent(nodes[1]!)], 9_000)).toEqual([]);
+  expect(dispatch.table.shardsOf(B)).not.toEqual([]);
+  nodesAre(dispatch, nodes, 9_100);
+  expect(leases(dispatch.step({ kind: "jobPaused", jobId: X, paused: false }, 9_200)).length).toBeGreaterThan(0);
+});
+
+test("a job that is opened paused waits", () => {
+  const dispatch = new Dispatch(1);
+  nodesAre(dispatch, [worker(A, 1)]);
+  expect(open(dispatch, { items: 3, paused: true })).toEqual([]);
+});
+
+test("a run's deadline follows what its runs took, and an item that was killed once gets the worker's own", () => {
+  const dispatch = new Dispatch(1);
+  const granted = leases(opened(dispatch, 400, [worker(A, 1), worker(B, 1)]));
+  expect(granted.every((lease) => lease.itemDeadlineMs === undefined)).toBe(true);
+  const nowMs = workThrough(dispatch, A, 4_000, 0, 25);
+  const nextOfA = () => {
+    const [item] = dispatch.table.shardsOf(A)[0]!.items;
+    const effects = report(dispatch, A, item!, 4_000, nowMs);
+    return leases([...effects, ...recorded(dispatch, A, [item!], nowMs)]).filter(({ node }) => node === A);
+  };
+  const [usual] = nextOfA();
+  expect(usual!.itemDeadlineMs).toBeGreaterThan(18_000);
+  expect(usual!.itemDeadlineMs).toBeLessThan(22_000);
+  const [killer] = dispatch.table.shardsOf(B)[0]!.items;
+  const failure = { node: B, jobId: X, item: killer!, killed: true, because: "it died" };
+  const after = leases(dispatch.step({ kind: "itemFailed", ...failure }, nowMs));
+  const again = [...after, ...nextOfA(), ...nextOfA()].find(({ items }) => items.includes(killer!));
+  expect(again).toMatchObject({ node: A, itemDeadlineMs: undefined });
 });
 
 test("a chunk is never over two seconds of a node, never over what is left, never empty", () => {
@@ -154,40 +190,12 @@ test("a chunk is never over two seconds of a node, never over what is left, neve
   );
 });
 
-test("whatever happens, every open item is waiting, leased or given up, and the job ends", () => {
-  const story = fc.array(fc.record({ what: fc.integer({ min: 0, max: 5 }), who: fc.integer({ min: 0, max: 2 }) }), {
-    maxLength: 60,
-  });
-  fc.assert(
-    fc.property(story, fc.integer({ min: 1, max: 20 }), (steps, items) => {
-      const dispatch = new Dispatch(1);
-      const all = [worker(A, 4), worker(B, 2), worker(C, 1)];
-      const open = new Set(range(items));
-      const give = (effects: DispatchEffect[]): void => {
-        for (const effect of effects) if (effect.kind === "giveUpItem") open.delete(effect.item);
-      };
-      give(opened(dispatch, items, all));
-      let nowMs = 0;
-      for (const { what, who } of steps) {
-        nowMs += 300;
-        const held = dispatch.table.shardsOf(all[who]!.nodeId)[0];
-        const item = held && [...held.items][0]!;
-        if (what === 0) give(dispatch.step({ kind: "nodesChanged", nodes: all.filter((_, i) => i !== who) }, nowMs));
-        if (what === 1) give(dispatch.step({ kind: "nodesChanged", nodes: all }, nowMs));
-        if (what === 2 && held)
-          give(dispatch.step({ kind: "leaseRefused", shardId: held.shardId, because: "" }, nowMs));
-        if (what === 3 && held)
-          give(dispatch.step({ kind: "itemFailed", node: held.node, jobId: held.jobId, item: item! }, nowMs));
-        if (what >= 4 && held) {
-          open.delete(item!);
-          give(dispatch.step({ kind: "itemsRecorded", jobId: held.jobId, items: [item!], node: held.node }, nowMs));
-        }
-        dispatch.assertSound();
-        for (const left of open) {
-          const waits = dispatch.table.jobs.get(job("x"))!.waiting.has(left);
-          expect(waits || dispatch.table.copiesOf(job("x"), left).length > 0).toBe(true);
-        }
-      }
-    }),
-  );
+test("what is recorded twice, or of a job that is unknown, changes nothing", () => {
+  const dispatch = new Dispatch(1);
+  opened(dispatch, 2, [worker(A, 1)]);
+  recorded(dispatch, A, [0], 5);
+  const before = dispatch.table.itemsLeasedTo(A);
+  expect(recorded(dispatch, B, [0], 6)).toEqual([]);
+  expect(recorded(dispatch, B, [0], 6, job("y"))).toEqual([]);
+  expect(dispatch.table.itemsLeasedTo(A)).toBe(before);
 });

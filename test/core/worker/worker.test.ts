@@ -162,3 +162,29 @@ test("an input that nobody has is a failure of this node, told to the leader", (
     { results: [{ error: { code: "BLOB_MISSING" } }] },
   ]);
 });
+
+test("what an earlier life had finished is copied and reported, not run; what had failed is reported", () => {
+  const { worker, step } = start();
+  const made = { jobId: job("x"), item: 0, output: blob(99), outputBytes: 5, node: A, shardId: shard("s1") };
+  const told = { durationMs: 7, finishedAtMs: 900, holders: [A], signature: "signed then" };
+  const [copy] = step({ kind: "remembered", lease: lease([0]), result: { ...made, ...told } });
+  expect(copy).toMatchObject({ kind: "copyOutputs", outputs: [{ output: blob(99), bytes: 5 }], copies: 2 });
+  expect(worker.held()).toEqual([{ shardId: "s1", jobId: "job-x", items: [0] }]);
+  const [report] = step({ kind: "outputsCopied", outputs: [{ ...at(0), holders: [A, B] }] });
+  expect(report).toMatchObject({ results: [{ finishedAtMs: 900, signature: "signed then", holders: [A, B] }] });
+  expect(worker.finished()).toMatchObject([{ item: { item: 0 }, lease: { pipeline: "ocr" } }]);
+  const error = { code: "INPUT_EMPTY" as const, message: "m", facts: {} };
+  const { output: _, ...failed } = { ...made, ...told, item: 1, error };
+  step({ kind: "remembered", lease: lease([1]), result: failed });
+  step({ kind: "resultsRecorded", results: [{ ...made, ...told }] });
+  expect(worker.finished()).toMatchObject([{ result: { error } }]);
+});
+
+test("what was leased anew before it was remembered is left as it is", () => {
+  const { worker, step } = start();
+  step({ kind: "leased", lease: lease([0], "s2") });
+  const made = { jobId: job("x"), item: 0, output: blob(99), outputBytes: 5, node: A, shardId: shard("s1") };
+  const result = { ...made, durationMs: 7, finishedAtMs: 900, holders: [A] };
+  expect(step({ kind: "remembered", lease: lease([0]), result })).toEqual([]);
+  expect(worker.held()).toMatchObject([{ shardId: "s2" }]);
+});

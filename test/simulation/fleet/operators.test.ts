@@ -266,7 +266,12 @@ describe("a fleet that lost its quorum for good", () => {
     const held = [a, b].flatMap((node) => [...node.blobs.held().keys()]);
     const nowhere = outputsOf(a).filter((output) => !held.includes(output)).length;
     expect(nowhere).toBeGreaterThan(0);
-    expect(view.losses.map(({ results }) => results.length)).toEqual([nowhere]);
+    // By the record: what a box computed a second time it may hold beside it.
+    const isLost = (output: BlobHash): boolean =>
+      a.agent!.ledger.holdersOf(output).every((nodeId) => lost.some((node) => node.nodeId === nodeId));
+    const told = outputsOf(a).filter(isLost).length;
+    expect(told).toBeGreaterThanOrEqual(nowhere);
+    expect(view.losses.map(({ results }) => results.length)).toEqual([told]);
 
     const missing = view.missing.map(({ nodeId }) => nodeId);
     expect(await during(fleet, a.agent!.recover({ fleetName: "other", missing }))).toMatchObject({

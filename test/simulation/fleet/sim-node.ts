@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import type { Blobs, Clock, Journal, ProbeResult, Randomness, Telemetry } from "../../../agent/ports/index.ts";
+import type { Blobs, Clock, Journal, ProbeResult, Randomness, Signer, Telemetry } from "../../../agent/ports/index.ts";
 import { Agent, noEngine } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
 import type { NodePart, RosterNode } from "../../../shared/fleet.ts";
 import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
+import { TIMING } from "../../../shared/limits.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendBlobs } from "../../support/pretend-blobs.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
@@ -48,6 +49,10 @@ export class SimNode {
   secondsPerItem: number;
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
+  /** Of lives that begin from now on. */
+  signer: Signer;
+  /** How often it compares its disk with the ledger. */
+  sweepMs: number = TIMING.sweepMs;
   agent: Agent | undefined;
   stopRequested = false;
   hasLeft = false;
@@ -74,6 +79,7 @@ export class SimNode {
   ) {
     this.nodeId = init.nodeId;
     this.name = init.name;
+    this.signer = pretendSigner(init.nodeId);
     this.secondsPerItem = init.secondsPerItem;
     this.executors = init.executors;
     this.part = init.part ?? "full";
@@ -111,7 +117,7 @@ export class SimNode {
         journal,
         network: this.#net.join(this.nodeId),
         notes: this.notes.open(),
-        signer: pretendSigner(this.nodeId),
+        signer: this.signer,
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
         probe: { probe: async () => PROBED, vitals: async () => vitals() },
@@ -137,6 +143,7 @@ export class SimNode {
         probed: PROBED,
         contents: await journal.load(),
         snapshotLimits: SNAPSHOT_LIMITS,
+        sweepMs: this.sweepMs,
         onStopRequested: () => {
           this.stopRequested = true;
         },
@@ -201,6 +208,7 @@ export class SimNode {
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
+      verify: (hash) => blobs.verify(hash),
       stream: (hash, offset) => blobs.stream(hash, offset),
       list: () => blobs.list(),
       freeBytes: async () => (this.#isDrilledFull ? 0 : blobs.freeBytes()),

@@ -1,0 +1,68 @@
+import type { Speeds } from "./speeds.ts";
+import { type DispatchJob, type DispatchNode, type DispatchTable, type LeasedShard, unreported } from "./table.ts";
+
+/** How long what is in hand will take, from what was seen. */
+export class Forecast {
+  readonly #table: DispatchTable;
+  readonly #speeds: Speeds;
+
+  constructor(table: DispatchTable, speeds: Speeds) {
+    this.#table = table;
+    this.#speeds = speeds;
+  }
+
+  /** Of work that is not reported, all executors together. */
+  secondsInHand(node: DispatchNode): number {
+    let seconds = 0;
+    for (const shard of this.#table.shardsOf(node.nodeId))
+      seconds += unreported(shard) / (this.#rateOf(node, shard) ?? 1);
+    return seconds;
+  }
+
+  /** From now to this node's last report of these items, if it had nothing before them. */
+  endsInMs(node: DispatchNode, job: DispatchJob, items: number): number {
+    const rate = this.#speeds.rateOf(node, job.pipeline) ?? 0;
+    return 1_000 * (items / rate + this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job));
+  }
+
+  /**
+   * From now to the last report of a shard, at what 95 of 100 runs of its node stay under. A node that has been silent for
+   * longer than such a run takes is taken to be as many times slower with all that it still has.
+   */
+  remainingMs(shard: LeasedShard, nowMs: number): number {
+    const node = this.#table.nodes.get(shard.node);
+    const job = this.#table.jobs.get(shard.jobId);
+    if (!node || !job) return Number.POSITIVE_INFINITY;
+    let queuedMs = 0;
+    for (const one of this.#table.shardsOf(shard.node)) {
+      queuedMs += (1_000 * unreported(one)) / (this.#rateOf(node, one) ?? 1);
+      if (one === shard) break;
+    }
+    const silentMs = nowMs - this.#table.workOf(shard.node).progressAtMs;
+    const slowRunSeconds = this.#speeds.slowRunSeconds(node, job.pipeline);
+    const patienceMs = 1_000 * (slowRunSeconds + this.#speeds.handOverSeconds(shard.node));
+    if (silentMs > patienceMs) return Math.max(queuedMs, patienceMs) * (silentMs / patienceMs);
+    return Math.max(queuedMs - silentMs, 0) + 1_000 * this.#slowness(node, job);
+  }
+
+  /** Items that its node runs before those of this shard. */
+  itemsAhead(shard: LeasedShard): number {
+    let ahead = 0;
+    for (const one of this.#table.shardsOf(shard.node)) {
+      if (one === shard) break;
+      ahead += unreported(one);
+    }
+    return ahead;
+  }
+
+  /** How much longer than usual the last run may take, seconds. */
+  #slowness(node: DispatchNode, job: DispatchJob): number {
+    const { pipeline } = job;
+    return Math.max(0, this.#speeds.slowRunSeconds(node, pipeline) - this.#speeds.runSeconds(node, pipeline));
+  }
+
+  #rateOf(node: DispatchNode, shard: LeasedShard): number | undefined {
+    const pipeline = this.#table.jobs.get(shard.jobId)?.pipeline;
+    return pipeline === undefined ? undefined : this.#speeds.rateOf(node, pipeline);
+  }
+}

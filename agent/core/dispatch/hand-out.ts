@@ -1,0 +1,160 @@
+import { chunkItems } from "./chunk.ts";
+import type { Turn, Turns } from "./fairness.ts";
+import type { Breakers } from "./faults.ts";
+import type { Forecast } from "./forecast.ts";
+import { type Hedges, mayHave } from "./hedge.ts";
+import type { DispatchEffect, Leases } from "./leases.ts";
+import type { Speeds } from "./speeds.ts";
+import {
+  type DispatchJob,
+  type DispatchNode,
+  type DispatchTable,
+  itemsWaiting,
+  type LeasedShard,
+  uncovered,
+  unreported,
+} from "./table.ts";
+
+/** One shard runs and one waits with its inputs fetched; one more in place of a node that is silent. */
+const SHARDS_IN_HAND = 2;
+const SHARDS_IN_HAND_COVERING = 3;
+
+interface Parts {
+  table: DispatchTable;
+  speeds: Speeds;
+  forecast: Forecast;
+  leases: Leases;
+  hedges: Hedges;
+  turns: Turns;
+  breakers: Breakers;
+}
+
+/** Gives every node that has room its next shard. */
+export class HandOut {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  step(nowMs: number): DispatchEffect[] {
+    const effects = this.#coverSuspects(nowMs);
+    for (let granted = true; granted; ) {
+      granted = false;
+      for (const node of this.#nodesWithRoom(SHARDS_IN_HAND, nowMs)) {
+        const next = this.#nextFor(node, nowMs);
+        effects.push(...next);
+        if (next.length > 0) granted = true;
+      }
+    }
+    return effects;
+  }
+
+  /** Those with the least in hand first. */
+  #nodesWithRoom(shardsMax: number, nowMs: number): DispatchNode[] {
+    const { table, breakers, forecast } = this.#parts;
+    const open: { node: DispatchNode; inHand: number }[] = [];
+    for (const node of table.nodes.values())
+      if (node.eligible && !node.suspect && !breakers.restOf(node.nodeId, nowMs) && this.#hasRoom(node, shardsMax))
+        open.push({ node, inHand: forecast.secondsInHand(node) });
+    if (open.length > 1) open.sort((a, b) => a.inHand - b.inHand || (a.node.nodeId < b.node.nodeId ? -1 : 1));
+    return open.map(({ node }) => node);
+  }
+
+  #hasRoom(node: DispatchNode, shardsMax: number): boolean {
+    let shards = 0;
+    let items = 0;
+    for (const shard of this.#parts.table.shardsOf(node.nodeId)) {
+      const left = unreported(shard);
+      if (left > 0) shards++;
+      items += left;
+    }
+    if (this.#parts.breakers.isOnTrial(node.nodeId)) return items === 0;
+    return shards < shardsMax || items < shardsMax * node.executors;
+  }
+
+  #nextFor(node: DispatchNode, nowMs: number): DispatchEffect[] {
+    const { turns, table, hedges, breakers } = this.#parts;
+    const turn = turns.next(table.jobs.values(), (job) => this.#isWilling(job, node));
+    if (turn) return [this.#leaseFrom(turn, node, nowMs)];
+    const isIdle = table.shardsOf(node.nodeId).every((shard) => unreported(shard) === 0);
+    return isIdle && !breakers.isOnTrial(node.nodeId) ? hedges.next(node, nowMs) : [];
+  }
+
+  #isWilling(job: DispatchJob, node: DispatchNode): boolean {
+    if (job.waiting.size === 0 && job.picky.size === 0) return false;
+    if (this.#parts.speeds.rateOf(node, job.pipeline) === undefined) return false;
+    return job.waiting.size > 0 || pickyFor(job, node, 1).length > 0;
+  }
+
+  #leaseFrom(turn: Turn, node: DispatchNode, nowMs: number): DispatchEffect {
+    const { job } = turn;
+    const { speeds, leases, forecast } = this.#parts;
+    const rate = speeds.rateOf(node, job.pipeline)!;
+    const total = this.#rateTotal(job.pipeline);
+    const count = this.#chunkFor(node, job, itemsWaiting(job));
+    // What failed elsewhere first: it has waited longest, and the job cannot end without it.
+    const picky = pickyFor(job, node, count);
+    for (const item of picky) job.picky.delete(item);
+    const items = picky.length > 0 ? picky : job.waiting.takeFront(count);
+    const inHand = forecast.secondsInHand(node).toFixed(1);
+    const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${inHand} s in hand`;
+    this.#parts.turns.served(turn, items.length / rate);
+    return leases.lease(job, node, items, { kind: "share", because }, nowMs);
+  }
+
+  #chunkFor(node: DispatchNode, job: DispatchJob, itemsLeft: number): number {
+    const { speeds, breakers } = this.#parts;
+    if (breakers.isOnTrial(node.nodeId)) return 1;
+    return chunkItems({
+      itemsLeft,
+      itemsPerSecond: speeds.rateOf(node, job.pipeline)!,
+      itemsPerSecondTotal: this.#rateTotal(job.pipeline),
+      handOverSeconds: speeds.handOverSeconds(node.nodeId),
+    });
+  }
+
+  #rateTotal(pipeline: string): number {
+    const { table, speeds } = this.#parts;
+    let total = 0;
+    for (const node of table.nodes.values())
+      if (node.eligible && !node.suspect) total += speeds.rateOf(node, pipeline) ?? 0;
+    return total;
+  }
+
+  /** What a silent node has is run elsewhere too, before it is given up. What it finished first counts if it was only slow. */
+  #coverSuspects(nowMs: number): DispatchEffect[] {
+    const { table } = this.#parts;
+    const effects: DispatchEffect[] = [];
+    for (const suspect of table.nodes.values())
+      if (suspect.suspect)
+        for (const shard of [...table.shardsOf(suspect.nodeId)]) effects.push(...this.#cover(shard, suspect, nowMs));
+    return effects;
+  }
+
+  #cover(shard: LeasedShard, suspect: DispatchNode, nowMs: number): DispatchEffect[] {
+    const { table, speeds, leases, breakers } = this.#parts;
+    const job = table.jobs.get(shard.jobId)!;
+    const effects: DispatchEffect[] = [];
+    const left = job.paused ? [] : uncovered(job, shard);
+    for (const node of left.length > 0 ? this.#nodesWithRoom(SHARDS_IN_HAND_COVERING, nowMs) : []) {
+      if (left.length === 0) break;
+      if (speeds.rateOf(node, job.pipeline) === undefined || breakers.isOnTrial(node.nodeId)) continue;
+      if (!mayHave(node.nodeId, job, left)) continue;
+      const items = left.splice(0, this.#chunkFor(node, job, left.length));
+      const because = `nothing is heard of ${suspect.name}, which has them; ${node.name} does them too`;
+      effects.push(leases.lease(job, node, items, { kind: "cover", because }, nowMs));
+    }
+    return effects;
+  }
+}
+
+/** Of the items that failed somewhere, some that this node may still try. */
+function pickyFor(job: DispatchJob, node: DispatchNode, count: number): number[] {
+  const found: number[] = [];
+  for (const item of job.picky) {
+    if (found.length >= count) break;
+    if (!job.faults.get(item)?.byNode.has(node.nodeId)) found.push(item);
+  }
+  return found;
+}

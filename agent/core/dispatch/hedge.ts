@@ -1,0 +1,112 @@
+import type { NodeId } from "../../../shared/ids.ts";
+import type { Forecast } from "./forecast.ts";
+import type { DispatchEffect, Leases } from "./leases.ts";
+import type { Speeds } from "./speeds.ts";
+import { type DispatchJob, type DispatchNode, type DispatchTable, type LeasedShard, uncovered } from "./table.ts";
+
+/** A second copy, or a move, must end before this part of what the first still needs. */
+const GAIN = 0.9;
+/** Hedges of a job cost at most this part of its work done so far, beside an allowance for small jobs and last shards. */
+export const HEDGE_PART = 0.05;
+export const HEDGE_ALLOWANCE_ITEMS = 4;
+export const HEDGE_ALLOWANCE_SECONDS = 0.5;
+
+interface Late {
+  shard: LeasedShard;
+  job: DispatchJob;
+  remainingMs: number;
+}
+
+/**
+ * What an idle node may do when nothing waits: take over a shard that its node has not begun, or else run the end of the
+ * slowest shard a second time (Dean and Barroso, "The Tail at Scale", 2013).
+ */
+export class Hedges {
+  readonly #table: DispatchTable;
+  readonly #speeds: Speeds;
+  readonly #forecast: Forecast;
+  readonly #leases: Leases;
+
+  constructor(parts: { table: DispatchTable; speeds: Speeds; forecast: Forecast; leases: Leases }) {
+    this.#table = parts.table;
+    this.#speeds = parts.speeds;
+    this.#forecast = parts.forecast;
+    this.#leases = parts.leases;
+  }
+
+  /** The node has nothing in hand, and nothing waits that it could have. */
+  next(node: DispatchNode, nowMs: number): DispatchEffect[] {
+    const late = this.#latest(node, nowMs, (shard, job) => this.#isUnbegun(shard, job));
+    if (late && this.#endsSooner(node, late, late.shard.items.size)) return this.#move(node, late, nowMs);
+    const slow = this.#latest(node, nowMs, (shard, job) => uncovered(job, shard).length > 0);
+    return slow ? this.#hedge(node, slow, nowMs) : [];
+  }
+
+  #latest(node: DispatchNode, nowMs: number, may: (shard: LeasedShard, job: DispatchJob) => boolean): Late | undefined {
+    let latest: Late | undefined;
+    for (const shard of this.#table.shards.values()) {
+      const job = this.#table.jobs.get(shard.jobId)!;
+      if (shard.node === node.nodeId || job.paused) continue;
+      if (this.#speeds.rateOf(node, job.pipeline) === undefined || !may(shard, job)) continue;
+      if (!mayHave(node.nodeId, job, shard.items)) continue;
+      const remainingMs = this.#forecast.remainingMs(shard, nowMs);
+      if (!latest || remainingMs > latest.remainingMs) latest = { shard, job, remainingMs };
+    }
+    return latest;
+  }
+
+  /** A worker begins one run more than it has executors. */
+  #isUnbegun(shard: LeasedShard, job: DispatchJob): boolean {
+    const executors = this.#table.nodes.get(shard.node)?.executors ?? 1;
+    if (shard.reportedCount > 0 || this.#forecast.itemsAhead(shard) <= executors) return false;
+    return uncovered(job, shard).length === shard.items.size;
+  }
+
+  #endsSooner(node: DispatchNode, { job, remainingMs }: Late, items: number): boolean {
+    return this.#forecast.endsInMs(node, job, items) < GAIN * remainingMs;
+  }
+
+  #move(node: DispatchNode, { shard, job, remainingMs }: Late, nowMs: number): DispatchEffect[] {
+    const mineMs = this.#forecast.endsInMs(node, job, shard.items.size);
+    const from = this.#table.nameOf(shard.node);
+    const items = [...shard.items];
+    const back = this.#leases.takeBack(shard, `${node.name} is idle and ends it sooner`, nowMs);
+    for (const item of items) this.#table.takeOut(job, item);
+    const because = `${node.name} is idle and ends in ${seconds(mineMs)} what ${from} has not begun and would end in ${seconds(remainingMs)}`;
+    return [back, this.#leases.lease(job, node, items, { kind: "share", because }, nowMs)];
+  }
+
+  /** The last items of what is left, so many that both end together: its node runs them from the front. */
+  #hedge(node: DispatchNode, slow: Late, nowMs: number): DispatchEffect[] {
+    const { shard, job, remainingMs } = slow;
+    const left = uncovered(job, shard);
+    const rate = this.#speeds.rateOf(node, job.pipeline)!;
+    const theirsMs = remainingMs / left.length;
+    const together = Math.ceil((left.length * theirsMs) / (theirsMs + 1_000 / rate));
+    const count = Math.min(left.length, together, this.#itemsInBudget(node, job));
+    if (count === 0 || !this.#endsSooner(node, slow, count)) return [];
+    const items = left.slice(-count);
+    job.hedgedItems += count;
+    job.hedgedSeconds += count * this.#speeds.runSeconds(node, job.pipeline);
+    const mineMs = this.#forecast.endsInMs(node, job, count);
+    const because = `${node.name} is idle and ends in ${seconds(mineMs)} what ${this.#table.nameOf(shard.node)} may take ${seconds(remainingMs)} for`;
+    return [this.#leases.lease(job, node, items, { kind: "hedge", because }, nowMs)];
+  }
+
+  #itemsInBudget(node: DispatchNode, job: DispatchJob): number {
+    const runSeconds = this.#speeds.runSeconds(node, job.pipeline);
+    const allowance = Math.max(HEDGE_ALLOWANCE_SECONDS, HEDGE_ALLOWANCE_ITEMS * runSeconds);
+    const budget = HEDGE_PART * job.workSeconds + allowance - job.hedgedSeconds;
+    return Math.max(0, Math.floor(budget / runSeconds + 1e-9));
+  }
+}
+
+/** Whether none of these items failed on the node. */
+export function mayHave(node: NodeId, job: DispatchJob, items: Iterable<number>): boolean {
+  if (job.faults.size === 0) return true;
+  for (const item of items) if (job.faults.get(item)?.byNode.has(node)) return false;
+  return true;
+}
+
+export const seconds = (ms: number): string =>
+  ms < 1_000 ? `${Math.round(ms)} ms` : ms < 1e6 ? `${(ms / 1_000).toFixed(1)} s` : "very long";

@@ -1,0 +1,52 @@
+/**
+ * Items of one job as bits, 32 to a word. A job has at most some thousand items, so the whole set is some hundred words:
+ * the front is found, and an item put back in its place, without looking at the others.
+ */
+export class ItemSet {
+  readonly #words: Uint32Array;
+  #size = 0;
+  /** No item is in a word before this one. */
+  #front = 0;
+
+  /** @param capacity one more than the largest item */
+  constructor(capacity: number, items: Iterable<number> = []) {
+    this.#words = new Uint32Array((capacity >> 5) + 1);
+    for (const item of items) this.add(item);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  has(item: number): boolean {
+    return ((this.#words[item >> 5] ?? 0) & (1 << (item & 31))) !== 0;
+  }
+
+  add(item: number): void {
+    const word = item >> 5;
+    if (this.has(item)) return;
+    this.#words[word]! |= 1 << (item & 31);
+    this.#size++;
+    if (word < this.#front) this.#front = word;
+  }
+
+  delete(item: number): boolean {
+    if (!this.has(item)) return false;
+    this.#words[item >> 5]! &= ~(1 << (item & 31));
+    this.#size--;
+    return true;
+  }
+
+  /** Takes up to `count` items out, the lowest first. */
+  takeFront(count: number): number[] {
+    const taken: number[] = [];
+    while (taken.length < count && this.#size > 0) {
+      while (this.#words[this.#front] === 0) this.#front++;
+      const bits = this.#words[this.#front]!;
+      const item = (this.#front << 5) + (31 - Math.clz32(bits & -bits));
+      this.delete(item);
+      taken.push(item);
+    }
+    return taken;
+  }
+}

@@ -1,0 +1,55 @@
+import { toBase64 } from "../../shared/base64.ts";
+import type { BlobHash, FleetId } from "../../shared/ids.ts";
+import { pipelineStatement, type ResultPlace, resultStatement, signatureState } from "../../shared/statement.ts";
+import type { ReportedResult } from "../../shared/wire/results.ts";
+import type { FinishedResult } from "../core/worker/index.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** This node's word on what it made. */
+export class ResultSigner {
+  readonly #world: Surroundings;
+  readonly #fleetId: FleetId;
+  readonly #madeWith = new Map<string, BlobHash>();
+  /** A report may be made many times; what it says is signed once. */
+  readonly #signed = new WeakMap<FinishedResult, ReportedResult>();
+
+  constructor(world: Surroundings, fleetId: FleetId) {
+    this.#world = world;
+    this.#fleetId = fleetId;
+  }
+
+  /** What was signed before a restart stays as it was: another version of the pipeline may be here now. */
+  signed(finished: FinishedResult): ReportedResult {
+    const known = this.#signed.get(finished);
+    if (known) return known;
+    const { input, pipeline, ...result } = finished;
+    const signed = result.signature === undefined ? this.#sign(result, input, pipeline) : result;
+    this.#signed.set(finished, signed);
+    return signed;
+  }
+
+  /** SHA-256 that names a pipeline of this node's engine with its models; undefined for one that it does not have. */
+  digestOf(pipeline: string): BlobHash | undefined {
+    const known = this.#madeWith.get(pipeline);
+    if (known) return known;
+    const info = this.#world.engine.pipelines().find(({ name }) => name === pipeline);
+    if (!info) return undefined;
+    const digest = this.#world.sha256(pipelineStatement(info));
+    this.#madeWith.set(pipeline, digest);
+    return digest;
+  }
+
+  #sign(result: ReportedResult, input: BlobHash, pipeline: string): ReportedResult {
+    const madeWith = this.digestOf(pipeline);
+    const stated = { ...result, ...(madeWith && { madeWith }) };
+    const statement = resultStatement({ fleetId: this.#fleetId, jobId: result.jobId, input }, stated);
+    return { ...stated, signature: toBase64(this.#world.signer.sign(statement)) };
+  }
+}
+
+/** Why a report of another node proves nothing, as the end of a sentence; undefined if it is signed as it should be. */
+export function proofFault(world: Surroundings, place: ResultPlace, result: ReportedResult): string | undefined {
+  const state = signatureState(place, result, (...asked) => world.signer.verify(...asked));
+  if (state === "absent") return "it is not signed";
+  return state === "wrong" ? "its signature is not by that node, or over something else" : undefined;
+}

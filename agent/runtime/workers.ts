@@ -1,0 +1,34 @@
+import type { NodeView } from "../../shared/fleet.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { DispatchNode } from "../core/dispatch/index.ts";
+
+/** Those a leader deals with: heard of, and not cut off. */
+export function workersOf(nodes: readonly NodeView[]): DispatchNode[] {
+  return nodes.flatMap((node) => {
+    const { report, nodeId, name, isSelf, link } = node;
+    if (!report || !(isSelf || isReachable(node))) return [];
+    return {
+      nodeId,
+      name,
+      executors: report.executors,
+      rates: new Map(report.rates.map((rate) => [rate.pipeline, rate.itemsPerSecond])),
+      eligible: whyNotEligible(node) === undefined,
+      suspect: link?.state === "suspect",
+    };
+  });
+}
+
+export const isReachable = (node: NodeView): boolean => node.link !== undefined && node.link.state !== "down";
+
+/** Why a node gets no new work, as the end of a sentence; undefined if it does. */
+export function whyNotEligible(node: NodeView): string | undefined {
+  const { report, presence, role } = node;
+  if (role === "witness") return "it only votes";
+  if (node.leaving) return "it is leaving the fleet";
+  if (node.drained) return "it is drained";
+  if (!report) return "nothing was heard of it yet";
+  if (presence !== "fresh") return `it is ${presence}`;
+  if (report.vitals.diskFreeBytes < LIMITS.diskFreeBytesMin) return "its disk is nearly full";
+  if (report.vitals.throttled) return "it is too hot";
+  return undefined;
+}

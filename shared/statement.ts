@@ -1,0 +1,43 @@
+/** What a node says of a result with its signature, as bytes that are the same wherever they are put together. */
+import { fromBase64 } from "./base64.ts";
+import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
+import type { ItemResult, SignatureState } from "./job.ts";
+
+/** Says what the bytes are for, so that a signature under them can never pass for another's. */
+const MARK = "skein result 1";
+
+/** What a result is of. */
+export interface ResultPlace {
+  fleetId: FleetId;
+  jobId: JobId;
+  input: BlobHash;
+}
+
+/** UTF-8 of a JSON list: the mark, then each fact in this order, null where it is absent. */
+export function resultStatement({ fleetId, jobId, input }: ResultPlace, result: ItemResult): Uint8Array {
+  const { item, output, outputBytes, error, madeWith, node, shardId, durationMs, finishedAtMs } = result;
+  const made = [output, outputBytes, error?.code, madeWith].map((fact) => fact ?? null);
+  const facts = [MARK, fleetId, jobId, item, input, ...made, node, shardId, durationMs, finishedAtMs];
+  return new TextEncoder().encode(JSON.stringify(facts));
+}
+
+/** A pipeline as results name it: SHA-256 over its statement. */
+export function pipelineStatement(pipeline: {
+  name: string;
+  version: string;
+  models: readonly { name: string; sha256: string }[];
+}): Uint8Array {
+  const models = pipeline.models.map(({ name, sha256 }) => [name, sha256]);
+  return new TextEncoder().encode(JSON.stringify(["skein pipeline 1", pipeline.name, pipeline.version, models]));
+}
+
+/** Whether `node` signed the statement. */
+export type Verify = (node: NodeId, statement: Uint8Array, signature: Uint8Array) => boolean;
+
+/** Whether the node that is said to have made a result says so too. */
+export function signatureState(place: ResultPlace, result: ItemResult, verify: Verify): SignatureState {
+  if (result.signature === undefined) return "absent";
+  const signature = fromBase64(result.signature);
+  const isValid = signature !== undefined && verify(result.node, resultStatement(place, result), signature);
+  return isValid ? "valid" : "wrong";
+}
