@@ -49,10 +49,11 @@ test("a drill is a write like any other: it needs the token, and a page of anoth
   expect((await post(request, { origin: "http://elsewhere.example" })).status).toBe(403);
   await pretend.api.stop();
   pretend = await startPretendApi({ token: "secret" });
-  expect((await post(request)).status).toBe(401);
-  expect((await post(request, { authorization: "Bearer wrong" })).status).toBe(401);
+  const fromElsewhere = { "x-forwarded-for": "203.0.113.9" };
+  expect((await post(request, fromElsewhere)).status).toBe(401);
+  expect((await post(request, { ...fromElsewhere, authorization: "Bearer wrong" })).status).toBe(401);
   expect(pretend.face.calls).toEqual([]);
-  expect((await post(request, { authorization: "Bearer secret" })).status).toBe(201);
+  expect((await post(request, { ...fromElsewhere, authorization: "Bearer secret" })).status).toBe(201);
 });
 
 test("a drill that may not begin, and one that there is not, say so with their codes", async () => {

@@ -203,14 +203,7 @@ export class DrillRun {
     this.#watch.say(
       `pull the plug or the cable of one of these now: ${names(boxes.filter((box) => !spared.has(box.nodeId)))}`,
     );
-    let leader = this.#parts.standing.leader();
-    const pulled = await eventually(clock, TIMING.drillUnplugMs, () => {
-      const lost = this.#watch.firstLost();
-      const now = this.#parts.standing.leader();
-      // Who led while all was well: once the box is lost another does.
-      if (!lost && now !== undefined) leader = now;
-      return lost !== undefined;
-    });
+    const pulled = await eventually(clock, TIMING.drillUnplugMs, () => this.#watch.firstLost() !== undefined);
     const lost = this.#watch.firstLost();
     if (!pulled || !lost) return "nobody pulled anything";
     const { nodeId, heardAtMs, noticedAtMs } = lost;
@@ -219,7 +212,13 @@ export class DrillRun {
     this.#watch.notice(noticedAtMs);
     const name = node?.name ?? nodeId;
     this.#watch.say(`it is ${name}. Put the plug back whenever you like`);
-    return { victim: nodeId, name, victimLed: leader === nodeId, begunAtMs: heardAtMs, startedAtMs: undefined };
+    return {
+      victim: nodeId,
+      name,
+      victimLed: this.#watch.leaderAt(heardAtMs) === nodeId,
+      begunAtMs: heardAtMs,
+      startedAtMs: undefined,
+    };
   }
 
   /** Resolves when the box takes part in full again, or with nothing when it does not in time. */

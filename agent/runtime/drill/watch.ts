@@ -22,6 +22,7 @@ export class DrillWatch {
   readonly #unlisten: () => void;
   readonly #unlook: Cancel;
   #victim: NodeId | undefined;
+  #ledAtFirst: NodeId | undefined;
   /** Whether a recorded result is one of the drill's own. */
   #isOurs: (jobId: JobId, item: number) => boolean = () => false;
   /** Links that are not up, and what was last heard over them when. */
@@ -50,6 +51,13 @@ export class DrillWatch {
     this.#isOurs = isOurs;
     this.happened = [];
     this.#quiet.clear();
+    this.#ledAtFirst = this.#parts.standing.leader();
+  }
+
+  /** Who led then, as far as it was known here. */
+  leaderAt(atMs: number): NodeId | undefined {
+    const before = this.happened.findLast((one) => one.kind === "led" && one.atMs <= atMs);
+    return before?.kind === "led" ? before.leader : this.#ledAtFirst;
   }
 
   aimAt(victim: NodeId): void {

@@ -114,6 +114,24 @@ test("any box may be asked for a drill and how it goes, one without a log too", 
   expect(record?.outcomes[0]).toMatchObject({ fault: "slowLink", verdict: "held" });
 });
 
+test("a cable that a person pulls is found by itself, measured from the box's last word, and waited for", async () => {
+  await raise(19, 3);
+  const at = follower();
+  const pulled = fleet.leader!;
+  const { drillId } = await settled(at.agent!.startDrill({ faults: ["unplug"] }));
+  await fleet.run(4_000);
+  for (const other of fleet.nodes) if (other !== pulled) fleet.net.cut(pulled.nodeId, other.nodeId);
+  await fleet.run(6_000);
+  fleet.net.heal();
+  await fleet.until("the drill ends", () => at.agent!.ledger.drills.running === undefined, 200_000);
+  const { record } = await settled(at.agent!.drill(drillId!));
+  const [outcome] = record!.outcomes;
+  expect(outcome).toMatchObject({ fault: "unplug", victim: pulled.name, victimLed: true, verdict: "held", lost: 0 });
+  expect(outcome!.detectedAfterMs).toBeGreaterThan(TIMING.linkSuspectMs - 1);
+  expect(outcome!.detectedAfterMs).toBeLessThan(TIMING.linkSuspectMs + 2 * TIMING.linkHeartbeatMs);
+  expect(outcome!.healedAfterMs).toBeGreaterThan(5_500);
+});
+
 test("of two drills at once one is refused, from whichever box it is asked", async () => {
   await raise(14, 3);
   const request: DrillRequest = { faults: ["freeze"] };
