@@ -8,6 +8,7 @@ import { AGENT_VERSION } from "../shared/version.ts";
 import { startApi } from "./api/index.ts";
 import { openBlobs } from "./io/blobs/index.ts";
 import { systemClock, systemRandomness } from "./io/clock/index.ts";
+import { createFaults } from "./io/faults/index.ts";
 import { openJournal } from "./io/journal/index.ts";
 import { createPeerNetwork, createSigner } from "./io/network/index.ts";
 import { openNotes } from "./io/notes/index.ts";
@@ -45,15 +46,18 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
   const { dataDir, fleet, network } = config;
   await mkdir(dataDir, { recursive: true });
   const telemetry = createTelemetry({ level: config.logLevel });
+  const disk = { isFull: false };
+  const isFull = (): boolean => disk.isFull;
   const probe = createProbe({
     dataDir,
+    isDiskFull: isFull,
     ...(config.executors !== undefined ? { executorsWanted: config.executors } : {}),
   });
   const probed = await probe.probe();
   const world: Surroundings = {
     clock: systemClock,
     randomness: systemRandomness,
-    journal: await openJournal(join(dataDir, "journal"), { telemetry }),
+    journal: await openJournal(join(dataDir, "journal"), { telemetry, isFull }),
     network: createPeerNetwork(
       {
         nodeKey: config.nodeKey,
@@ -69,9 +73,14 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     ),
     notes: await openNotes(join(dataDir, "notes"), { telemetry }),
     signer: createSigner(config.nodeKey),
-    blobs: await openBlobs(join(dataDir, "blobs"), { telemetry }),
+    blobs: await openBlobs(join(dataDir, "blobs"), { telemetry, isFull }),
     engine: config.part === "witness" ? noEngine : await createEngine(probed, telemetry),
     probe,
+    faults: createFaults({
+      onDisk: (full) => {
+        disk.isFull = full;
+      },
+    }),
     telemetry,
     sha256: (bytes) => createHash("sha256").update(bytes).digest("hex") as BlobHash,
   };

@@ -151,6 +151,11 @@ export const ERRORS = {
     say: (f) =>
       `This box left the fleet ${f.fleet} at ${f.leftAt}, and its id is spent. To come in again it needs a new one: move ${f.data} away or delete it, then \`skein join TOKEN\`.`,
   },
+  DRILL_UNKNOWN: {
+    status: 404,
+    exit: 3,
+    say: (f) => `There is no drill ${f.drillId}. \`skein drill history\` lists those that are kept.`,
+  },
   DRILL_REFUSED: { status: 409, exit: 1, say: (f) => `The drill does not begin: ${f.reason}.` },
   RECOVERY_REFUSED: { status: 409, exit: 1, say: (f) => `The fleet is not recovered: ${f.reason}.` },
   COPIES_SHORT: {

@@ -142,6 +142,14 @@ export const LIMITS = {
   /** Drills that the ledger remembers, and the size of what each showed, as JSON: all of them go into a snapshot. */
   drillsKept: 20,
   drillRecordBytesMax: 32 * KiB,
+  /** Lines of a drill's story: some twenty for each fault. */
+  drillLinesMax: 160,
+  /** Faults in one drill: every kind there is, and room to repeat some. */
+  drillFaultsMax: 8,
+  /** Items of one canary job: a few seconds of a small fleet's work, so that what is left when a drill ends is soon done. */
+  canariesPerJobMax: 400,
+  /** Held back on each side of a connection that a drill cut or slowed, before the sender is stopped as by a full socket. */
+  impairedBytesMax: 256 * KiB,
   /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
   onlineBytesMax: 960 * KiB,
   /** Blobs that are worth no stream of their own: asked for many in one request, and kept in memory while a worker needs them. */
@@ -243,6 +251,15 @@ export const TIMING = {
   requestDeadlineMs: 5_000,
   /** How long a client's proposal may wait to be committed before NO_QUORUM is the answer. */
   proposalDeadlineMs: 5_000,
+  /** How long a drill holds a fault unless told otherwise: longer than linkDownMs, so that a silent box is given up and not only doubted. */
+  drillHoldMs: 5_000,
+  drillHoldMsMin: 1_000,
+  /** A box that is held for longer is a box that somebody misses. */
+  drillHoldMsMax: 60_000,
+  /** From the end of a fault until its box takes part in full again: a small board starts and measures itself in half a minute. */
+  drillHealMs: 120_000,
+  /** For a person to pull a plug, and to put it back. */
+  drillUnplugMs: 300_000,
   /** An executor that is not ready by then is killed: loading and warming takes 1 to 2 s on a PC, and many times that on a busy box with a slow card. */
   executorStartMs: 60_000,
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
@@ -337,6 +354,7 @@ const mustHold: [boolean, string][] = [
   ],
   [TIMING.proposalDeadlineMs < TIMING.knockDeadlineMs, "a joiner outwaits the proposal that admits it"],
   [TIMING.linkDownMs + TIMING.linkGoneMs < TIMING.capacityGoneMs, "a cut link is told sooner than silence"],
+  [TIMING.linkDownMs < TIMING.drillHoldMs, "a fault of a drill lasts until it is noticed"],
   [TIMING.capacityLateMs < TIMING.capacityGoneMs, "a node is late before it is gone"],
   [
     TIMING.eventHeartbeatMs * 3 < TIMING.eventSilenceMs,

@@ -1,4 +1,5 @@
 /** What agents ask of one another on the request lane, as data: method name, question, answer. */
+import type { FaultDeed } from "./drill.ts";
 import type { RosterNode } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
 import type { Plan } from "./plan.ts";
@@ -113,6 +114,14 @@ export interface PeerRequests {
   deputy: {
     question: { call: string; argumentsJson: string; ticket: string; offset: number };
     answer: { ticket: string; piece: Uint8Array; bytes: number };
+  };
+  /**
+   * The box that coordinates a drill to a box that shall suffer one fault of it. Answered when everything that ends the
+   * fault stands, before it begins. @throws DRILL_REFUSED if the ledger knows of no such drill by the asker.
+   */
+  fault: {
+    question: { drillId: string; deed: FaultDeed; inMs: number; forMs: number };
+    answer: { beginsInMs: number; how: string };
   };
 }
 

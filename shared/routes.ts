@@ -1,5 +1,6 @@
 /** The HTTP API, written once: the server, the client, the CLI and the dashboard all derive from this table. */
 import type { DrainView, LeaveView } from "./departure.ts";
+import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "./drill.ts";
 import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
@@ -79,6 +80,9 @@ interface RouteTypes {
   settings: { params: []; request: undefined; response: Setting[] };
   setting: { params: ["name"]; request: undefined; response: Setting };
   settingSet: { params: ["name"]; request: { value: string }; response: Setting };
+  drillStart: { params: []; request: DrillRequest; response: DrillAnswer };
+  drills: { params: []; request: undefined; response: DrillList };
+  drill: { params: ["drillId"]; request: undefined; response: DrillView };
   stop: { params: []; request: undefined; response: { stopping: true } };
 }
 
@@ -163,6 +167,13 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     path: "/v1/settings/:name",
     says: "sets a value for every box; an empty one takes it away",
   },
+  drillStart: {
+    method: "POST",
+    path: "/v1/drills",
+    says: "begins a rehearsal of faults on this fleet (201), or tells what it would do (200)",
+  },
+  drills: { method: "GET", path: "/v1/drills", says: "the rehearsal that runs, and what the last ones showed" },
+  drill: { method: "GET", path: "/v1/drills/:drillId", says: "how a rehearsal goes, or what it showed" },
   stop: { method: "POST", path: "/v1/stop", says: "stops this agent in order" },
 };
 

@@ -1,3 +1,4 @@
+import { checkDrillRequest } from "../../shared/drill.ts";
 import type { JobId } from "../../shared/ids.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
 import { checkVerifyRequest } from "../../shared/verification.ts";
@@ -69,6 +70,12 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   setting: async (face, params) => ok(await face.setting(params.name ?? "")),
   settingSet: async (face, params, body) =>
     ok(await face.setSetting(params.name ?? "", checkSettingRequest(params.name ?? "", body))),
+  async drillStart(face, _params, body) {
+    const answer = await face.startDrill(checkDrillRequest(body));
+    return { status: answer.drillId === undefined ? 200 : 201, body: answer };
+  },
+  drills: async (face) => ok(await face.drills()),
+  drill: async (face, params) => ok(await face.drill(params.drillId ?? "")),
   stop(face, _params, body) {
     checkNothing(body);
     face.requestStop();

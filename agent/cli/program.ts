@@ -4,6 +4,7 @@ import { AGENT_VERSION } from "../../shared/version.ts";
 import { ask } from "./ask.ts";
 import * as calls from "./calls.ts";
 import { demo } from "./demo/index.ts";
+import { drill } from "./drill.ts";
 import * as operate from "./operate.ts";
 import { receipt, verify } from "./prove.ts";
 import { recover } from "./recover.ts";
@@ -92,6 +93,7 @@ function build(world: World, end: (exitCode: number) => void): Command {
     "--yes <fleet>",
     "the fleet's name, instead of typing it when asked",
   );
+  addDrill(command);
   command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
     "--once",
     "end after the table",
@@ -161,6 +163,21 @@ function addWork(command: AddCommand): void {
   command("resume <id>", "go on with a job that was paused", calls.resume);
   command("cancel <id>", "stop what is left of a job", calls.cancel);
   command("forget <ids...>", "let go of ended jobs, their inputs and their results", calls.forget);
+}
+
+function addDrill(command: AddCommand): void {
+  command("drill [history]", "rehearse losses on the live fleet, or compare the rehearsals that are kept", drill)
+    .option("--kill-leader", "kill the agent that leads; it is started again")
+    .option("--kill-worker", "kill an agent that does not lead")
+    .option("--freeze", "an agent stands still, with its links open")
+    .option("--partition", "a box is cut off, as by a pulled cable")
+    .option("--slow-link", "a box gets a bad link")
+    .option("--fill-disk", "a box takes its disk for full")
+    .option("--all", "all of these, one after the other")
+    .option("--unplug", "wait for you to pull a plug, and measure that")
+    .option("--seconds <n>", "how long each fault is held (5)")
+    .option("--local", "on a throw-away fleet of three on this machine")
+    .option("--yes", "do not ask first");
 }
 
 function addService(program: Command, world: World, end: (exitCode: number) => void): void {

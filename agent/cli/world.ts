@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { hasLifeline, LIFELINE } from "../io/faults/index.ts";
 
 /** What a command needs of the terminal it was started in; tests bring their own. */
 export interface World {
@@ -38,13 +39,27 @@ export function systemWorld(): World {
       // Started over an IPC channel by a program that is gone now (the demonstration, a test): as if its terminal had closed.
       const hangUp = (): void => listener("SIGHUP");
       process.on("disconnect", hangUp);
+      const unwatch = watchLifeline(hangUp);
       return () => {
+        unwatch();
         for (const signal of ENDING) process.off(signal, listener);
         process.off("disconnect", hangUp);
       };
     },
     exit: (code) => process.exit(code),
   };
+}
+
+const LIFELINE_LOOK_MS = 1_000;
+
+/** An agent that came back from a drill has no channel to that program any more; it looks whether it still lives. */
+function watchLifeline(hangUp: () => void): () => void {
+  const pid = Number(process.env[LIFELINE]);
+  if (!pid) return () => {};
+  const timer = setInterval(() => {
+    if (!hasLifeline(pid)) hangUp();
+  }, LIFELINE_LOOK_MS);
+  return () => clearInterval(timer);
 }
 
 async function askOnTerminal(question: string): Promise<string | undefined> {

@@ -26,6 +26,9 @@ export interface FetchOptions {
 /** A link went up or down, or became suspect or trusted again. */
 export type LinkListener = (link: LinkView) => void;
 
+/** Harm to this node's own network. cut: a pulled cable, nobody is told · slow: every byte is late, each way. */
+export type Impairment = { kind: "cut" } | { kind: "slow"; delayMs: number; bytesPerSecond: number };
+
 /** What a joiner says at the door. */
 export interface Knock {
   inviteId: InviteId;
@@ -98,4 +101,7 @@ export interface PeerNetwork {
    * Closes by itself `openForMs` after the last call. Returns the addresses to print in an invitation (with `/p2p`).
    */
   openDoor(answer: (knock: Knock) => Promise<Welcome>, openForMs: number): Promise<string[]>;
+
+  /** For drills: harms every link of this node, present and to come, until called without. Ends with the process. */
+  impair(impairment?: Impairment): void;
 }

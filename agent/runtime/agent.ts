@@ -1,5 +1,6 @@
 import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
+import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
@@ -25,6 +26,7 @@ import { answerVerifications } from "./checking.ts";
 import { CopiesLoop } from "./copies-loop.ts";
 import { Departure } from "./departure.ts";
 import { Deputy } from "./deputy.ts";
+import { Drills } from "./drill/drills.ts";
 import { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
 import { GossipLoop } from "./gossip-loop.ts";
@@ -116,6 +118,7 @@ export class Agent implements AgentFace {
   readonly #online: Online;
   readonly #departure: Departure;
   readonly #recovery: Recovery;
+  readonly #drills: Drills;
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
   readonly #loaded = Promise.withResolvers<void>();
@@ -225,6 +228,13 @@ export class Agent implements AgentFace {
       requestStop: () => this.requestStop(),
     });
     this.#recovery = new Recovery(world, { ...common, fleetName });
+    const standing = this.#standing;
+    const handover = this.#handover;
+    this.#drills = new Drills(
+      world,
+      { ...common, standing, handover, submit: (spec) => this.submit(spec) },
+      () => this.#deputy,
+    );
     this.#deputy = new Deputy(world, this.#peers, {
       loaded: this.#loaded.promise,
       holdsLedger,
@@ -249,6 +259,7 @@ export class Agent implements AgentFace {
     this.#membership.start();
     this.#handover.start();
     this.#worker.start();
+    await this.#drills.start();
     this.#sweep.start();
     this.#scrub.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
@@ -283,6 +294,7 @@ export class Agent implements AgentFace {
     this.#scrub.stop();
     this.#sweep.stop();
     this.#worker.stop();
+    this.#drills.stop();
     this.#handover.stop();
     this.#membership.stop();
     this.#standing.stop();
@@ -434,6 +446,18 @@ export class Agent implements AgentFace {
     return this.#deputy.call("setSetting", name, value);
   }
 
+  startDrill(request: DrillRequest): Promise<DrillAnswer> {
+    return this.#deputy.call("startDrill", request);
+  }
+
+  drills(): Promise<DrillList> {
+    return this.#deputy.call("drills");
+  }
+
+  drill(drillId: string): Promise<DrillView> {
+    return this.#deputy.call("drill", drillId);
+  }
+
   eventsSince(id: number): AgentEvent[] {
     return this.#events.since(id);
   }
@@ -523,6 +547,7 @@ export class Agent implements AgentFace {
       settings: this.#settings,
       departure: this.#departure,
       handover: this.#handover,
+      drills: this.#drills,
       places: () => this.#places(),
       nodes: () => this.#nodes(),
       reachable: () => this.#reachable(),

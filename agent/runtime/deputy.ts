@@ -1,5 +1,6 @@
 import { checkBoolean, checkText, checkWhole, refuse } from "../../shared/checks.ts";
 import type { CopiesOwed } from "../../shared/departure.ts";
+import { checkDrillRequest, type DrillRequest, type RunningDrill } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { checkLabels, type Labels } from "../../shared/labels.ts";
@@ -15,6 +16,8 @@ const value = (given: unknown): string => (typeof given === "string" ? given : r
 /** What the agent offers, and what its own parts need of the ledger. */
 interface Callable extends AgentFace {
   copiesOwed(node: NodeId): Promise<CopiesOwed>;
+  /** Null: none. */
+  runningDrill(): Promise<RunningDrill | null>;
 }
 
 /** What a member does for a node without the ledger: a new call is one line, which checks what it is given. */
@@ -40,6 +43,10 @@ const CALLS = {
   invite: ([validForMs]: unknown[]): [number] => [checkWhole(validForMs, "validForMs", 1, TIMING.inviteMsMax)],
   settings: (): [] => [],
   setting: ([name]: unknown[]): [string] => [text(name)],
+  startDrill: ([request]: unknown[]): [DrillRequest] => [checkDrillRequest(request)],
+  drills: (): [] => [],
+  drill: ([drillId]: unknown[]): [string] => [text(drillId)],
+  runningDrill: (): [] => [],
   setSetting: ([name, given]: unknown[]): [string, string] => [text(name), value(given)],
 } satisfies { [C in keyof Callable]?: (given: unknown[]) => unknown[] };
 
@@ -62,7 +69,7 @@ const ELSEWHERE = ["NOT_A_MEMBER", "PEER_UNREACHABLE", "PEER_BUSY"];
 /** It may have been done. */
 const UNCERTAIN = ["PEER_UNREACHABLE", "DEADLINE_EXCEEDED"];
 /** Done twice, with another's between, they would undo that one. */
-const ONCE: readonly LedgerCall[] = ["setSetting"];
+const ONCE: readonly LedgerCall[] = ["setSetting", "startDrill"];
 /** Longer than what a member itself waits for at most. */
 const DEADLINE_MS = TIMING.proposalDeadlineMs + TIMING.requestDeadlineMs;
 /** A member reads whole disks for some. */
@@ -111,6 +118,11 @@ export class Deputy {
       }
     }
     throw new SkeinError("NO_LEADER");
+  }
+
+  /** Of one node and no other: what only it knows. @throws NOT_A_MEMBER, PEER_UNREACHABLE, or what the call throws there */
+  async callAt<C extends LedgerCall>(node: NodeId, call: C, ...given: Arguments<C>): Promise<Outcome<C>> {
+    return JSON.parse(new TextDecoder().decode(await this.#fetch(node, call, given))) as Outcome<C>;
   }
 
   async #fetch(member: NodeId, call: LedgerCall, given: unknown[]): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
+import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
@@ -70,6 +71,14 @@ export interface AgentFace {
   setting(name: string): Promise<Setting>;
   /** Resolves when it is agreed. @throws BAD_REQUEST, TOO_LARGE, NO_QUORUM, OUTCOME_UNKNOWN if it may yet be done or not */
   setSetting(name: string, value: string): Promise<Setting>;
+  /**
+   * Begins a rehearsal that this box coordinates (or, without a ledger here, the member that answers for it), or tells what
+   * it would do. @throws DRILL_REFUSED, NO_QUORUM
+   */
+  startDrill(request: DrillRequest): Promise<DrillAnswer>;
+  drills(): Promise<DrillList>;
+  /** From the box that coordinates it while it goes on. @throws DRILL_UNKNOWN */
+  drill(drillId: string): Promise<DrillView>;
   /** Kept events after `id`, oldest first. */
   eventsSince(id: number): AgentEvent[];
   /** Calls for each new event until the returned function is called. */

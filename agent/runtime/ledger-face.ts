@@ -1,4 +1,5 @@
 import type { CopiesOwed, DrainView } from "../../shared/departure.ts";
+import type { DrillAnswer, DrillList, DrillRequest, DrillView, RunningDrill } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "../../shared/ids.ts";
@@ -14,6 +15,7 @@ import { type CopyPlace, copiesOwed } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Departure } from "./departure.ts";
 import type { LedgerCalls } from "./deputy.ts";
+import type { Drills } from "./drill/drills.ts";
 import type { Handover } from "./handover.ts";
 import { jobStory } from "./job-story.ts";
 import type { Membership } from "./membership.ts";
@@ -35,6 +37,7 @@ export interface LedgerFaceInit {
   settings: Settings;
   departure: Departure;
   handover: Handover;
+  drills: Drills;
   places: () => CopyPlace[];
   nodes: () => NodeView[];
   reachable: () => NodeId[];
@@ -144,6 +147,22 @@ export class LedgerFace implements LedgerCalls {
 
   setting(name: string): Promise<Setting> {
     return this.#init.settings.get(name);
+  }
+
+  startDrill(request: DrillRequest): Promise<DrillAnswer> {
+    return this.#init.drills.begin(request);
+  }
+
+  async drills(): Promise<DrillList> {
+    return this.#init.drills.list();
+  }
+
+  drill(drillId: string): Promise<DrillView> {
+    return this.#init.drills.view(drillId);
+  }
+
+  async runningDrill(): Promise<RunningDrill | null> {
+    return this.#init.ledger.drills.running ?? null;
   }
 
   setSetting(name: string, value: string): Promise<Setting> {

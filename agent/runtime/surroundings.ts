@@ -3,6 +3,7 @@ import type {
   Blobs,
   CapacityProbe,
   Clock,
+  Faults,
   InferenceEngine,
   Journal,
   Notes,
@@ -23,6 +24,7 @@ export interface Surroundings {
   blobs: Blobs;
   engine: InferenceEngine;
   probe: CapacityProbe;
+  faults: Faults;
   telemetry: Telemetry;
   sha256: (bytes: Uint8Array) => BlobHash;
 }

@@ -1,3 +1,4 @@
+import { FAULT_DEEDS } from "../drill.ts";
 import type { BlobHash, JobId, ShardId } from "../ids.ts";
 import { LIMITS, TIMING } from "../limits.ts";
 import type { Answer, HeldShard, Lease, PeerMethod, Question } from "../peer-requests.ts";
@@ -418,6 +419,26 @@ export const PEER_WIRE: Wire = {
         ticket: checkText(f.ticket, "ticket"),
         piece: f.piece as Uint8Array,
         bytes: checkCount(f.bytes, "bytes", LIMITS.deputyAnswerBytesMax),
+      }),
+    ),
+  },
+  fault: {
+    question: half(
+      "FaultRequest",
+      (question) => ({ ...question, deed: FAULT_DEEDS.indexOf(question.deed) }),
+      (f) => ({
+        drillId: checkText(f.drillId, "drill id"),
+        deed: FAULT_DEEDS[checkCount(f.deed, "deed", FAULT_DEEDS.length - 1)]!,
+        inMs: checkCount(f.inMs, "inMs", TIMING.drillHoldMsMin),
+        forMs: checkCount(f.forMs, "forMs", TIMING.drillHoldMsMax),
+      }),
+    ),
+    answer: half(
+      "FaultAnswer",
+      (answer) => answer,
+      (f) => ({
+        beginsInMs: checkCount(f.beginsInMs, "beginsInMs", TIMING.drillHoldMsMax),
+        how: checkText(f.how, "how", 1_024),
       }),
     ),
   },

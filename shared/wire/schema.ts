@@ -224,6 +224,8 @@ message WorkAtAnswer { uint32 items = 1; }
 message StandingAnswer {
   uint64 term = 1; uint64 lastTerm = 2; uint64 lastIndex = 3; uint64 commit = 4; uint64 applied = 5; bool leads = 6; bool keepsLog = 7;
 }
+message FaultRequest { string drillId = 1; uint32 deed = 2; uint32 inMs = 3; uint32 forMs = 4; }
+message FaultAnswer { uint32 beginsInMs = 1; string how = 2; }
 message Empty {}
 `;
 

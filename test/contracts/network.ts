@@ -405,6 +405,54 @@ export function networkContract(makeWorld: () => Promise<NetworkWorld>): void {
     expect(new Set(heard)).toEqual(new Set([b.self]));
   });
 
+  test("a short cut tells nobody, and what was said meanwhile arrives after it", async () => {
+    const { world, a, b } = await pair();
+    const heard: string[] = [];
+    const links: LinkView["state"][] = [];
+    a.onConsensus((_from, message) => heard.push(read(message)));
+    a.onLink(({ state }) => links.push(state));
+    b.impair({ kind: "cut" });
+    b.sendConsensus(a.self, text("late"));
+    await world.pass(TIMING.linkSuspectMs / 2);
+    expect(heard).toEqual([]);
+    b.impair();
+    await world.until(() => heard.length > 0);
+    expect(heard).toEqual(["late"]);
+    expect(links).toEqual([]);
+  });
+
+  test("a long cut is silence, not a farewell: the others suspect first and give up when they would have, and meet again", async () => {
+    const { world, members } = await fleet(3);
+    const [a, b, c] = members as [PeerNetwork, PeerNetwork, PeerNetwork];
+    const states: LinkView["state"][] = [];
+    a.onLink(({ nodeId, state }) => nodeId === b.self && states.push(state));
+    b.impair({ kind: "cut" });
+    await world.until(() => states.includes("down"));
+    expect(states).toEqual(["suspect", "down"]);
+    expect(stateOf(a, c)).toBe("up");
+    await world.until(() => stateOf(c, b) === "down" && stateOf(b, c) === "down");
+    await world.pass(500);
+    expect(stateOf(a, b)).toBe("down");
+    b.impair();
+    await world.until(() => [a, c].every((peer) => stateOf(peer, b) === "up" && stateOf(b, peer) === "up"));
+  });
+
+  test("a slow link is late each way, keeps the order, and is quick again afterwards", async () => {
+    const { world, a, b } = await pair();
+    a.onRequest("echo", async (_from, body) => body);
+    b.impair({ kind: "slow", delayMs: 120, bytesPerSecond: 1e6 });
+    let settled = false;
+    const slow = Promise.all(["1", "2"].map((word) => b.request(a.self, "echo", text(word))));
+    void slow.then(() => {
+      settled = true;
+    });
+    await world.pass(200);
+    expect(settled).toBe(false);
+    expect((await world.settle(slow)).map(read)).toEqual(["1", "2"]);
+    b.impair();
+    expect(read(await world.settle(b.request(a.self, "echo", text("3"))))).toBe("3");
+  });
+
   test("the door takes a knock and gives a welcome, or the refusal it was told to give", async () => {
     const { world, a } = await pair();
     const welcome: Welcome = {

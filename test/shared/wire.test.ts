@@ -113,6 +113,10 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   lease: { question: lease, answer: { accepted: false, reason: "its disk is full" } },
   takeBack: { question: { term: 3, shardIds: [shard("s")], because: "gone" }, answer: {} },
   report: { question: { results: [result("x", 0), failed] }, answer: { recordedAtIndex: 12 } },
+  fault: {
+    question: { drillId: "drill-1", deed: "partition", inMs: 200, forMs: 5_000 },
+    answer: { beginsInMs: 200, how: "its own network is cut" },
+  },
   holding: { question: { term: 3 }, answer: { shards: [{ shardId: shard("s"), jobId: job("x"), items: [0, 4] }] } },
   infer: {
     question: { pipeline: "ocr", name: "page 1.png", input: new Uint8Array([1, 2]), deadlineMs: 900 },

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { AgentFace } from "../../agent/runtime/face.ts";
 import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
+import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
@@ -23,6 +24,37 @@ export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").upda
 
 export const NODE_IDS = ["a", "b", "c"].map((letter) => `12D3KooW${letter.repeat(44)}` as NodeId);
 export const NODE_NAMES = ["attic", "bench", "cellar"];
+
+/** A drill in which the leader was killed, and so many results were lost. */
+export const pretendRecord = (drillId: string, lost: number, startedAtMs = 1_700_000_000_000): DrillRecord => ({
+  version: 1,
+  drillId,
+  startedAtMs,
+  endedAtMs: startedAtMs + 20_000,
+  coordinator: "attic",
+  boxes: 3,
+  holdMs: 5_000,
+  outcomes: [
+    {
+      fault: "killLeader",
+      victim: "bench",
+      victimLed: true,
+      detectedAfterMs: 3,
+      leaderAfterMs: 41,
+      firstResultAfterMs: 130,
+      longestPauseMs: 210,
+      healedAfterMs: 11_300,
+      items: 640,
+      repeated: 4,
+      lost,
+      recordedTwice: 0,
+      wrong: 0,
+      outputsChecked: 48,
+      verdict: lost > 0 ? "broken" : "held",
+      because: lost > 0 ? [`${lost} of 640 results are lost`] : [],
+    },
+  ],
+});
 
 interface PretendJob {
   spec: JobSpec;
@@ -356,6 +388,41 @@ export class PretendFace implements AgentFace {
 
   get listeners(): number {
     return this.#listeners.size;
+  }
+
+  /** What the next drill shows; its lines come one with each question. */
+  drillRecord: DrillRecord = pretendRecord("drill-000001", 0);
+  drillLines: DrillLine[] = [
+    { atMs: 300, text: "killLeader: bench, which leads" },
+    { atMs: 1_340, text: "attic leads (term 8)" },
+  ];
+  readonly keptDrills: DrillRecord[] = [];
+  drillRefusal: string | undefined;
+  #drillAsked = 0;
+
+  async startDrill({ faults, holdMs = 5_000, onlyPlan }: DrillRequest): Promise<DrillAnswer> {
+    this.#called("startDrill", `${faults.join(" ")} ${holdMs}${onlyPlan ? " only the plan" : ""}`);
+    const refusal = this.drillRefusal === undefined ? {} : { refusal: this.drillRefusal };
+    const planned = faults.map((fault) => ({ fault, victim: NODE_NAMES[1]!, ...refusal }));
+    const plan = { coordinator: NODE_NAMES[0]!, holdMs, faults: planned, jobsUnderWay: 2 };
+    if (onlyPlan) return { plan };
+    if (this.drillRefusal) throw new SkeinError("DRILL_REFUSED", { reason: this.drillRefusal });
+    return { drillId: this.drillRecord.drillId, plan };
+  }
+
+  async drills(): Promise<DrillList> {
+    this.#called("drills", "");
+    return { kept: this.keptDrills };
+  }
+
+  async drill(drillId: string): Promise<DrillView> {
+    this.#called("drill", drillId);
+    const { drillRecord: record, drillLines } = this;
+    if (drillId !== record.drillId) throw new SkeinError("DRILL_UNKNOWN", { drillId });
+    const lines = drillLines.slice(0, ++this.#drillAsked);
+    const { startedAtMs, coordinator, outcomes } = record;
+    const view = { drillId, startedAtMs, coordinator, lines, outcomes };
+    return this.#drillAsked > drillLines.length ? { ...view, record } : view;
   }
 
   eventsSince(id: number): AgentEvent[] {

@@ -3,7 +3,7 @@
  * the chance it is given, so one seed is one story. Membership, links, lanes and bounds follow the real room; how bytes are
  * packed does not matter here.
  */
-import type { Clock, Knock, Randomness, Welcome } from "../../agent/ports/index.ts";
+import type { Clock, Impairment, Knock, Randomness, Welcome } from "../../agent/ports/index.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
@@ -30,6 +30,7 @@ export class PretendNet {
   readonly #places = new Map<NodeId, number>();
   readonly #wires = new Map<NodeId, Map<NodeId, Wire>>();
   readonly #unpowered = new Set<NodeId>();
+  readonly #impaired = new Map<NodeId, Impairment>();
   readonly #doors = new Map<NodeId, (knock: Knock) => Promise<Welcome>>();
   #delayMs: [min: number, max: number] = [1, 3];
   #lossRate = 0;
@@ -88,13 +89,47 @@ export class PretendNet {
       [b, a],
     ] as const) {
       const wire = this.#wire(from, to);
-      if (!wire.isCut) continue;
-      this.changes++;
+      if (wire.isCut) this.changes++;
       wire.isCut = false;
+    }
+    this.#sendHeld(a, b);
+  }
+
+  #sendHeld(a: NodeId, b: NodeId): void {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (this.#isCut(from, to)) continue;
+      const wire = this.#wire(from, to);
       const held = wire.held.splice(0);
       wire.heldBytes = 0;
       for (const packet of held) this.send(from, to, packet);
     }
+  }
+
+  #isCut(from: NodeId, to: NodeId): boolean {
+    if (this.#wires.get(from)?.get(to)?.isCut === true) return true;
+    return this.#impaired.size > 0 && [from, to].some((one) => this.#impaired.get(one)?.kind === "cut");
+  }
+
+  #slowedMs(from: NodeId, to: NodeId, packet: Packet): number {
+    if (this.#impaired.size === 0) return 0;
+    const bytes = "body" in packet ? packet.body.byteLength : 0;
+    return [from, to]
+      .map((one) => this.#impaired.get(one))
+      .map((harm) => (harm?.kind === "slow" ? harm.delayMs + (1_000 * bytes) / harm.bytesPerSecond : 0))
+      .reduce((a, b) => a + b);
+  }
+
+  /** What a box does to its own network in a drill; a process that dies takes it along. */
+  impair(nodeId: NodeId, impairment: Impairment | undefined): void {
+    const wasCut = this.#impaired.get(nodeId)?.kind === "cut";
+    this.changes++;
+    if (impairment) this.#impaired.set(nodeId, impairment);
+    else this.#impaired.delete(nodeId);
+    if (!wasCut || impairment?.kind === "cut") return;
+    for (const other of this.#places.keys()) if (other !== nodeId) this.#sendHeld(nodeId, other);
   }
 
   heal(): void {
@@ -104,7 +139,7 @@ export class PretendNet {
 
   /** SIGKILL: the box's kernel tells its peers at once, and nothing that it waited for ever comes. */
   kill(nodeId: NodeId): void {
-    this.changes++;
+    this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die((to, packet) => this.send(nodeId, to, packet));
     this.#peers.delete(nodeId);
     this.#doors.delete(nodeId);
@@ -112,7 +147,7 @@ export class PretendNet {
 
   /** Power lost: like `kill`, but nobody is told and nobody answers for the box until it joins again. */
   unplug(nodeId: NodeId): void {
-    this.changes++;
+    this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die(() => {});
     this.#peers.delete(nodeId);
     this.#doors.delete(nodeId);
@@ -124,12 +159,13 @@ export class PretendNet {
     const isLossy = packet.kind === "consensus" || packet.kind === "gossip";
     if (isLossy && this.#lossRate > 0 && this.#random.random() < this.#lossRate) return true;
     const wire = this.#wire(from, to);
-    if (wire.isCut) return hold(wire, packet);
+    if (this.#isCut(from, to)) return hold(wire, packet);
     if (packet.kind === "gossip") packet.message.reached.add(to);
     // No connection stands before both directions work.
-    if (packet.kind === "dial" && this.#wire(to, from).isCut) return true;
+    if (packet.kind === "dial" && this.#isCut(to, from)) return true;
     const [minMs, maxMs] = this.#delayMs;
-    const arrivalMs = this.clock.monotonicMs() + minMs + this.#random.random() * (maxMs - minMs);
+    const slowedMs = this.#slowedMs(from, to, packet);
+    const arrivalMs = this.clock.monotonicMs() + minMs + this.#random.random() * (maxMs - minMs) + slowedMs;
     wire.lastArrivalMs = Math.max(wire.lastArrivalMs, arrivalMs);
     this.clock.after(wire.lastArrivalMs - this.clock.monotonicMs(), () => this.#deliver(from, to, packet));
     return true;
@@ -202,10 +238,6 @@ export class PretendNet {
     let most = 0;
     for (const { heldBytes } of this.#wires.get(from)?.values() ?? []) most = Math.max(most, heldBytes);
     return most;
-  }
-
-  #isCut(from: NodeId, to: NodeId): boolean {
-    return this.#wires.get(from)?.get(to)?.isCut === true;
   }
 
   #wire(from: NodeId, to: NodeId): Wire {

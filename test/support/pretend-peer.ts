@@ -4,6 +4,7 @@ import type {
   BlobSource,
   Cancel,
   FetchOptions,
+  Impairment,
   Knock,
   LinkListener,
   PeerNetwork,
@@ -250,6 +251,10 @@ export class PretendPeer implements PeerNetwork {
     this.#net.setDoor(this.self, answer);
     this.#closeDoor = this.#net.clock.after(openForMs, () => this.#net.setDoor(this.self, undefined));
     return this.addresses().map((address) => `${address}/p2p/${this.self}`);
+  }
+
+  impair(impairment?: Impairment): void {
+    this.#net.impair(this.self, impairment);
   }
 
   /** For the net's own use. */

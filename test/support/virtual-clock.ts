@@ -31,8 +31,9 @@ export class VirtualClock implements Clock {
     this.#wallOffsetMs = wallMs;
   }
 
+  /** Whole, as the real one. */
   nowMs(): number {
-    return this.#wallOffsetMs + this.#monotonicMs;
+    return Math.floor(this.#wallOffsetMs + this.#monotonicMs);
   }
 
   monotonicMs(): number {

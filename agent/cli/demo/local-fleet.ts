@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { type Client, createClient } from "../../../shared/client.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
+import { readRunFile } from "../run-file.ts";
 import { freePorts } from "./ports.ts";
 
 /** One agent of the demonstration: a process of its own with a data folder of its own. */
@@ -114,7 +115,7 @@ export class LocalFleet {
     await Promise.all(
       this.agents.map(async (agent) => {
         const child = agent.process;
-        if (!child) return;
+        if (!child) return endRevived(agent);
         const exited = once(child, "exit");
         child.kill("SIGTERM");
         const patience = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
@@ -140,6 +141,18 @@ export class LocalFleet {
   async #died(agent: LocalAgent): Promise<SkeinError> {
     const lines = (await readFile(agent.logPath, "utf8")).trim().split("\n");
     return new SkeinError("INTERNAL", { reason: `${agent.name} stopped: ${lines.at(-1)}` });
+  }
+}
+
+/** One that was killed in a drill and came back is no child of this process. */
+async function endRevived({ dataDir }: LocalAgent): Promise<void> {
+  const running = await readRunFile(dataDir);
+  if (!running) return;
+  process.kill(running.pid, "SIGTERM");
+  const endsAtMs = performance.now() + STOP_MS;
+  while (await readRunFile(dataDir)) {
+    if (performance.now() > endsAtMs) return void process.kill(running.pid, "SIGKILL");
+    await sleep(ASK_MS);
   }
 }
 

@@ -13,6 +13,8 @@ import { Turns } from "./turns.ts";
 
 export interface BlobsDeps {
   telemetry: Telemetry;
+  /** Whether the disk counts as full, whatever is free: a drill's. */
+  isFull?: () => boolean;
 }
 
 /** Reads and writes at once: the thread pool has four threads, and the journal's fsync must never queue behind blobs on all of them. */
@@ -31,9 +33,19 @@ export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
   for (const folder of missing) await mkdir(join(path, folder));
   if (missing.length > 0) await syncFolder(path);
   const turns = new Turns(DISK_TURNS);
-  const blobs = new DiskBlobs(path, turns, await SmallBlobs.open(join(path, "small"), turns, deps.telemetry), deps);
+  const freeBytes = async (): Promise<number> => (deps.isFull?.() ? 0 : freeBytesUnder(path));
+  const small = await SmallBlobs.open(join(path, "small"), { turns, freeBytes, telemetry: deps.telemetry });
+  const blobs = new DiskBlobs(path, { turns, small, freeBytes, telemetry: deps.telemetry });
   await blobs.clearIncoming();
   return blobs;
+}
+
+interface DiskBlobsParts {
+  turns: Turns;
+  small: SmallBlobs;
+  /** Of the disk, the reserve included. */
+  freeBytes: () => Promise<number>;
+  telemetry: Telemetry;
 }
 
 class DiskBlobs implements Blobs {
@@ -41,16 +53,18 @@ class DiskBlobs implements Blobs {
   readonly #telemetry: Telemetry;
   readonly #turns: Turns;
   readonly #small: SmallBlobs;
+  readonly #diskFreeBytes: () => Promise<number>;
   readonly #incoming: Incoming;
   /** The last change of each blob's name that has not ended: they are made one after another. */
   readonly #naming = new Map<BlobHash, Promise<unknown>>();
 
-  constructor(path: string, turns: Turns, small: SmallBlobs, { telemetry }: BlobsDeps) {
+  constructor(path: string, { turns, small, freeBytes, telemetry }: DiskBlobsParts) {
     this.#path = path;
     this.#telemetry = telemetry;
     this.#turns = turns;
     this.#small = small;
-    this.#incoming = new Incoming(join(path, "incoming"), this.#turns);
+    this.#diskFreeBytes = freeBytes;
+    this.#incoming = new Incoming(join(path, "incoming"), this.#turns, freeBytes);
   }
 
   clearIncoming(): Promise<void> {
@@ -167,7 +181,7 @@ class DiskBlobs implements Blobs {
   }
 
   async freeBytes(): Promise<number> {
-    return Math.max(0, (await freeBytesUnder(this.#path)) - LIMITS.diskFreeBytesMin);
+    return Math.max(0, (await this.#diskFreeBytes()) - LIMITS.diskFreeBytesMin);
   }
 
   close(): Promise<void> {

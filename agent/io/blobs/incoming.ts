@@ -5,7 +5,7 @@ import { invariant, SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { BlobInfo } from "../../ports/index.ts";
-import { freeBytesUnder, isDiskFull, writeWhole } from "./disk.ts";
+import { isDiskFull, writeWhole } from "./disk.ts";
 import { forget, PieceFile } from "./piece-file.ts";
 import { inPieces } from "./pieces.ts";
 import type { Turns } from "./turns.ts";
@@ -25,11 +25,13 @@ export class Incoming {
   readonly #path: string;
   readonly #turns: Turns;
   readonly #arriving = new Set<BlobHash>();
+  readonly #freeBytes: () => Promise<number>;
   #count = 0;
 
-  constructor(path: string, turns: Turns) {
+  constructor(path: string, turns: Turns, freeBytes: () => Promise<number>) {
     this.#path = path;
     this.#turns = turns;
+    this.#freeBytes = freeBytes;
   }
 
   /** What a crash left half-written is gone; pieces of a large blob that came whole are worth keeping. */
@@ -134,12 +136,12 @@ export class Incoming {
   }
 
   async #checkSpace(bytes: number): Promise<void> {
-    const freeBytes = await freeBytesUnder(this.#path);
+    const freeBytes = await this.#freeBytes();
     if (freeBytes - bytes < LIMITS.diskFreeBytesMin) throw new SkeinError("DISK_FULL", { path: this.#path, freeBytes });
   }
 
   async #diskFull(cause: unknown): Promise<SkeinError> {
-    return new SkeinError("DISK_FULL", { path: this.#path, freeBytes: await freeBytesUnder(this.#path) }, { cause });
+    return new SkeinError("DISK_FULL", { path: this.#path, freeBytes: await this.#freeBytes() }, { cause });
   }
 }
 

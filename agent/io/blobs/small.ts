@@ -4,7 +4,7 @@ import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { BlobInfo, Telemetry } from "../../ports/index.ts";
-import { freeBytesUnder, isDiskFull, makeFolder } from "./disk.ts";
+import { isDiskFull, makeFolder } from "./disk.ts";
 import type { Turns } from "./turns.ts";
 
 type Level = ClassicLevel<string, Uint8Array>;
@@ -23,6 +23,13 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
+interface SmallBlobsParts {
+  turns: Turns;
+  /** Of the disk, the reserve included. */
+  freeBytes: () => Promise<number>;
+  telemetry: Telemetry;
+}
+
 /**
  * Small blobs in a LevelDB. What is handed in while one fsync is under way goes together in the next. Bytes are stored in
  * the order they came and found through an index by hash: keyed by their hashes they would be merged into one another, and
@@ -31,6 +38,7 @@ interface Waiting {
 export class SmallBlobs {
   readonly #path: string;
   readonly #turns: Turns;
+  readonly #freeBytes: () => Promise<number>;
   readonly #telemetry: Telemetry;
   #level!: Level;
   #sequence = 0;
@@ -43,15 +51,16 @@ export class SmallBlobs {
   /** Before the next write. */
   #needs: "nothing" | "reopening" | "repair" = "nothing";
 
-  private constructor(path: string, turns: Turns, telemetry: Telemetry) {
+  private constructor(path: string, { turns, freeBytes, telemetry }: SmallBlobsParts) {
     this.#path = path;
     this.#turns = turns;
+    this.#freeBytes = freeBytes;
     this.#telemetry = telemetry;
   }
 
-  static async open(path: string, turns: Turns, telemetry: Telemetry): Promise<SmallBlobs> {
+  static async open(path: string, parts: SmallBlobsParts): Promise<SmallBlobs> {
     await makeFolder(path);
-    const small = new SmallBlobs(path, turns, telemetry);
+    const small = new SmallBlobs(path, parts);
     await small.#open();
     return small;
   }
@@ -164,7 +173,7 @@ export class SmallBlobs {
           this.#reopening = undefined;
         });
       }
-      const freeBytes = await freeBytesUnder(this.#path);
+      const freeBytes = await this.#freeBytes();
       group = this.#nextGroup();
       const refused = freeBytes < LIMITS.diskFreeBytesMin ? group.filter(({ bytes }) => bytes) : [];
       for (const { reject } of refused) reject(new SkeinError("DISK_FULL", { path: this.#path, freeBytes }));
@@ -175,7 +184,7 @@ export class SmallBlobs {
       // Also when the database could not be opened: then nobody was taken out of the queue yet.
       if (group.length === 0) group = this.#nextGroup();
       this.#failed(error);
-      const freeBytes = await freeBytesUnder(this.#path).catch(() => 0);
+      const freeBytes = await this.#freeBytes().catch(() => 0);
       const cause = isDiskFull(error) || freeBytes < LIMITS.diskFreeBytesMin;
       const failure = cause ? new SkeinError("DISK_FULL", { path: this.#path, freeBytes }, { cause: error }) : error;
       for (const { reject } of group) reject(failure);

@@ -28,6 +28,8 @@ export interface BeaconInit {
   addresses(): string[];
   /** Is anyone on the roster missing? Sets the rhythm. */
   isSearching(): boolean;
+  /** By a drill: nothing is said or heard. */
+  isCut(): boolean;
   /** A beacon of this fleet, addresses best first. */
   onHeard(peer: NodeId, addresses: string[]): void;
   isMissing(peer: NodeId): boolean;
@@ -155,6 +157,7 @@ export class Beacon {
 
   #say(): void {
     this.#saidAtMs = performance.now();
+    if (this.#init.isCut()) return;
     const message = this.#message();
     const loud = this.#ticks++ % BROADCAST_EVERY === BROADCAST_EVERY - 1;
     for (const { address, broadcast } of this.#interfaces) {
@@ -184,6 +187,7 @@ export class Beacon {
   /** Anything can arrive on this port: other fleets, other programs. What is not ours is nobody's fault and not logged. */
   #hear(message: Buffer, from: string): void {
     const start = MAGIC.byteLength + MAC_BYTES;
+    if (this.#init.isCut()) return;
     if (message.byteLength <= start || message.byteLength > BEACON_BYTES_MAX) return;
     if (!message.subarray(0, MAGIC.byteLength).equals(MAGIC)) return;
     const body = message.subarray(start);

@@ -7,6 +7,7 @@ import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import type {
   BlobSource,
   FetchOptions,
+  Impairment,
   Knock,
   LinkListener,
   PeerNetwork,
@@ -22,6 +23,7 @@ import { Dialler } from "./dialler.ts";
 import { Door } from "./door.ts";
 import { Gossip, topicOf } from "./gossip.ts";
 import { fleetKey, nodeIdOf, privateKeyOf } from "./identity.ts";
+import { Impairments } from "./impairment.ts";
 import { Links } from "./links.ts";
 import { createFleetNode, type FleetNode, listenAddresses, startListening } from "./node.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -64,6 +66,7 @@ class LibP2PNetwork implements PeerNetwork {
   readonly #linkListeners: LinkListener[] = [];
   readonly #consensusListeners: ((from: NodeId, message: Uint8Array) => void)[] = [];
   readonly #gossipListeners: ((from: NodeId, message: Uint8Array) => void)[] = [];
+  readonly #impairments = new Impairments();
   readonly #strangerLogs = new RateLimit(1, STRANGER_LOGS_MS);
   readonly #book: AddressBook;
   readonly #links: Links;
@@ -120,6 +123,7 @@ class LibP2PNetwork implements PeerNetwork {
       port,
       addresses: () => this.addresses(),
       isSearching: () => this.#dialler.isSearching,
+      isCut: () => this.#impairments.isCut,
       isMissing: (peer) => this.#roster.has(peer) && !this.#links.get(peer),
       onHeard: (peer, addresses) => {
         if (!this.#roster.has(peer)) return;
@@ -138,6 +142,7 @@ class LibP2PNetwork implements PeerNetwork {
       listen: listenAddresses(listenHosts, listenPort),
       prologue: fleetKey(fleetSecret, "noise-prologue"),
       topic,
+      impairments: this.#impairments,
       isAdmitted: (peer) => this.#roster.has(peer),
       onStranger: (peer, address) => this.#stranger("NOT_ON_ROSTER", peer, { peer, address }),
       onWrongFleet: (address) => this.#stranger("WRONG_FLEET", address.split("/tcp/")[0]!, { peer: address }),
@@ -234,6 +239,10 @@ class LibP2PNetwork implements PeerNetwork {
     return await this.#door.open(answer, openForMs);
   }
 
+  impair(impairment?: Impairment): void {
+    this.#impairments.set(impairment);
+  }
+
   #linkTo(peer: NodeId) {
     const link = this.#links.get(peer);
     if (link) return link;
@@ -242,6 +251,7 @@ class LibP2PNetwork implements PeerNetwork {
   }
 
   async #dial(peer: NodeId, addresses: string[], signal: AbortSignal): Promise<void> {
+    if (this.#impairments.isCut) throw new Error("the network is cut by a drill");
     await this.#node?.dial(
       addresses.map((address) => multiaddr(`${address}/p2p/${peer}`)),
       { signal },

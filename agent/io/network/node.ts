@@ -8,6 +8,7 @@ import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import { gossipService } from "./gossip.ts";
+import type { Impairments } from "./impairment.ts";
 import { waitForLengths, writeTogether } from "./insides.ts";
 
 /**
@@ -24,6 +25,7 @@ export interface FleetNodeInit {
   listen: string[];
   prologue: Uint8Array;
   topic: string;
+  impairments: Impairments;
   isAdmitted(peer: string): boolean;
   onStranger(peer: string, address: string): void;
   onWrongFleet(address: string): void;
@@ -95,7 +97,11 @@ function common(privateKey: PrivateKey, listen: string[]): Libp2pOptions {
 }
 
 /** Noise whose prologue carries the fleet's key: with another key, or none, the first encrypted message does not open. */
-function fleetNoise({ prologue, onWrongFleet }: FleetNodeInit): NonNullable<Libp2pOptions["connectionEncrypters"]>[0] {
+function fleetNoise({
+  prologue,
+  onWrongFleet,
+  impairments,
+}: FleetNodeInit): NonNullable<Libp2pOptions["connectionEncrypters"]>[0] {
   const create = noise({ prologueBytes: prologue });
   return (components) => {
     const inner: ConnectionEncrypter = create(components);
@@ -104,6 +110,7 @@ function fleetNoise({ prologue, onWrongFleet }: FleetNodeInit): NonNullable<Libp
       [Symbol.toStringTag]: "@skein/fleet-noise",
       [serviceCapabilities]: ["@libp2p/connection-encryption"],
       async secureOutbound(connection, options) {
+        impairments.take(connection);
         writeTogether(connection);
         try {
           const secured = await inner.secureOutbound(connection, options);
@@ -118,6 +125,7 @@ function fleetNoise({ prologue, onWrongFleet }: FleetNodeInit): NonNullable<Libp
         // The one who dials finds the mismatch, and hangs up; all that is seen here is that it does so after our first
         // message, which it cannot open.
         let heard = false;
+        impairments.take(connection);
         writeTogether(connection);
         const secured = inner.secureInbound(connection, options);
         const listen = () => {

@@ -27,6 +27,8 @@ export interface ProbeInit {
   profilesDir?: string;
   /** Executors somebody asked for; used as it is. At least 1. */
   executorsWanted?: number;
+  /** Whether the disk counts as full, whatever is free: a drill's. */
+  isDiskFull?: () => boolean;
   /** Where the kernel's files are; default `/`. Another root is another box: this machine is then not asked for its names. */
   root?: string;
   /** Of the box under `root`; default this process's. */
@@ -38,7 +40,7 @@ export function createProbe(init: ProbeInit): CapacityProbe {
   const load = new LoadReader(root);
   const heat = new HeatReader(root);
   const cgroup = new CgroupMemoryReader(root);
-  const diskFree = oneAtATime(() => freeBytesUnder(init.dataDir));
+  const diskFree = oneAtATime(async () => (init.isDiskFull?.() ? 0 : freeBytesUnder(init.dataDir)));
   let found: Promise<ProbeResult> | undefined;
 
   async function look(): Promise<ProbeResult> {

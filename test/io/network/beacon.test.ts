@@ -34,6 +34,7 @@ function beacon(key: Uint8Array, self: NodeId, heard: [NodeId, string[]][], tele
     port,
     addresses: () => ["/ip4/127.0.0.1/tcp/7400", "/ip4/10.9.9.9/tcp/7400"],
     isSearching: () => true,
+    isCut: () => false,
     isMissing: () => true,
     onHeard: (peer, addresses) => heard.push([peer, addresses]),
     telemetry,

@@ -3,6 +3,7 @@ import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { framed } from "../../../agent/io/network/framing.ts";
 import { createIdentity, fleetKey, nodeIdOf, privateKeyOf } from "../../../agent/io/network/identity.ts";
+import { Impairments } from "../../../agent/io/network/impairment.ts";
 import { PROTOCOLS } from "../../../agent/io/network/link.ts";
 import { createFleetNode, type FleetNode } from "../../../agent/io/network/node.ts";
 import { WIRE } from "../../../agent/io/network/wire.ts";
@@ -25,6 +26,7 @@ export class RawPeer {
       listen: ["/ip4/127.0.0.1/tcp/0"],
       prologue: fleetKey(fleetSecret, "noise-prologue"),
       topic,
+      impairments: new Impairments(),
       isAdmitted: () => true,
       onStranger: () => {},
       onWrongFleet: () => {},

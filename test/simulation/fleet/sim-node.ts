@@ -8,6 +8,7 @@ import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
 import { TIMING } from "../../../shared/limits.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
+import { pretendFaults } from "../../support/pretend-faults.ts";
 import { PretendJournal } from "../../support/pretend-journal.ts";
 import type { PretendNet } from "../../support/pretend-network.ts";
 import { PretendNotes } from "../../support/pretend-notes.ts";
@@ -97,6 +98,8 @@ export class SimNode {
   readonly #snapshotLimits: typeof SMALL_SNAPSHOTS;
   readonly #onFatal: (error: unknown) => void;
   #life: BoxClock | undefined;
+  /** By a drill. */
+  #isDrilledFull = false;
 
   constructor(
     init: {
@@ -140,7 +143,13 @@ export class SimNode {
     const secondsPerItem = this.secondsPerItem * this.#slowness;
     this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem });
     this.network = this.#net.join(this.nodeId);
-    const vitals: Vitals = { memoryFreeBytes: 4e9, diskFreeBytes: 1e11, cpuLoad: 0.5, throttled: false };
+    const vitals = (): Vitals => ({
+      memoryFreeBytes: 4e9,
+      diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
+      cpuLoad: 0.5,
+      throttled: false,
+    });
+    this.#fillDisk(false);
     watchLeases(this.network, {
       knownTerm: () => this.agent?.raftStatus().term ?? 0,
       onTaken: (lease) => this.ears?.onLeaseTaken(this, lease),
@@ -155,7 +164,15 @@ export class SimNode {
         network: this.network,
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
-        probe: { probe: async () => PROBED, vitals: async () => vitals },
+        probe: { probe: async () => PROBED, vitals: async () => vitals() },
+        faults: pretendFaults({
+          clock: this.#clock,
+          kill: () => this.crash(),
+          start: () => void (this.isUp || this.start()),
+          freeze: () => this.freeze(),
+          thaw: () => this.thaw(),
+          fillDisk: (isFull) => this.#fillDisk(isFull),
+        }),
         telemetry: this.#telemetry(),
         sha256,
       },
@@ -222,6 +239,12 @@ export class SimNode {
     this.#life?.thaw();
   }
 
+  /** Until the next life at the latest. */
+  #fillDisk(isFull: boolean): void {
+    if (isFull !== this.#isDrilledFull) this.journal.isFull = isFull;
+    this.#isDrilledFull = isFull;
+  }
+
   /** Writing and removing takes a moment, before and after it is done, so that a crash may come between any two steps. */
   #slowly(life: Clock, blobs: Blobs): Blobs {
     const pause = (): Promise<void> => new Promise((resolve) => life.after(2 * this.#randomness.random(), resolve));
@@ -244,7 +267,7 @@ export class SimNode {
       verify: (hash) => blobs.verify(hash),
       stream: (hash, offset, length) => blobs.stream(hash, offset, length),
       list: () => blobs.list(),
-      freeBytes: () => blobs.freeBytes(),
+      freeBytes: async () => (this.#isDrilledFull ? 0 : blobs.freeBytes()),
       close: () => blobs.close(),
     };
   }
