@@ -144,7 +144,8 @@ export class LeaderLoop {
     return { recordedAtIndex: await this.#recorder.record(told) };
   }
 
-  #withLostAttempts(result: ReportedResult): ReportedResult {
+  /** By this leader's own table: what its reporter says of others counts for nothing. */
+  #withLostAttempts({ lostAttempts: _, ...result }: ReportedResult): ReportedResult {
     const { clock } = this.#world;
     const { jobId, item, shardId } = result;
     const attempts = this.#dispatch.lostAttempts(jobId, item, shardId, clock.monotonicMs());
