@@ -27,7 +27,7 @@ test("a story comes out as it went in, in the time of the wall clock", () => {
 test("of a story that does not fit, the newest lines are told and the others counted", () => {
   const wide = (n: number): StoryLine => ({
     ...line(n),
-    items: Array.from({ length: LIMITS.storyRangesMax }, (_, i) => [5_000, 5_000 + i] as [number, number]),
+    items: Array.from({ length: LIMITS.storyRangesMax }, (_, i) => [4_000, 4_000 + i] as [number, number]),
     because: "ä".repeat(LIMITS.becauseBytesMax / 2),
     name: "n".repeat(LIMITS.nameBytesMax),
   });
