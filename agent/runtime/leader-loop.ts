@@ -290,7 +290,8 @@ export class LeaderLoop {
     const fault = this.#faults.get(`${jobId} ${item}`);
     if (!fault || this.#ended) return;
     const name = this.#init.ledger.jobs.get(jobId)?.inputs[item]?.name;
-    const error = kills ? new SkeinError("ITEM_QUARANTINED", { name, kills }).toJSON() : fault.error;
+    const facts = { name, kills, reported: fault.error.code };
+    const error = kills ? new SkeinError("ITEM_QUARANTINED", facts).toJSON() : fault.error;
     try {
       await this.#recorder.record([this.#withLostAttempts({ ...fault.result, error })]);
     } catch (failure) {

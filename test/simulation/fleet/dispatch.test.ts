@@ -169,6 +169,8 @@ test("an item that ends an executor on two boxes is recorded as in quarantine, w
   expect(result?.error).toMatchObject({ code: "ITEM_QUARANTINED" });
   expect(result?.error?.facts.kills).toHaveLength(2);
   expect(result?.lostAttempts?.length).toBeGreaterThan(0);
+  const receipt = await settled(fleet, leader!.agent!.receipt(jobId));
+  expect(receipt.results.map(({ signatureState }) => signatureState)).toEqual(["valid"]);
   const { leader: told } = await why(fleet, leader!, jobId);
   expect(told!.lines.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["leased", "failed", "quarantined"]));
 });
