@@ -155,7 +155,7 @@ export class WorkerDriver {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
-      const input = this.#smallInputs.kept(item.blob) ?? (await this.#init.blobAccess.read(item.blob, []));
+      const input = this.#smallInputs.kept(item.blob) ?? (await this.#init.blobAccess.input(item.blob));
       const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs: this.#deadlineMs(pipeline) });
       const { durationMs } = outcome;
       this.#learn(pipeline, durationMs);

@@ -7,6 +7,7 @@ const BENCHES: Record<string, string> = {
   inference: "the engine alone against that loop, and where a page's time goes",
   network: "hand-over of a shard's input, and a small request beside a bulk transfer",
   shards: "what each empty item costs through the whole system, beside Dask distributed",
+  bigjob: "a job over more bytes than the boxes have memory",
   failover: "leader killed to next recorded result",
   etcd: "agreed writes, and the next one after the leader is killed, beside etcd",
   idle: "an agent with nothing to do",
