@@ -97,6 +97,47 @@ test("a put without a name that began before the removal is there afterwards, to
   expect(disk.held().has(HASH)).toBe(true);
 });
 
+test("what takes long to come in is not removed before it is told to be here, nor right after", async () => {
+  removal.resolve();
+  disk.drop(HASH, false);
+  const rest = Promise.withResolvers<void>();
+  async function* slowly(): AsyncIterable<Uint8Array> {
+    yield BYTES.subarray(0, 3);
+    await rest.promise;
+    yield BYTES.subarray(3);
+  }
+  const put = spare.put(slowly(), HASH);
+  spare.suspect(HASH, 0);
+  expect(await spare.removeSpare(HASH)).toBe(false);
+  rest.resolve();
+  await put;
+  expect(spare.due(10)).toEqual([]);
+  expect(disk.held().has(HASH)).toBe(true);
+});
+
+test("nor is one that comes in pieces, until it is whole or given up", async () => {
+  removal.resolve();
+  disk.drop(HASH, false);
+  for (const give of [true, false]) {
+    const arrival = (await spare.arrival(HASH, BYTES.length))!;
+    spare.suspect(HASH, 0);
+    expect(await spare.removeSpare(HASH)).toBe(false);
+    if (give) await arrival.discard();
+    else {
+      await arrival.write(0, whole());
+      await arrival.finish();
+    }
+    expect(spare.due(10)).toEqual([]);
+  }
+  expect(disk.held().has(HASH)).toBe(true);
+  spare.suspect(HASH, 0);
+  expect(await spare.removeSpare(HASH)).toBe(true);
+});
+
+async function* whole(): AsyncIterable<Uint8Array> {
+  yield BYTES;
+}
+
 test("a copy that is damaged when it is read is told of", async () => {
   const damaged: string[] = [];
   spare.onDamaged = (hash) => damaged.push(hash);
