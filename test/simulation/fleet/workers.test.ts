@@ -195,10 +195,10 @@ test.each([72, 73])(
     const fleet = await raise(seed, 4, { voters: 3, settings: { votersMax: "3" } });
     const worker = fleet.nodes[3]!;
     await fleet.submit(fleet.nodes[0]!, 120);
-    await fleet.run(500);
+    await fleet.run(1_500);
     for (const other of fleet.nodes) if (other !== worker) fleet.net.cut(worker.nodeId, other.nodeId);
     // Long enough that results are finished and noted, short enough that nobody else has done the same items yet.
-    await fleet.run(1_500);
+    await fleet.run(2_000);
     worker.crash();
     await worker.start();
     await fleet.run(100);
