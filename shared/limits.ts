@@ -30,12 +30,28 @@ export const LIMITS = {
   bulkWaitingPerPeerMax: 256,
   /** Bytes a bulk reader holds before it stops the sender. With the 256 KiB window in flight it stays under libp2p's 4 MiB. */
   bulkReadAheadBytes: 1 * MiB,
+  /** A larger blob is fetched in pieces of this size: what a broken transfer, a slow or a lying holder costs at most. Smaller pieces would each pay for opening a stream. */
+  blobPieceBytes: 8 * MiB,
+  /** Pieces of one blob under way at once, from all its holders, and blobs that are fetched at once: each piece holds bulkReadAheadBytes. */
+  blobPiecesAtOnceMax: 3,
+  blobFetchesMax: 8,
+  /** Blobs that wait for their turn to be fetched. */
+  blobFetchesWaitingMax: 10_000,
+  /** Blobs of which some pieces came and no more do, kept for the next try; the oldest go first. */
+  arrivalsKeptMax: 16,
   /** A chunk on the bulk lane: small sends cost libp2p most (16 KiB chunks are 2 to 3 times slower). */
   bulkChunkBytes: 256 * KiB,
   /** A bulk transfer in which no byte moved for this long is broken off. */
   bulkProgressMs: 5_000,
   /** One blob. */
   blobBytesMax: 4 * 1024 * MiB,
+  /** Blobs up to this size are kept together in a database: thousands of results a second share their fsyncs. Larger ones are files, which a database would only copy about. */
+  smallBlobBytesMax: 32 * KiB,
+  /** Bytes of small blobs in one fsync, and waiting for theirs before a further put waits with them in its hand. */
+  smallBlobsCommitBytesMax: 4 * MiB,
+  smallBlobsWaitingBytesMax: 8 * MiB,
+  /** Bytes of small blobs removed before their database is written anew to free the space; and at least half of what is left, so that this never costs more than it frees. */
+  smallBlobsRemovedBytesMin: 16 * MiB,
   /** One input of the `ocr` pipeline, encoded. */
   imageBytesMax: 128 * MiB,
   /** Decoded pixels of one image: 100 MP is an A2 page at 600 dpi; three bytes each while it is decoded. */
@@ -50,12 +66,16 @@ export const LIMITS = {
   jobsOpenMax: 1_000,
   /** One Raft entry. */
   entryBytesMax: 768 * KiB,
+  /** Entries that one node sees through at once: what its clients and those who have no ledger wait for. Each is at most an entry in memory. */
+  proposalsMax: 2_048,
   /** Name of an input, a node, a fleet. */
   nameBytesMax: 255,
   /** Addresses kept or said for one node. */
   addressesPerNodeMax: 16,
-  /** A knock at the door, and the welcome: 64 nodes with all their addresses are about 60 KiB. */
+  /** A knock at the door, and the welcome with its nodes and all their addresses. */
   doorFrameBytesMax: 128 * KiB,
+  /** Nodes named in a welcome, members first: a joiner asks the first one it reaches for the others. */
+  welcomeNodesMax: 64,
   /** Joiners at the door at once. */
   doorGuestsMax: 8,
   /** Wrong knocks in a minute from one host, and four times as many from all, before the door stops listening to it. */
@@ -63,8 +83,14 @@ export const LIMITS = {
   /** Acknowledgements and writes remembered for the pace of elections, and how many tell enough. */
   paceSamplesMax: 64,
   paceSamplesMin: 8,
-  /** Nodes in one fleet. */
-  nodesMax: 64,
+  /**
+   * Nodes in one fleet. Everyone is linked with everyone and hears everyone's reports, so what a node sends and hears for
+   * that alone grows with the fleet: with 1,000 nodes some 8,000 small messages a second. Up to some dozens it is nothing;
+   * beyond that the boxes must be PCs.
+   */
+  nodesMax: 1_000,
+  /** Room for a node on the roster: its name, and its addresses as they usually are. The whole roster travels in one frame. */
+  rosterNodeBytes: 1 * KiB,
   /** Full voters by default; further nodes are workers. */
   votersMax: 5,
   /** A setting's value, and how many names are set at once: all of them go into a snapshot and into one answer of the API. */
@@ -287,6 +313,12 @@ const mustHold: [boolean, string][] = [
       LIMITS.entryBytesMax,
     "an entry full of failures fits",
   ],
+  [LIMITS.nodesMax * LIMITS.rosterNodeBytes <= LIMITS.frameBytesMax, "the roster fits in a frame"],
+  [
+    LIMITS.nodesMax * LIMITS.rosterNodeBytes <= LIMITS.snapshotPieceBytesMax,
+    "the roster fits in a piece of a snapshot",
+  ],
+  [LIMITS.welcomeNodesMax * LIMITS.rosterNodeBytes < LIMITS.doorFrameBytesMax, "a welcome fits in a frame at the door"],
   [LIMITS.journalFreeBytesMin < LIMITS.diskFreeBytesMin, "blobs leave room for the journal"],
   [LIMITS.entryBytesMax < LIMITS.journalCommitBytesMax, "an entry fits in a commit of the journal"],
   [LIMITS.snapshotPiecesMax * 64 < LIMITS.entryBytesMax, "the names of a snapshot's pieces fit in a frame"],
@@ -300,6 +332,7 @@ const mustHold: [boolean, string][] = [
     "small inputs fit in a frame",
   ],
   [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
+  [LIMITS.smallBlobBytesMax < LIMITS.blobPieceBytes, "what comes in pieces is a file"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],

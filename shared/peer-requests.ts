@@ -42,7 +42,10 @@ export interface FleetNews {
   leader?: NodeId;
   /** How far the ledger was applied where this comes from. */
   appliedIndex: number;
-  roster: RosterNode[];
+  /** Where in the log the roster changed last. */
+  rosterIndex: number;
+  /** Absent if the asker has it as it was there: in a large fleet it is nearly all there is to tell. */
+  roster?: RosterNode[];
   conf: ConfState;
 }
 
@@ -100,8 +103,8 @@ export interface PeerRequests {
   };
   /** Why everything was done for a job, as the leader knows it: a LeaderStory as JSON. */
   story: { question: { jobId: JobId }; answer: { storyJson: string } };
-  /** A node without the ledger to one that holds it. @throws NOT_A_MEMBER */
-  fleetNews: { question: Record<string, never>; answer: FleetNews };
+  /** A node without the ledger to one that holds it, with the `rosterIndex` of the roster that it has, or 0. @throws NOT_A_MEMBER */
+  fleetNews: { question: { rosterIndex: number }; answer: FleetNews };
   /** The same: an entry to be proposed. Answered once it is applied there, with what the ledger made of it. */
   record: { question: { entry: Uint8Array }; answer: { jobId?: JobId; existing?: boolean } };
   /**

@@ -61,13 +61,14 @@ function checkItem(value: unknown, path: string): void {
 }
 
 /** What is wrong with a receipt by itself: the signature of its writer and of each node, and its sums. Says nothing of who they are. */
-export function receiptFaults(receipt: Receipt, verify: Verify): Fault[] {
+export async function receiptFaults(receipt: Receipt, verify: Verify): Promise<Fault[]> {
   const signature = fromBase64(receipt.signature);
-  const isWhole = signature !== undefined && verify(receipt.writtenBy, receiptStatement(receipt), signature);
+  const isWhole = signature !== undefined && (await verify(receipt.writtenBy, receiptStatement(receipt), signature));
   const changed: Fault[] = isWhole
     ? []
     : [{ what: "receiptChanged", node: receipt.writtenBy, reason: "its writer's signature does not fit it" }];
-  return [...changed, ...countFaults(receipt), ...receipt.results.flatMap((item) => itemFaults(receipt, item, verify))];
+  const ofItems = await Promise.all(receipt.results.map((result) => itemFaults(receipt, result, verify)));
+  return [...changed, ...countFaults(receipt), ...ofItems.flat()];
 }
 
 function countFaults({ job, results }: Receipt): Fault[] {
@@ -84,13 +85,13 @@ function countFaults({ job, results }: Receipt): Fault[] {
 }
 
 /** Of one result: whether its node stands for it. */
-export function itemFaults(
+async function itemFaults(
   { fleetId, job }: Pick<Receipt, "fleetId" | "job">,
   result: ReceiptItem,
   verify: Verify,
-): Fault[] {
+): Promise<Fault[]> {
   const { item, name, node } = result;
-  const state = signatureState({ fleetId, jobId: job.jobId, input: result.input }, result, verify);
+  const state = await signatureState({ fleetId, jobId: job.jobId, input: result.input }, result, verify);
   if (state === "absent") return [{ what: "signatureAbsent", item, name, node, reason: "it is not signed" }];
   if (state === "wrong") return [{ what: "signatureWrong", item, name, node, reason: "its signature does not fit it" }];
   return result.signatureState === state

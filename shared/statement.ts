@@ -32,12 +32,12 @@ export function pipelineStatement(pipeline: {
 }
 
 /** Whether `node` signed the statement. */
-export type Verify = (node: NodeId, statement: Uint8Array, signature: Uint8Array) => boolean;
+export type Verify = (node: NodeId, statement: Uint8Array, signature: Uint8Array) => Promise<boolean>;
 
 /** Whether the node that is said to have made a result says so too. */
-export function signatureState(place: ResultPlace, result: ItemResult, verify: Verify): SignatureState {
+export async function signatureState(place: ResultPlace, result: ItemResult, verify: Verify): Promise<SignatureState> {
   if (result.signature === undefined) return "absent";
   const signature = fromBase64(result.signature);
-  const isValid = signature !== undefined && verify(result.node, resultStatement(place, result), signature);
+  const isValid = signature !== undefined && (await verify(result.node, resultStatement(place, result), signature));
   return isValid ? "valid" : "wrong";
 }

@@ -40,7 +40,8 @@ const ROOMS: Record<string, Room> = {
 const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|p-event$|uint8arraylist$)/, ["agent/io/network"]],
   [/^(onnxruntime-node|sharp|@gutenye\/ocr-models)$/, ["agent/io/inference"]],
-  [/^classic-level$/, ["agent/io/journal", "agent/io/notes"]],
+  // Small blobs too: thousands a second are durable only if they share an fsync, as LevelDB's batches do.
+  [/^classic-level$/, ["agent/io/journal", "agent/io/notes", "agent/io/blobs"]],
   [/^systeminformation$/, ["agent/io/probe"]],
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],

@@ -73,7 +73,7 @@ async function openReceipt(path: string, jobId: string | undefined): Promise<Rec
 /** By itself; and against the ledger, if an agent of its fleet answers and still knows the job. */
 async function verifyDocument(document: Receipt, client: SteadyClient, world: World): Promise<Fault[]> {
   const { createVerifier } = await import("../io/network/index.ts");
-  const faults = receiptFaults(document, createVerifier());
+  const faults = await receiptFaults(document, createVerifier());
   const { jobId } = document.job;
   try {
     const known = await client.call((one) => one.receipt(jobId));

@@ -2,13 +2,14 @@
  * Everything the agent can do to the world, as interfaces only. Each has at least two makers: the real room in io/ and
  * the simulator's in test/; one contract suite runs on both. Reading this folder is reading the whole border.
  */
-export type { BlobInfo, Blobs } from "./blobs.ts";
+export type { Arrival, BlobInfo, Blobs } from "./blobs.ts";
 export type { Cancel, Clock, Randomness } from "./clock.ts";
 export type { Faults } from "./faults.ts";
 export type { InferenceEngine, InferenceOutcome, InferenceTask, PipelineInfo } from "./inference.ts";
 export type { Journal, JournalBatch, JournalContents } from "./journal.ts";
 export type {
   BlobSource,
+  FetchOptions,
   Impairment,
   Knock,
   LinkListener,

@@ -10,11 +10,18 @@ export interface RequestOptions {
 /** Answers a peer's request. A throw is sent back as an error with its code and facts. */
 export type RequestAnswer = (from: NodeId, body: Uint8Array) => Promise<Uint8Array>;
 
-/** Where the bytes of a blob come from when a peer asks: undefined if it is not here. */
+/** Where the bytes of a blob come from when a peer asks, `length` of them at most; `bytes` is the size of the whole. Undefined if it is not here. */
 export type BlobSource = (
   hash: BlobHash,
   offset: number,
+  length: number,
 ) => Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> } | undefined>;
+
+export interface FetchOptions {
+  offset?: number;
+  length?: number;
+  signal?: AbortSignal;
+}
 
 /** A link went up or down, or became suspect or trusted again. */
 export type LinkListener = (link: LinkView) => void;
@@ -73,13 +80,14 @@ export interface PeerNetwork {
   onRequest(method: string, answer: RequestAnswer): void;
 
   /**
-   * Streams a blob from a peer with back-pressure, from `offset`. Not hash-checked here: `Blobs.put` does that.
+   * Streams a blob from a peer with back-pressure, from `offset`, `length` bytes or up to its end. Answers with the size of
+   * the whole. Not hash-checked here: `Blobs.put` does that.
    * @throws BLOB_MISSING, PEER_UNREACHABLE; the iteration throws PEER_UNREACHABLE when no byte moves for bulkProgressMs.
    */
   fetchBlob(
     from: NodeId,
     hash: BlobHash,
-    options?: { offset?: number; signal?: AbortSignal },
+    options?: FetchOptions,
   ): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }>;
   serveBlobs(source: BlobSource): void;
 

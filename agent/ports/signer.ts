@@ -4,6 +4,6 @@ import type { NodeId } from "../../shared/ids.ts";
 export interface Signer {
   /** 64 bytes. */
   sign(statement: Uint8Array): Uint8Array;
-  /** False for whatever `node` did not sign; never throws. */
-  verify(node: NodeId, statement: Uint8Array, signature: Uint8Array): boolean;
+  /** False for whatever `node` did not sign; never rejects. Computed off the calling thread, which carries Raft: many may be asked at once. */
+  verify(node: NodeId, statement: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }

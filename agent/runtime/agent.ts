@@ -16,11 +16,11 @@ import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
-import { Fleet, type FleetEffect } from "../core/fleet/index.ts";
+import { Fleet, type FleetEffect, type FleetEvent } from "../core/fleet/index.ts";
 import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
 import { membersOf, Raft, type RaftRole, type RaftStatus } from "../core/raft/index.ts";
 import type { CopyPlace } from "../core/replication/index.ts";
-import type { BlobInfo, JournalContents, ProbeResult } from "../ports/index.ts";
+import type { BlobInfo, Cancel, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
 import { answerVerifications } from "./checking.ts";
 import { CopiesLoop } from "./copies-loop.ts";
@@ -51,6 +51,7 @@ import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { Sweep } from "./sweep.ts";
 import { fleetView, hasQuorum, quorumFacts } from "./views.ts";
+import { delay } from "./waiting.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
 
@@ -80,6 +81,13 @@ export interface AgentInit {
  * every box a system call and an encryption: with 16 of them a write under load took half again as much of the leader's core.
  */
 const APPENDS_IN_FLIGHT = 3;
+
+/** Every node reports every few seconds, and little of it changes what is leased: the leader takes in together what came meanwhile. */
+const FIGURES_MS = 100;
+
+/** Before an executor that broke at its first measurement is measured again. */
+const MEASURE_AGAIN_MS = 1_000;
+const MEASURED_AGAIN_AFTER: readonly string[] = ["EXECUTOR_DIED", "EXECUTORS_BUSY", "DEADLINE_EXCEEDED"];
 
 /** Jobs of which a snapshot brought news, the newest: each is up to three of the events that are kept. */
 const RESTORED_JOBS_TOLD_MAX = LIMITS.eventsKeptMax / 4;
@@ -114,6 +122,7 @@ export class Agent implements AgentFace {
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
   readonly #loaded = Promise.withResolvers<void>();
+  #figuresDue: Cancel | undefined;
   #ready = false;
   #stopped = false;
 
@@ -182,8 +191,8 @@ export class Agent implements AgentFace {
       onRateChange: () => this.#gossip.changed(),
     });
     answerVerifications(world, { peers: this.#peers, blobAccess: this.#blobAccess, signer: this.#worker.signer });
-    this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects) =>
-      this.#fleetChanged(effects),
+    this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects, event) =>
+      this.#fleetChanged(effects, event),
     );
     const { ledger, peers, proposer, events } = this.#parts();
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
@@ -255,9 +264,22 @@ export class Agent implements AgentFace {
     this.#scrub.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
     await this.#world.engine.start();
-    await this.#worker.calibrate();
+    await this.#calibrate();
     this.#ready = true;
     this.#events.emit("agentReady", { name: this.#init.name, executors: this.#world.engine.executors });
+  }
+
+  /** An executor that dies while it is measured is replaced like any other; the agent goes on without until then. */
+  async #calibrate(): Promise<void> {
+    for (;;)
+      try {
+        return await this.#worker.calibrate();
+      } catch (error) {
+        const { code, message } = SkeinError.from(error);
+        if (this.#stopped || !MEASURED_AGAIN_AFTER.includes(code)) throw error;
+        this.#events.emit("calibrationFailed", { reason: message }, "warn");
+        await delay(this.#world.clock, MEASURE_AGAIN_MS);
+      }
   }
 
   /** In the reverse order; what is running is given up, what is recorded stays. */
@@ -265,6 +287,7 @@ export class Agent implements AgentFace {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#ready = false;
+    this.#figuresDue?.();
     this.#leading?.end();
     this.#copies.end();
     this.#retention.end();
@@ -282,6 +305,7 @@ export class Agent implements AgentFace {
     await this.#world.engine.stop();
     await this.#world.notes.close();
     await this.#world.journal.close();
+    await this.#world.blobs.close();
   }
 
   // ---- the face
@@ -446,11 +470,20 @@ export class Agent implements AgentFace {
     this.#init.onStopRequested();
   }
 
-  /** For tests and the simulator, after every step. */
+  /** For tests and the simulator, after every step. The ledger, which only grows, is asked by itself. */
   assertSound(): void {
     this.#driver.raft.assertSound();
-    this.#ledger.assertSound();
     this.#leading?.assertSound();
+  }
+
+  /** What waits in this agent, against its bound: for tests and the simulator. */
+  queues(): { what: string; length: number; max: number }[] {
+    return [
+      { what: "items in the worker's hands", length: this.#worker.itemsQueued, max: LIMITS.jobItemsMax },
+      { what: "proposals under way", length: this.#proposer.underWay, max: LIMITS.proposalsMax },
+      { what: "events kept", length: this.#events.kept, max: LIMITS.eventsKeptMax },
+      { what: "answers kept for others", length: this.#deputy.answersKept, max: LIMITS.deputyAnswersKept },
+    ];
   }
 
   get ledger(): Ledger {
@@ -688,9 +721,15 @@ export class Agent implements AgentFace {
     this.#gossip.step({ kind: "rosterChanged", roster, roles: this.#standing.roles(), atMs });
   }
 
-  #fleetChanged(effects: FleetEffect[]): void {
+  #fleetChanged(effects: FleetEffect[], event: FleetEvent["kind"]): void {
     for (const { nodeId, from, to, because } of effects)
       this.#events.emit("nodePresenceChanged", { node: nodeId, name: this.#nameOf(nodeId), from, to, because });
+    if (effects.length > 0 || event === "linkChanged" || event === "rosterChanged") this.#leading?.fleetChanged();
+    else if (this.#leading) this.#figuresDue ??= this.#world.clock.after(FIGURES_MS, () => this.#figuresChanged());
+  }
+
+  #figuresChanged(): void {
+    this.#figuresDue = undefined;
     this.#leading?.fleetChanged();
   }
 
@@ -709,13 +748,16 @@ export class Agent implements AgentFace {
   /**
    * Boxes that hold copies. One that was admitted and never came up is none: nothing waits for it. A voter that is gone
    * is waited for, but not where a witness votes: there the other box shall go on alone, and copies are made good later.
+   * A node that came up and has not heard yet who votes waits for any: it is not alone because it knows nobody.
    */
   #places(): CopyPlace[] {
-    const goesOnAlone = this.#standing.status().conf.witnesses.length > 0;
+    const { conf } = this.#standing.status();
+    const goesOnAlone = conf.witnesses.length > 0;
+    const isUninformed = conf.voters.length === 0;
+    const isWaitedFor = ({ role, presence }: NodeView): boolean =>
+      role === "voter" && !(goesOnAlone && presence === "gone");
     return this.#nodes()
-      .filter(
-        (node) => node.presence === "fresh" || (node.role === "voter" && !(goesOnAlone && node.presence === "gone")),
-      )
+      .filter((node) => node.presence === "fresh" || isUninformed || isWaitedFor(node))
       .filter((node) => node.role !== "witness")
       .map((node) => ({
         nodeId: node.nodeId,
@@ -743,6 +785,6 @@ export class Agent implements AgentFace {
   }
 
   #nameOf(nodeId: NodeId): string {
-    return this.#standing.roster().find((node) => node.nodeId === nodeId)?.name ?? nodeId;
+    return this.#standing.nameOf(nodeId);
   }
 }

@@ -1,6 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { BlobFetcher, type Candidates } from "./blob-fetcher.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -33,6 +34,7 @@ export class BlobAccess {
   readonly #events: Events;
   /** Everyone who may hold a blob besides its recorded holders: the reachable nodes. */
   readonly #reachable: () => NodeId[];
+  readonly #fetcher: BlobFetcher;
   readonly #fetching = new Map<BlobHash, Promise<void>>();
 
   constructor(world: Surroundings, peers: Peers, events: Events, reachable: () => NodeId[]) {
@@ -40,7 +42,8 @@ export class BlobAccess {
     this.#peers = peers;
     this.#events = events;
     this.#reachable = reachable;
-    world.network.serveBlobs((hash, offset) => this.#serve(hash, offset));
+    this.#fetcher = new BlobFetcher(world, events, (holder, hash) => this.#doubt(holder, hash));
+    world.network.serveBlobs((hash, offset, length) => this.#serve(hash, offset, length));
     peers.answer("copy", (_from, question) => this.#takeCopies(question.blobs, question.inline, question.from));
     peers.answer("have", async (_from, { blobs }) => ({ held: await this.#held(blobs) }));
   }
@@ -50,7 +53,7 @@ export class BlobAccess {
     if ((await this.#world.blobs.size(hash)) !== undefined) return;
     let running = this.#fetching.get(hash);
     if (!running) {
-      running = this.#fetch(hash, from).finally(() => this.#fetching.delete(hash));
+      running = this.#fetcher.fetch(hash, this.#candidates(from)).finally(() => this.#fetching.delete(hash));
       this.#fetching.set(hash, running);
     }
     return running;
@@ -82,9 +85,8 @@ export class BlobAccess {
       });
       for (const hash of answer.held) held.add(hash);
       if (answer.reason) {
-        // The peer stops at the first it cannot take. If that is because ours is damaged, nobody but us can find that out.
-        const refused = batch.find((blob) => !held.has(blob.hash));
-        if (refused) await this.read(refused.hash, []);
+        // If that is because ours is damaged, nobody but us can find that out.
+        for (const { hash } of batch) if (!held.has(hash)) await this.#makeSound(hash);
         throw new SkeinError("COPIES_SHORT", { made: held.size, wanted: blobs.length, reason: answer.reason });
       }
     }
@@ -108,15 +110,22 @@ export class BlobAccess {
     return holders;
   }
 
+  /** Reads a copy of this node's own to the end; a damaged one is replaced. @throws BLOB_MISSING when nobody has a sound one */
+  async #makeSound(hash: BlobHash): Promise<void> {
+    if (await this.#world.blobs.verify(hash)) return;
+    this.#events.emit("blobDamaged", { hash, holder: this.#peers.self }, "warn");
+    await this.ensureLocal(hash, []);
+  }
+
   async #inline(batch: readonly BlobToCopy[]): Promise<Uint8Array[]> {
     let room = INLINE_TOTAL_MAX;
-    const inline: Uint8Array[] = [];
-    for (const { hash, bytes, content } of batch) {
-      const fits = bytes <= INLINE_BYTES_MAX && bytes <= room;
-      inline.push(fits ? (content ?? (await this.read(hash, []))) : new Uint8Array());
-      if (fits) room -= bytes;
-    }
-    return inline;
+    return Promise.all(
+      batch.map(({ hash, bytes, content }) => {
+        const fits = bytes <= INLINE_BYTES_MAX && bytes <= room;
+        if (fits) room -= bytes;
+        return fits ? (content ?? this.read(hash, [])) : new Uint8Array();
+      }),
+    );
   }
 
   async #takeCopies(
@@ -124,18 +133,16 @@ export class BlobAccess {
     inline: Uint8Array[],
     from: NodeId[],
   ): Promise<{ held: BlobHash[]; reason: string }> {
-    const held: BlobHash[] = [];
-    for (const [i, hash] of blobs.entries()) {
-      try {
+    // All at once: small ones that are put together share an fsync, and the network lets only so many transfers run.
+    const outcomes = await Promise.allSettled(
+      blobs.map((hash, i) => {
         const bytes = inline[i];
-        if (bytes && bytes.length > 0) await this.#world.blobs.put(bytes, hash);
-        else await this.ensureLocal(hash, from);
-        held.push(hash);
-      } catch (error) {
-        return { held, reason: SkeinError.from(error).message };
-      }
-    }
-    return { held, reason: "" };
+        return bytes && bytes.length > 0 ? this.#world.blobs.put(bytes, hash) : this.ensureLocal(hash, from);
+      }),
+    );
+    const held = blobs.filter((_, i) => outcomes[i]?.status === "fulfilled");
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    return { held, reason: failed ? SkeinError.from(failed.reason).message : "" };
   }
 
   async #held(blobs: readonly BlobHash[]): Promise<BlobHash[]> {
@@ -143,9 +150,13 @@ export class BlobAccess {
     return blobs.filter((_, i) => sizes[i] !== undefined);
   }
 
-  async #serve(hash: BlobHash, offset: number): ReturnType<Parameters<Surroundings["network"]["serveBlobs"]>[0]> {
+  async #serve(
+    hash: BlobHash,
+    offset: number,
+    length: number,
+  ): ReturnType<Parameters<Surroundings["network"]["serveBlobs"]>[0]> {
     const bytes = await this.#world.blobs.size(hash);
-    return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset) };
+    return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset, length) };
   }
 
   /** Whoever served other bytes than it said reads its copy again. */
@@ -155,29 +166,11 @@ export class BlobAccess {
     });
   }
 
-  async #fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
-    const reachable = this.#reachable();
-    const holders = [
-      ...from.filter((node) => reachable.includes(node)),
-      ...reachable.filter((node) => !from.includes(node)),
-    ];
-    let fault = new SkeinError("BLOB_MISSING", { hash });
-    for (const holder of holders) {
-      if (holder === this.#peers.self) continue;
-      try {
-        const { chunks } = await this.#world.network.fetchBlob(holder, hash);
-        await this.#world.blobs.put(chunks, hash);
-        return;
-      } catch (error) {
-        const why = SkeinError.from(error);
-        if (why.code === "DISK_FULL") throw why;
-        if (why.code === "BLOB_HASH_MISMATCH") {
-          fault = why;
-          this.#events.emit("blobDamaged", { hash, holder }, "warn");
-          this.#doubt(holder, hash);
-        }
-      }
-    }
-    throw fault.code === "BLOB_HASH_MISMATCH" ? fault : new SkeinError("BLOB_MISSING", { hash });
+  #candidates(from: readonly NodeId[]): Candidates {
+    const others = this.#reachable().filter((node) => node !== this.#peers.self);
+    return {
+      holders: from.filter((node) => others.includes(node)),
+      spares: others.filter((node) => !from.includes(node)),
+    };
   }
 }

@@ -96,6 +96,10 @@ export class Deputy {
     );
   }
 
+  get answersKept(): number {
+    return this.#kept.size;
+  }
+
   /** @throws what the call throws; NO_LEADER if no member can be asked. */
   async call<C extends LedgerCall>(call: C, ...given: Arguments<C>): Promise<Outcome<C>> {
     await this.#init.loaded;

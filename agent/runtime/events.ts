@@ -23,6 +23,10 @@ export class Events {
     for (const listener of this.#listeners) listener(told);
   }
 
+  get kept(): number {
+    return this.#kept.length;
+  }
+
   since(id: number): AgentEvent[] {
     return this.#kept.filter((event) => event.id > id);
   }

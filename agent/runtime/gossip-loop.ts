@@ -1,6 +1,6 @@
 import type { CapacityReport, HardwareFacts, PipelineRate } from "../../shared/capacity.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { NodeView } from "../../shared/fleet.ts";
+import type { LinkView, NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { TIMING } from "../../shared/limits.ts";
 import { decodeCapacityReport, encodeCapacityReport } from "../../shared/wire/capacity.ts";
@@ -19,6 +19,9 @@ export interface OwnFigures {
   itemsQueued(): number;
 }
 
+/** Called for every event that was taken in, with what changed by it. */
+export type FleetListener = (effects: FleetEffect[], event: FleetEvent["kind"]) => void;
+
 /** Between a change worth telling and its report, so that a burst of changes is one message. */
 const CHANGE_REPORT_MS = 200;
 /** A new link's gossip subscriptions are exchanged within some tens of milliseconds. */
@@ -31,13 +34,13 @@ export class GossipLoop {
   readonly #world: Surroundings;
   readonly #fleet: Fleet;
   readonly #own: OwnFigures;
-  readonly #onChange: (effects: FleetEffect[]) => void;
+  readonly #onChange: FleetListener;
   readonly #startedAtMs: number;
   readonly #timers: Cancel[] = [];
   #sequence = 0;
   #reportDue: Cancel | undefined;
 
-  constructor(world: Surroundings, fleet: Fleet, own: OwnFigures, onChange: (effects: FleetEffect[]) => void) {
+  constructor(world: Surroundings, fleet: Fleet, own: OwnFigures, onChange: FleetListener) {
     this.#world = world;
     this.#fleet = fleet;
     this.#own = own;
@@ -65,16 +68,19 @@ export class GossipLoop {
   }
 
   step(event: FleetEvent): void {
-    this.#onChange(this.#fleet.step(event));
+    this.#onChange(this.#fleet.step(event), event.kind);
   }
 
   /** With each link as it is at this moment: the fleet hears of a link only when its state changes, round trips always move. */
   nodes(): NodeView[] {
-    const links = new Map(this.#world.network.links().map((link) => [link.nodeId, link]));
-    return this.#fleet.nodes(this.#world.clock.monotonicMs()).map((node) => {
+    const nodes = this.#fleet.nodes(this.#world.clock.monotonicMs());
+    const links = new Map<NodeId, LinkView>();
+    for (const link of this.#world.network.links()) links.set(link.nodeId, link);
+    for (const node of nodes) {
       const link = links.get(node.nodeId);
-      return link ? { ...node, link } : node;
-    });
+      if (link) node.link = link;
+    }
+    return nodes;
   }
 
   /** Something in this node's report changed that others should know before the next regular one. */

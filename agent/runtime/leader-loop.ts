@@ -126,11 +126,15 @@ export class LeaderLoop {
   async takeReport(from: NodeId, results: ReportedResult[]): Promise<Answer<"report">> {
     await this.#begun.promise;
     if (this.#ended) throw new SkeinError("NO_LEADER");
+    if (results.some(({ node }) => node !== from))
+      throw new SkeinError("FRAME_INVALID", { peer: from, reason: "it reports for another" });
+    const isOwn = from === this.#world.network.self;
+    const unproven = await Promise.all(results.map((result) => (isOwn ? undefined : this.#unproven(result))));
+    if (this.#ended) throw new SkeinError("NO_LEADER");
     const worthRecording: ReportedResult[] = [];
-    for (const result of results) {
-      if (result.node !== from) throw new SkeinError("FRAME_INVALID", { peer: from, reason: "it reports for another" });
-      const unproven = from === this.#world.network.self ? undefined : this.#unproven(result);
-      if (unproven) this.#refuseResult(result, unproven);
+    for (const [i, result] of results.entries()) {
+      const reason = unproven[i];
+      if (reason) this.#refuseResult(result, reason);
       else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
       else worthRecording.push(result);
     }
@@ -164,10 +168,11 @@ export class LeaderLoop {
   }
 
   /** Nothing is recorded that its maker does not stand for. Of what this ledger does not know nothing is recorded anyway. */
-  #unproven(result: ReportedResult): string | undefined {
+  async #unproven(result: ReportedResult): Promise<string | undefined> {
     const { fleetId, jobs } = this.#init.ledger;
     const input = jobs.get(result.jobId)?.inputs[result.item]?.blob;
-    return fleetId && input && proofFault(this.#world, { fleetId, jobId: result.jobId, input }, result);
+    if (!fleetId || !input) return undefined;
+    return await proofFault(this.#world, { fleetId, jobId: result.jobId, input }, result);
   }
 
   /** The item goes to another node; if none does better, that it was refused is how it ends. */

@@ -1,12 +1,13 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { NodeView } from "../../shared/fleet.ts";
+import type { NodeView, RosterNode } from "../../shared/fleet.ts";
 import { type FleetId, type InviteId, type NodeId, shortNodeId } from "../../shared/ids.ts";
 import { encodeInvite } from "../../shared/invite.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { InviteAnswer } from "../../shared/routes.ts";
 import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { decideMembership, type MembershipChange, type MembershipInput } from "../core/membership/index.ts";
-import { isJoint, type ProgressStatus, type RaftStatus } from "../core/raft/index.ts";
+import { isJoint, membersOf, type ProgressStatus, type RaftStatus } from "../core/raft/index.ts";
 import type { Cancel, Knock, Welcome } from "../ports/index.ts";
 import type { Events } from "./events.ts";
 import type { Proposer } from "./proposer.ts";
@@ -88,6 +89,10 @@ export class Membership {
 
   /** One step of Raft's configuration towards what it should be, if this node leads. */
   reconcile(): void {
+    if (!this.#init.standing.holdsLedger) {
+      this.#absentSinceMs.clear();
+      return;
+    }
     const nodes = this.#init.nodes();
     this.#noteAbsences(nodes);
     const status = this.#init.driver.status();
@@ -128,7 +133,7 @@ export class Membership {
     };
   }
 
-  /** Every node notes them, so that a new leader knows for how long a voter has been away. */
+  /** Every node that may lead notes them, so that a new leader knows for how long a voter has been away. */
   #noteAbsences(nodes: readonly NodeView[]): void {
     for (const { nodeId, presence } of nodes) {
       if (presence === "fresh") this.#absentSinceMs.delete(nodeId);
@@ -152,7 +157,15 @@ export class Membership {
     const said = { inviteId, nodeId, name, addresses, ...(part === "witness" ? { part } : {}) };
     await this.#init.proposer.propose({ kind: "nodeAdmitted", ...said, admittedAtMs });
     this.#init.events.emit("nodeAdmitted", { nodeId, name: this.#init.ledger.roster.get(nodeId)?.name ?? name });
-    return { ...this.#identity, roster: [...this.#init.ledger.roster.values()] };
+    return { ...this.#identity, roster: this.#rosterFor(nodeId) };
+  }
+
+  /** The joiner, and as many others as a welcome names; who can tell of the rest comes first. */
+  #rosterFor(joiner: NodeId): RosterNode[] {
+    const { ledger, driver } = this.#init;
+    const members = membersOf(driver.status().conf);
+    const rank = ({ nodeId }: RosterNode): number => (nodeId === joiner ? 0 : members.includes(nodeId) ? 1 : 2);
+    return [...ledger.roster.values()].sort((a, b) => rank(a) - rank(b)).slice(0, LIMITS.welcomeNodesMax);
   }
 
   /** A box whose address changed says so, so that the others find it after their next restart. */

@@ -48,8 +48,12 @@ export class ResultSigner {
 }
 
 /** Why a report of another node proves nothing, as the end of a sentence; undefined if it is signed as it should be. */
-export function proofFault(world: Surroundings, place: ResultPlace, result: ReportedResult): string | undefined {
-  const state = signatureState(place, result, (...asked) => world.signer.verify(...asked));
+export async function proofFault(
+  world: Surroundings,
+  place: ResultPlace,
+  result: ReportedResult,
+): Promise<string | undefined> {
+  const state = await signatureState(place, result, (...asked) => world.signer.verify(...asked));
   if (state === "absent") return "it is not signed";
   return state === "wrong" ? "its signature is not by that node, or over something else" : undefined;
 }

@@ -41,6 +41,7 @@ export class Proposer {
   readonly #init: ProposerInit;
   readonly #waiting = new Map<number, ((settled: Settled | undefined) => void)[]>();
   readonly #recent = new Map<number, Settled>();
+  #underWay = 0;
   #offered: { leader: NodeId; given: AbortController } | undefined;
 
   constructor(driver: RaftDriver, peers: Peers, world: Surroundings, init: ProposerInit) {
@@ -85,9 +86,28 @@ export class Proposer {
   /**
    * @returns what the ledger made of it.
    * @throws TOO_LARGE, NO_QUORUM at once when too few voters are reachable, PROPOSAL_DROPPED when nothing was agreed in time,
-   *   OUTCOME_UNKNOWN when an entry that must not be offered twice may have been taken, and whatever the ledger refused it with.
+   *   OUTCOME_UNKNOWN when an entry that must not be offered twice may have been taken, PEER_BUSY when too many are under
+   *   way here already, and whatever the ledger refused it with.
    */
   async propose(entry: LedgerEntry): Promise<LedgerOutcome & { applied: true }> {
+    if (this.#underWay >= LIMITS.proposalsMax)
+      throw new SkeinError("PEER_BUSY", {
+        peer: this.#peers.self,
+        reason: `${this.#underWay} proposals are under way`,
+      });
+    this.#underWay++;
+    try {
+      return await this.#seeThrough(entry);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  async #seeThrough(entry: LedgerEntry): Promise<LedgerOutcome & { applied: true }> {
     const { clock } = this.#world;
     const endsAtMs = clock.monotonicMs() + TIMING.proposalDeadlineMs;
     const bytes = encodeLedgerEntry(entry);

@@ -7,10 +7,9 @@ import type { JobRecord, Ledger } from "../core/ledger/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { resultsOf } from "./views.ts";
-import { delay } from "./waiting.ts";
 
-/** Signatures checked at a stretch, some ten milliseconds, before the agent looks at other things. */
-const STRETCH = 128;
+/** Signatures checked at a time: the threads that do it write the journal too, and it shall not wait for thousands. */
+const STRETCH = 64;
 
 export interface ReceiptInit {
   ledger: Ledger;
@@ -30,16 +29,14 @@ export async function receiptOf(
   const recorded = resultsOf(job, ledger);
   const outputs = recorded.map((result) => result.output).filter(isBlobHash);
   const held = await blobAccess.whoHolds(outputs, [world.network.self, ...reachable()]);
-  const results: ReceiptItem[] = [];
-  for (const [at, result] of recorded.entries()) {
-    if (at % STRETCH === STRETCH - 1) await delay(world.clock, 0);
+  const receiptItem = async (result: RecordedResult): Promise<ReceiptItem> => {
     const place = { fleetId, jobId: job.jobId, input: result.input };
-    results.push({
-      ...result,
-      holders: result.output ? (held.get(result.output) ?? []) : [],
-      signatureState: signatureState(place, result, (...asked) => world.signer.verify(...asked)),
-    });
-  }
+    const state = await signatureState(place, result, (...asked) => world.signer.verify(...asked));
+    return { ...result, holders: result.output ? (held.get(result.output) ?? []) : [], signatureState: state };
+  };
+  const results: ReceiptItem[] = [];
+  for (let at = 0; at < recorded.length; at += STRETCH)
+    results.push(...(await Promise.all(recorded.slice(at, at + STRETCH).map(receiptItem))));
   const copies = results.filter((result) => result.output).map((result) => result.holders.length);
   const receipt: Omit<Receipt, "signature"> = {
     version: 1,

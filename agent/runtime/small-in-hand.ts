@@ -121,6 +121,6 @@ export class SmallInHand {
   async #give(hash: BlobHash): Promise<Uint8Array> {
     const bytes = await this.#world.blobs.size(hash);
     if (bytes === undefined || bytes > LIMITS.smallInHandBytesMax) return new Uint8Array();
-    return this.#world.blobs.read(hash).catch(() => new Uint8Array());
+    return (await this.#own(hash, [])) ?? new Uint8Array();
   }
 }

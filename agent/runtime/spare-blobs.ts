@@ -1,6 +1,6 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash } from "../../shared/ids.ts";
-import type { BlobInfo, Blobs, Clock } from "../ports/index.ts";
+import type { Arrival, BlobInfo, Blobs, Clock } from "../ports/index.ts";
 
 /**
  * This box's blobs, with a list of those that may be spare: that nothing seems to stand on. One that is put, looked for or
@@ -80,6 +80,11 @@ export class SpareBlobs implements Blobs {
     }
   }
 
+  async arrival(hash: BlobHash, bytes?: number): Promise<Arrival | undefined> {
+    await this.#want(hash);
+    return this.#blobs.arrival(hash, bytes);
+  }
+
   async size(hash: BlobHash): Promise<number | undefined> {
     await this.#want(hash);
     return this.#blobs.size(hash);
@@ -95,9 +100,9 @@ export class SpareBlobs implements Blobs {
     }
   }
 
-  async *stream(hash: BlobHash, offset?: number): AsyncIterable<Uint8Array> {
+  async *stream(hash: BlobHash, offset?: number, length?: number): AsyncIterable<Uint8Array> {
     await this.#want(hash);
-    yield* this.#blobs.stream(hash, offset);
+    yield* this.#blobs.stream(hash, offset, length);
   }
 
   /** As `size`, of someone who does not want it. */
@@ -121,6 +126,10 @@ export class SpareBlobs implements Blobs {
 
   freeBytes(): Promise<number> {
     return this.#blobs.freeBytes();
+  }
+
+  close(): Promise<void> {
+    return this.#blobs.close();
   }
 
   async #want(hash: BlobHash): Promise<void> {

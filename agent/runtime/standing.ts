@@ -30,6 +30,9 @@ export interface FleetStatus {
   conf: ConfState;
 }
 
+/** News as they are kept: with the roster, told with them or before. */
+type KeptNews = Omit<FleetNews, "roster"> & { roster: ReadonlyMap<NodeId, RosterNode> };
+
 /** News that nobody confirmed for so long does not rule out other news any more. */
 const NEWS_OLD_MS = 10 * TIMING.fleetNewsMs;
 
@@ -43,8 +46,9 @@ export class Standing {
   readonly #init: StandingInit;
   /** Own log and ledger are the fleet's word. Taken away by news of a later configuration without this node. */
   #holdsLedger: boolean;
+  readonly #rosterAtStart: ReadonlyMap<NodeId, RosterNode>;
   /** What was heard last while that was not so. */
-  #news: FleetNews | undefined;
+  #news: KeptNews | undefined;
   #heardAtMs = 0;
   #asking = false;
   #turn = 0;
@@ -54,8 +58,9 @@ export class Standing {
   constructor(world: Surroundings, init: StandingInit) {
     this.#world = world;
     this.#init = init;
+    this.#rosterAtStart = byId(init.roster);
     this.#holdsLedger = init.part === "full" && this.#isIn(init.driver.status().conf);
-    init.peers.answer("fleetNews", async () => this.#tell());
+    init.peers.answer("fleetNews", async (_from, { rosterIndex }) => this.#tell(rosterIndex));
   }
 
   start(): void {
@@ -85,7 +90,9 @@ export class Standing {
       const newest = news.appliedIndex > own.applied ? conf : own.conf;
       return { term: own.term, commit: own.commit, conf: newest, ...(own.leader ? { leader: own.leader } : {}) };
     }
-    const isLinked = leader !== undefined && this.#linked().has(leader);
+    const isLinked =
+      leader !== undefined &&
+      this.#world.network.links().some(({ nodeId, state }) => nodeId === leader && state !== "down");
     return { term: Math.max(term, own.term), commit: appliedIndex, conf, ...(isLinked ? { leader } : {}) };
   }
 
@@ -95,9 +102,18 @@ export class Standing {
 
   /** The roster by the newest word there is. */
   roster(): readonly RosterNode[] {
+    return [...this.#rosterById().values()];
+  }
+
+  /** Its own id for one that is not on the roster. */
+  nameOf(nodeId: NodeId): string {
+    return this.#rosterById().get(nodeId)?.name ?? nodeId;
+  }
+
+  #rosterById(): ReadonlyMap<NodeId, RosterNode> {
     const { ledger } = this.#init;
     if (!this.#holdsLedger && this.#news) return this.#news.roster;
-    return ledger.fleetId === undefined ? this.#init.roster : [...ledger.roster.values()];
+    return ledger.fleetId === undefined ? this.#rosterAtStart : ledger.roster;
   }
 
   roles(): ReadonlyMap<NodeId, NodeRole> {
@@ -112,9 +128,10 @@ export class Standing {
   /** Linked nodes, those most likely to hold the ledger first: all that is known of the others may be old. */
   members(): NodeId[] {
     const { conf, leader } = this.status();
+    const linked = this.#linked();
     const full = membersOf(conf).filter((nodeId) => !isWitness(conf, nodeId));
-    const rank = (nodeId: NodeId): number => (nodeId === leader ? 0 : full.includes(nodeId) ? 1 : 2);
-    return [...this.#linked()].sort((a, b) => rank(a) - rank(b));
+    const best = [...(leader ? [leader] : []), ...full].filter((nodeId) => linked.has(nodeId));
+    return [...new Set([...best, ...linked])];
   }
 
   /** A request found that the leader is not who it was. */
@@ -143,13 +160,15 @@ export class Standing {
   }
 
   /** Also at second hand: one that was away for long may know nobody who holds the ledger now. */
-  #tell(): FleetNews {
+  #tell(rosterIndexKnown: number): FleetNews {
     const { peers, ledger } = this.#init;
     const { term, leader, commit, conf } = this.status();
     if (this.#holdsLedger ? ledger.fleetId === undefined : !this.#news)
       throw new SkeinError("NOT_A_MEMBER", { peer: peers.self });
     const appliedIndex = this.#holdsLedger ? ledger.appliedIndex : Math.min(commit, this.#news?.appliedIndex ?? 0);
-    return { term, ...(leader ? { leader } : {}), appliedIndex, roster: [...this.roster()], conf };
+    const rosterIndex = this.#holdsLedger ? ledger.rosterIndex : this.#news!.rosterIndex;
+    const roster = rosterIndex === rosterIndexKnown ? {} : { roster: [...this.#rosterById().values()] };
+    return { term, ...(leader ? { leader } : {}), appliedIndex, rosterIndex, ...roster, conf };
   }
 
   #askSoon(delayMs: number): void {
@@ -174,17 +193,20 @@ export class Standing {
     const whom = members[this.#turn % members.length];
     if (whom === undefined) return;
     try {
-      const news = await this.#init.peers.ask(whom, "fleetNews", {}, { deadlineMs: TIMING.fleetNewsMs });
+      const known = this.#news;
+      const question = { rosterIndex: known?.rosterIndex ?? 0 };
+      const news = await this.#init.peers.ask(whom, "fleetNews", question, { deadlineMs: TIMING.fleetNewsMs });
       // One that knows no leader may be as lost as this one.
       this.#turn = news.leader === undefined ? this.#turn + 1 : 0;
-      this.#hear(news);
+      const roster = news.roster ? byId(news.roster) : known?.roster;
+      if (roster) this.#hear({ ...news, roster });
     } catch (error) {
       this.#turn++;
       this.#world.telemetry.log("debug", "fleetNewsMissing", { whom, reason: SkeinError.from(error).message });
     }
   }
 
-  #hear(news: FleetNews): void {
+  #hear(news: KeptNews): void {
     if (this.#stopped) return;
     const { driver } = this.#init;
     const nowMs = this.#world.clock.monotonicMs();
@@ -217,5 +239,9 @@ export class Standing {
   }
 }
 
+const byId = (roster: readonly RosterNode[]): ReadonlyMap<NodeId, RosterNode> =>
+  new Map(roster.map((node) => [node.nodeId, node]));
+
 /** What others would want to be told of, if it changed. */
-const tellable = ({ term, leader, roster, conf }: FleetNews): string => JSON.stringify([term, leader, roster, conf]);
+const tellable = ({ term, leader, rosterIndex, conf }: KeptNews): string =>
+  JSON.stringify([term, leader, rosterIndex, conf]);

@@ -47,11 +47,12 @@ export class Verifier {
     while (item < job.inputs.length && (item === fromItem || clock.monotonicMs() < untilMs)) {
       const batch = batchOf(job, item, draw);
       await this.#verifyCopies(job, batch.items, page);
-      this.#verifySignatures(job, batch.items, page);
+      await this.#verifySignatures(job, batch.items, page);
       await Promise.all(batch.drawn.map((drawn, nth) => this.#recompute(job, drawn, nth, page)));
       page.itemsVerified += batch.items.length;
       item += batch.items.length;
     }
+    page.faults.sort((a, b) => (a.item ?? -1) - (b.item ?? -1));
     return { ...page, ...(item < job.inputs.length ? { nextItem: item } : {}) };
   }
 
@@ -90,17 +91,16 @@ export class Verifier {
     }
   }
 
-  #verifySignatures(job: JobRecord, items: readonly number[], page: VerifyPage): void {
-    for (const item of items) {
-      const result = job.results[item];
-      if (!result) continue;
+  async #verifySignatures(job: JobRecord, items: readonly number[], page: VerifyPage): Promise<void> {
+    const verify = async (result: RecordedResult): Promise<void> => {
       const place = { fleetId: this.#init.fleetId, jobId: job.jobId, input: result.input };
-      const state = signatureState(place, result, (...asked) => this.#world.signer.verify(...asked));
-      const of = { item, name: result.name, node: result.node };
+      const state = await signatureState(place, result, (...asked) => this.#world.signer.verify(...asked));
+      const of = { item: result.item, name: result.name, node: result.node };
       if (state === "valid") page.signaturesValid++;
       else if (state === "absent") page.faults.push({ what: "signatureAbsent", ...of, reason: "it is not signed" });
       else page.faults.push({ what: "signatureWrong", ...of, reason: "its signature does not fit it" });
-    }
+    };
+    await Promise.all(items.flatMap((item) => job.results[item] ?? []).map(verify));
   }
 
   async #recompute(job: JobRecord, result: RecordedResult, nth: number, page: VerifyPage): Promise<void> {

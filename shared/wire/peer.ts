@@ -364,7 +364,14 @@ export const PEER_WIRE: Wire = {
       (f) => ({ storyJson: checkText(f.storyJson, "story", LIMITS.storyBytesMax) }),
     ),
   },
-  fleetNews: { question: empty, answer: half("FleetNews", fleetNewsFields, checkFleetNews) },
+  fleetNews: {
+    question: half(
+      "FleetNewsRequest",
+      (question) => question,
+      (f) => ({ rosterIndex: checkCount(f.rosterIndex, "roster index") }),
+    ),
+    answer: half("FleetNews", fleetNewsFields, checkFleetNews),
+  },
   record: {
     question: half(
       "ProposeRequest",

@@ -207,8 +207,10 @@ message JobNewsRequest { string jobId = 1; }
 message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
 message StoryRequest { string jobId = 1; }
 message StoryAnswer { string storyJson = 1; }
+message FleetNewsRequest { uint64 rosterIndex = 1; }
 message FleetNews {
   uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
+  uint64 rosterIndex = 6;
 }
 message InferRequest { string pipeline = 1; string name = 2; bytes input = 3; double deadlineMs = 4; }
 message InferAnswer { bytes output = 1; double durationMs = 2; }

@@ -170,17 +170,23 @@ function judge(what: string, holds: boolean): string {
 }
 
 /** Every promise of a result: recorded without an error, and where there are several boxes held by two. */
-async function entriesOf(agent: LocalAgent, jobs: readonly JobId[], copies: number): Promise<number> {
+async function recordsOf(
+  agent: LocalAgent,
+  jobs: readonly JobId[],
+  copies: number,
+): Promise<{ entries: number; repeated: number }> {
   const entries = new Set<number>();
+  let repeated = 0;
   for (const jobId of jobs) {
-    const { results } = await agent.client.results(jobId);
+    const { job, results } = await agent.client.results(jobId);
+    repeated += job.duplicatesIgnored;
     if (results.length !== ITEMS) throw new Error(`${jobId} has ${results.length} results, not ${ITEMS}`);
     for (const { error, holders, recordedAtIndex } of results) {
       if (error || holders.length < copies) throw new Error(`a result of ${jobId} is not what it should be`);
       entries.add(recordedAtIndex);
     }
   }
-  return entries.size;
+  return { entries: entries.size, repeated };
 }
 
 async function measure(names: [string, ...string[]], syncsFolder: string): Promise<number> {
@@ -230,10 +236,10 @@ async function measure(names: [string, ...string[]], syncsFolder: string): Promi
     );
     const jobs = rounds.flatMap((round) => round.jobs);
     const results = items * ROUNDS;
-    const entries = await entriesOf(agent, jobs, Math.min(2, names.length));
+    const { entries, repeated } = await recordsOf(agent, jobs, Math.min(2, names.length));
     const per = (key: keyof Disk): number => (after[key] - before[key]) / results;
     console.log(
-      `${boxes}  ${(results / entries).toFixed(1)} results an entry; all boxes together: ${(1 / (per("databases") + per("files"))).toFixed(1)} results an fsync (${(1 / per("databases")).toFixed(1)} for one of the journals and databases, ${per("files").toFixed(3)} of files for each result)`,
+      `${boxes}  ${(results / entries).toFixed(1)} results an entry, ${((100 * repeated) / results).toFixed(1)} % of them reported twice; all boxes together: ${(1 / (per("databases") + per("files"))).toFixed(1)} results an fsync (${(1 / per("databases")).toFixed(1)} for one of the journals and databases, ${per("files").toFixed(3)} of files for each result)`,
     );
     console.log(
       `${boxes}  written for each result, its input and all copies included: ${Math.round(per("writeBytes"))} bytes to the device (write_bytes), ${Math.round(per("wcharBytes"))} to write(2) (wchar, sockets included)`,

@@ -10,9 +10,10 @@ import { LIMITS } from "../../shared/limits.ts";
 import { PretendBlobs } from "../support/pretend-blobs.ts";
 import { fillDisk, freeDisk, silent, smallDisk, temporaryFolder } from "../support/small-disk.ts";
 
-/** One disk that outlives its blobs. */
+/** One disk that outlives its blobs; at most one life at a time. */
 interface Disk {
   open(): Promise<Blobs>;
+  /** A blob of more than smallBlobBytesMax. */
   rot(hash: BlobHash, bytes: Uint8Array): Promise<void>;
   setFull(isFull: boolean): Promise<void>;
 }
@@ -36,8 +37,13 @@ const MAKERS: { name: string; make: () => Promise<Disk>; makeSmall: () => Promis
 ];
 
 function realDisk(path: string): Disk {
+  let life: Blobs | undefined;
   return {
-    open: () => openBlobs(join(path, "blobs"), { telemetry: silent }),
+    async open() {
+      await life?.close();
+      life = await openBlobs(join(path, "blobs"), { telemetry: silent });
+      return life;
+    },
     rot: (hash, bytes) => writeFile(join(path, "blobs", hash.slice(0, 2), hash), flipped(bytes)),
     setFull: (isFull) => (isFull ? fillDisk(path, LIMITS.diskFreeBytesMin / MiB - 1) : freeDisk(path)),
   };
@@ -212,6 +218,106 @@ describe.each(MAKERS)("$name", ({ make, makeSmall }) => {
     await expect(blobs.read(hash)).rejects.toMatchObject({ code: "BLOB_MISSING" });
     await blobs.put(bytes, hash);
     expect(await blobs.read(hash)).toEqual(bytes);
+  });
+
+  test("verifying finds a sound copy sound, a missing one not there, and sets a damaged one aside", async () => {
+    const disk = await make();
+    const blobs = await disk.open();
+    for (const bytes of [some(0), some(1000), some(3 * LIMITS.bulkChunkBytes + 1)])
+      expect(await blobs.verify((await blobs.put(bytes)).hash)).toBe(true);
+    expect(await blobs.verify(NOWHERE)).toBe(false);
+    const bytes = some(3 * LIMITS.bulkChunkBytes + 1);
+    const { hash } = await blobs.put(bytes);
+    await disk.rot(hash, bytes);
+    expect(await blobs.verify(hash)).toBe(false);
+    expect(await blobs.size(hash)).toBeUndefined();
+    await blobs.put(bytes);
+    expect(await blobs.verify(hash)).toBe(true);
+  });
+
+  test("small and large blobs side by side are listed, streamed in part, and removed alike", async () => {
+    const blobs = await (await make()).open();
+    const sizes = [1, LIMITS.smallBlobBytesMax, LIMITS.smallBlobBytesMax + 1, LIMITS.bulkChunkBytes + 1];
+    const all = await Promise.all(sizes.map(async (size) => ({ bytes: some(size), hash: "" as BlobHash })));
+    for (const blob of all) blob.hash = (await blobs.put(chunked(blob.bytes, 1000))).hash;
+    const listed = (await blobs.list()).toSorted((a, b) => a.bytes - b.bytes);
+    expect(listed).toEqual(all.map(({ hash, bytes }) => ({ hash, bytes: bytes.length })));
+    for (const { hash, bytes } of all) {
+      expect((await gathered(blobs.stream(hash, 0, 1))).bytes).toEqual(bytes.slice(0, 1));
+      expect((await gathered(blobs.stream(hash, 7, 20_000))).bytes).toEqual(bytes.slice(7, 20_007));
+      await blobs.remove(hash);
+    }
+    expect(await blobs.list()).toEqual([]);
+  });
+
+  test("a large blob comes in pieces in any order, also over two lives, and is read under its hash", async () => {
+    const disk = await make();
+    const bytes = some(2 * LIMITS.blobPieceBytes + 777);
+    const hash = hashOf(bytes);
+    const piece = (i: number) =>
+      chunked(bytes.subarray(i * LIMITS.blobPieceBytes, (i + 1) * LIMITS.blobPieceBytes), 200_000);
+    const before = await disk.open();
+    expect(await before.arrival(hash)).toBeUndefined();
+    const first = (await before.arrival(hash, bytes.length))!;
+    expect(first.here).toEqual([false, false, false]);
+    await first.write(2, piece(2));
+    await first.write(0, piece(0));
+    await first.close();
+    expect(await before.list()).toEqual([]);
+
+    const blobs = await disk.open();
+    const second = (await blobs.arrival(hash))!;
+    expect([second.bytes, ...second.here]).toEqual([bytes.length, true, false, true]);
+    await expect(second.write(1, chunked(bytes.subarray(0, 500), 100))).rejects.toMatchObject({
+      code: "FRAME_INVALID",
+    });
+    expect(second.here[1]).toBe(false);
+    await second.write(1, piece(1));
+    expect(await second.digests()).toEqual(
+      [0, 1, 2].map((i) => hashOf(bytes.subarray(i * LIMITS.blobPieceBytes, (i + 1) * LIMITS.blobPieceBytes))),
+    );
+    expect(await second.finish()).toEqual({ hash, bytes: bytes.length });
+    expect(await blobs.list()).toEqual([{ hash, bytes: bytes.length }]);
+    expect(hashOf(await blobs.read(hash))).toBe(hash);
+    expect(await blobs.arrival(hash)).toBeUndefined();
+  });
+
+  test("pieces that do not make the hash are refused, may be looked at, and are gone when they are discarded", async () => {
+    const blobs = await (await make()).open();
+    const bytes = some(LIMITS.blobPieceBytes + 5);
+    const hash = hashOf(bytes);
+    const arrival = (await blobs.arrival(hash, bytes.length))!;
+    await arrival.write(0, chunked(flipped(bytes).subarray(0, LIMITS.blobPieceBytes), 300_000));
+    await arrival.write(1, chunked(bytes.subarray(LIMITS.blobPieceBytes), 300_000));
+    await expect(arrival.finish()).rejects.toMatchObject({ code: "BLOB_HASH_MISMATCH", facts: { expected: hash } });
+    expect((await arrival.digests())[1]).toBe(hashOf(bytes.subarray(LIMITS.blobPieceBytes)));
+    // The piece that was wrong comes again, from elsewhere.
+    await arrival.write(0, chunked(bytes.subarray(0, LIMITS.blobPieceBytes), 300_000));
+    await arrival.finish();
+    expect(await blobs.verify(hash)).toBe(true);
+    const other = (await blobs.arrival(NOWHERE, bytes.length))!;
+    await other.write(1, chunked(bytes.subarray(LIMITS.blobPieceBytes), 300_000));
+    await other.discard();
+    expect(await blobs.arrival(NOWHERE)).toBeUndefined();
+  });
+
+  test("two holders that send the same piece at once do no harm, and another size begins anew", async () => {
+    const blobs = await (await make()).open();
+    const bytes = some(LIMITS.blobPieceBytes + 5);
+    const hash = hashOf(bytes);
+    const wrong = (await blobs.arrival(hash, bytes.length - 1))!;
+    await wrong.write(1, chunked(bytes.subarray(0, 4), 4));
+    await wrong.close();
+    const arrival = (await blobs.arrival(hash, bytes.length))!;
+    expect(arrival.here).toEqual([false, false]);
+    const [head, tail] = [bytes.subarray(0, LIMITS.blobPieceBytes), bytes.subarray(LIMITS.blobPieceBytes)];
+    await Promise.all([
+      arrival.write(0, chunked(head, 100_000)),
+      arrival.write(0, chunked(head, 70_000)),
+      arrival.write(1, chunked(tail, 2)),
+    ]);
+    await arrival.finish();
+    expect(await blobs.verify(hash)).toBe(true);
   });
 
   test("what the caller does to its bytes afterwards changes nothing", async () => {

@@ -224,6 +224,27 @@ export function networkContract(makeWorld: () => Promise<NetworkWorld>): void {
     }
   });
 
+  test("a part of a blob arrives alone, also from a source that would give more", async () => {
+    const { world, a, b } = await pair();
+    const content = Uint8Array.from({ length: 700_001 }, (_, i) => (i * 31) & 255);
+    const lengths: number[] = [];
+    b.serveBlobs(async (_, offset, length) => {
+      lengths.push(length);
+      return { bytes: content.byteLength, chunks: chunksOf(content.subarray(offset), 100_000) };
+    });
+    for (const [offset, length] of [
+      [0, 1],
+      [5, 300_000],
+      [699_000, 50_000],
+    ] as const) {
+      const fetched = await world.settle(a.fetchBlob(b.self, HASH, { offset, length }));
+      expect(fetched.bytes).toBe(content.byteLength);
+      const came = await world.settle(collect(fetched.chunks));
+      expect(Buffer.compare(came, content.subarray(offset, offset + length))).toBe(0);
+    }
+    expect(lengths).toEqual([1, 300_000, 50_000]);
+  });
+
   test("an empty blob arrives empty", async () => {
     const { world, a, b } = await pair();
     b.serveBlobs(async () => ({ bytes: 0, chunks: chunksOf(bytes(), 1) }));

@@ -1,11 +1,13 @@
 /** Disks that fill up and bytes that rot. */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import type { BlobHash } from "../../shared/ids.ts";
+import { rotSmall } from "../support/small-blobs.ts";
 import { fillDisk, freeDisk } from "../support/small-disk.ts";
 import { cutPages, pageOf } from "./pages.ts";
 import { setStage } from "./promises.ts";
@@ -33,9 +35,16 @@ afterAll(async () => {
 });
 beforeEach(() => stage.fleet.whole());
 
-/** Inverts a byte in the middle of a stored blob. */
-async function corrupt(agent: RealAgent, hash: BlobHash): Promise<void> {
-  await invertByte(blobFile(agent, hash), (size) => Math.floor(size / 2));
+/** Inverts a byte in the middle of stored blobs. An agent with small ones among them is down meanwhile: their database is its own. */
+async function corrupt(agent: RealAgent, hashes: readonly BlobHash[]): Promise<void> {
+  const small = hashes.filter((hash) => !existsSync(blobFile(agent, hash)));
+  for (const hash of hashes)
+    if (!small.includes(hash)) await invertByte(blobFile(agent, hash), (size) => Math.floor(size / 2));
+  if (small.length === 0) return;
+  await agent.kill();
+  for (const hash of small) await rotSmall(join(agent.dataDir, "blobs"), hash);
+  await stage.fleet.start(agent);
+  await stage.fleet.whole();
 }
 
 async function invertByte(path: string, place: (size: number) => number): Promise<void> {
@@ -84,7 +93,7 @@ test("an output that rots on a disk is found by its hash and fetched from anothe
   const { results } = await fleet.agents[0]!.client.receipt(jobId);
   const { output, holders } = results[5]!;
   const [rotten, sound] = holders.map((nodeId) => fleet.agent(nodeId)) as [RealAgent, RealAgent];
-  await corrupt(rotten, output!);
+  await corrupt(rotten, [output!]);
   expect(pageOf("", await rotten.client.getBlob(output!)).blob).toBe(output);
   expect(damagesSaid(rotten)).toContain(output);
   expect(damagesSaid(sound)).toEqual([]);
@@ -98,7 +107,10 @@ test("inputs that rotted on one box's disk are found when it reads them and fetc
   const [attic, bench] = fleet.agents as [RealAgent, RealAgent];
   // Every box is made to hold every input, so that the rotten one has work to do on its own copies.
   for (const { blob, bytes } of pages) for (const agent of fleet.agents) await agent.client.putBlob(blob, bytes);
-  for (const { blob } of pages) await corrupt(bench, blob);
+  await corrupt(
+    bench,
+    pages.map(({ blob }) => blob),
+  );
   const damagedBefore = damagesSaid(bench).length;
   const jobId = await fleet.submit(attic, pages);
   await stage.expectPromisesHeld(jobId, pages);
@@ -118,7 +130,7 @@ test("an input of which the box that takes the job has only a rotten copy is ref
   expect(large.bytes.length).toBeGreaterThan(64 * 1024);
   for (const page of [small, large]) {
     await attic.client.putBlob(page.blob, page.bytes);
-    await corrupt(attic, page.blob);
+    await corrupt(attic, [page.blob]);
     await expect(fleet.submit(attic, [page])).rejects.toMatchObject({ code: "COPIES_SHORT" });
     // The rotten copy is set aside by now, so the good bytes are not taken for known.
     const jobId = await fleet.submit(attic, [page]);

@@ -1,11 +1,9 @@
 /** What must hold after every mishap: the outputs of one box alone, all of them, once each, on two boxes, one story. */
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, inject, vi } from "vitest";
 import type { BlobHash, JobId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
 import { cutPages, PAGE_SETS, type Page } from "./pages.ts";
-import { blobFile } from "./real-agent.ts";
+import { soundOnDisk } from "./real-agent.ts";
 import { type RaiseOptions, RealFleet, recordsOf } from "./real-fleet.ts";
 import { PATIENCE_MS } from "./waiting.ts";
 
@@ -108,15 +106,9 @@ const equal = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
 
 /** Counted on the disks themselves, whatever the agents say. */
 async function scarceOutputs(fleet: RealFleet, receipt: Receipt): Promise<string[]> {
-  const scarce: string[] = [];
-  for (const { name, output } of receipt.results) {
-    const copies = await Promise.all(
-      fleet.agents.map(async (agent) => {
-        const bytes = await readFile(blobFile(agent, output!)).catch(() => undefined);
-        return bytes !== undefined && createHash("sha256").update(bytes).digest("hex") === output;
-      }),
-    );
-    if (copies.filter(Boolean).length < 2) scarce.push(name);
-  }
-  return scarce;
+  const outputs = receipt.results.map(({ output }) => output!);
+  const held = await Promise.all(fleet.agents.map((agent) => soundOnDisk(agent, outputs)));
+  return receipt.results
+    .filter(({ output }) => held.filter((sound) => sound.has(output!)).length < 2)
+    .map(({ name }) => name);
 }

@@ -1,12 +1,14 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, createClient } from "../../shared/client.ts";
-import type { NodeId } from "../../shared/ids.ts";
+import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import type { AgentEvent } from "../../shared/routes.ts";
+import { readSmall } from "../support/small-blobs.ts";
 
 export const SKEIN = new URL("../../agent/cli/skein.js", import.meta.url).pathname;
 const LOG_LINES_SHOWN = 60;
@@ -190,6 +192,17 @@ export class RealAgent {
   }
 }
 
-/** The file under which an agent keeps a blob. */
+/** The file under which an agent keeps a large blob. */
 export const blobFile = (agent: RealAgent, hash: string): string =>
   join(agent.dataDir, "blobs", hash.slice(0, 2), hash);
+
+/** Which of these blobs are on an agent's disk and match their hash, whatever it says itself. */
+export async function soundOnDisk(agent: RealAgent, hashes: readonly BlobHash[]): Promise<Set<BlobHash>> {
+  const small = await readSmall(join(agent.dataDir, "blobs"), hashes).catch(() => new Map<BlobHash, Uint8Array>());
+  const sound = new Set<BlobHash>();
+  for (const hash of hashes) {
+    const bytes = small.get(hash) ?? (await readFile(blobFile(agent, hash)).catch(() => undefined));
+    if (bytes && createHash("sha256").update(bytes).digest("hex") === hash) sound.add(hash);
+  }
+  return sound;
+}

@@ -46,38 +46,38 @@ beforeAll(async () => {
 const verify = createVerifier();
 
 /** What a reader of the file is told. */
-function complaints(text: string): string[] {
+async function complaints(text: string): Promise<string[]> {
   try {
-    return receiptFaults(readReceipt(text), verify).map(({ what }) => what);
+    return (await receiptFaults(readReceipt(text), verify)).map(({ what }) => what);
   } catch (error) {
     if (SkeinError.from(error).code !== "BAD_REQUEST") throw error;
     return ["unreadable"];
   }
 }
 
-test("a receipt that nobody touched has no faults, and needs no more than its nodes' ids", () => {
-  expect(complaints(writeReceipt(receipt))).toEqual([]);
+test("a receipt that nobody touched has no faults, and needs no more than its nodes' ids", async () => {
+  expect(await complaints(writeReceipt(receipt))).toEqual([]);
 });
 
-test("a receipt in which any byte was changed is refused or told", () => {
+test("a receipt in which any byte was changed is refused or told", async () => {
   const bytes = new TextEncoder().encode(writeReceipt(receipt));
-  fc.assert(
-    fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
       const changed = bytes.slice();
       changed[at]! ^= change;
-      expect(complaints(new TextDecoder().decode(changed))).not.toEqual([]);
+      expect(await complaints(new TextDecoder().decode(changed))).not.toEqual([]);
     }),
     { numRuns: 700 },
   );
 });
 
-test("a receipt that is cut short, or has something behind it, is refused", () => {
+test("a receipt that is cut short, or has something behind it, is refused", async () => {
   const text = writeReceipt(receipt);
   for (const changed of ["", text.slice(0, -1), text.slice(0, 500), `${text}\n`, ` ${text}`, JSON.stringify(receipt)])
-    expect(complaints(changed)).toEqual(["unreadable"]);
+    expect(await complaints(changed)).toEqual(["unreadable"]);
 });
 
-test("whoever signs a changed receipt anew cannot sign for the nodes that made the results", () => {
+test("whoever signs a changed receipt anew cannot sign for the nodes that made the results", async () => {
   const [forger] = [...boxes.keys()];
   const forge = (results: Receipt["results"]): Receipt => {
     const forged = { ...receipt, results, writtenBy: forger! };
@@ -85,13 +85,13 @@ test("whoever signs a changed receipt anew cannot sign for the nodes that made t
   };
   const [first, second, ...rest] = receipt.results;
   const changed = forge([first!, { ...second!, output: blob(99) }, ...rest]);
-  expect(complaints(writeReceipt(changed))).toEqual(["signatureWrong"]);
+  expect(await complaints(writeReceipt(changed))).toEqual(["signatureWrong"]);
   const { signature: _, ...unsigned } = second!;
-  expect(complaints(writeReceipt(forge([first!, unsigned, ...rest])))).toEqual(["signatureAbsent"]);
+  expect(await complaints(writeReceipt(forge([first!, unsigned, ...rest])))).toEqual(["signatureAbsent"]);
   const stolen = { ...second!, node: forger! };
-  expect(complaints(writeReceipt(forge([first!, stolen, ...rest])))).toEqual(["signatureWrong"]);
-  expect(complaints(writeReceipt(forge([first!, second!])))).toEqual(["countWrong", "countWrong"]);
-  expect(complaints(writeReceipt(forge([first!, first!, ...rest])))).toEqual(["countWrong"]);
+  expect(await complaints(writeReceipt(forge([first!, stolen, ...rest])))).toEqual(["signatureWrong"]);
+  expect(await complaints(writeReceipt(forge([first!, second!])))).toEqual(["countWrong", "countWrong"]);
+  expect(await complaints(writeReceipt(forge([first!, first!, ...rest])))).toEqual(["countWrong"]);
 });
 
 const PLACE: ResultPlace = { fleetId: "f" as FleetId, jobId: job("x"), input: blob(1) };
@@ -122,16 +122,16 @@ test.each<[string, Partial<ResultPlace>, Partial<ItemResult>]>([
   ["shard", {}, { shardId: shard("job-x/1.2") }],
   ["duration", {}, { durationMs: 13 }],
   ["time", {}, { finishedAtMs: 2e12 }],
-])("a signature says the %s", (_, place, made) => {
+])("a signature says the %s", async (_, place, made) => {
   const signed = { ...RESULT, signature: sign(PLACE, RESULT) };
-  expect(signatureState(PLACE, signed, pretendVerify)).toBe("valid");
-  expect(signatureState({ ...PLACE, ...place }, { ...signed, ...made }, pretendVerify)).toBe("wrong");
+  expect(await signatureState(PLACE, signed, pretendVerify)).toBe("valid");
+  expect(await signatureState({ ...PLACE, ...place }, { ...signed, ...made }, pretendVerify)).toBe("wrong");
 });
 
-test("a signature of another node, one that is no base64, and none at all are told apart from a valid one", () => {
-  expect(signatureState(PLACE, { ...RESULT, signature: sign(PLACE, RESULT, B) }, pretendVerify)).toBe("wrong");
-  expect(signatureState(PLACE, { ...RESULT, signature: "?" }, pretendVerify)).toBe("wrong");
-  expect(signatureState(PLACE, RESULT, pretendVerify)).toBe("absent");
+test("a signature of another node, one that is no base64, and none at all are told apart from a valid one", async () => {
+  expect(await signatureState(PLACE, { ...RESULT, signature: sign(PLACE, RESULT, B) }, pretendVerify)).toBe("wrong");
+  expect(await signatureState(PLACE, { ...RESULT, signature: "?" }, pretendVerify)).toBe("wrong");
+  expect(await signatureState(PLACE, RESULT, pretendVerify)).toBe("absent");
 });
 
 test("two pipelines have one statement only if they run the same models", () => {

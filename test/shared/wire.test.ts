@@ -153,11 +153,12 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   },
   jobNews: { question: { jobId: job("x") }, answer: { plan, leased: [{ nodeId: A, items: 3 }] } },
   fleetNews: {
-    question: {},
+    question: { rosterIndex: 6 },
     answer: {
       term: 4,
       leader: A,
       appliedIndex: 9,
+      rosterIndex: 8,
       roster: [
         { nodeId: A, name: "a", addresses: ["/ip4/1.2.3.4/tcp/1"], admittedAtIndex: 2 },
         { nodeId: B, name: "b", addresses: [], admittedAtIndex: 3, part: "witness" },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BlobInfo, Blobs } from "../../agent/ports/index.ts";
+import type { Arrival, BlobInfo, Blobs } from "../../agent/ports/index.ts";
 import { invariant, SkeinError } from "../../shared/errors.ts";
 import type { BlobHash } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -12,6 +12,8 @@ export class PretendBlobs {
   capacityBytes: number;
   readonly #held = new Map<BlobHash, Uint8Array>();
   readonly #setAside = new Set<BlobHash>();
+  /** What came of blobs that come in pieces; it outlives a crash. */
+  readonly arriving = new Map<BlobHash, PretendPieces>();
   #lives = 0;
 
   constructor(capacityBytes = Number.POSITIVE_INFINITY) {
@@ -50,6 +52,7 @@ export class PretendBlobs {
   freeBytes(): number {
     let used = 0;
     for (const bytes of this.#held.values()) used += bytes.length;
+    for (const { pieces } of this.arriving.values()) for (const piece of pieces) used += piece?.length ?? 0;
     return Math.max(0, this.capacityBytes - used);
   }
 
@@ -65,6 +68,11 @@ export class PretendBlobs {
     if (isDamaged) this.#setAside.add(hash);
     else this.#setAside.delete(hash);
   }
+}
+
+interface PretendPieces {
+  bytes: number;
+  pieces: (Uint8Array | undefined)[];
 }
 
 class PretendLife implements Blobs {
@@ -91,6 +99,51 @@ class PretendLife implements Blobs {
     return { hash, bytes: bytes.length };
   }
 
+  async arrival(hash: BlobHash, bytes?: number): Promise<Arrival | undefined> {
+    await this.#alive();
+    const { arriving } = this.#disk;
+    const before = arriving.get(hash);
+    if (bytes === undefined && !before) return undefined;
+    if (bytes !== undefined && bytes > LIMITS.blobBytesMax)
+      throw new SkeinError("TOO_LARGE", { what: "The blob", actual: bytes, limit: LIMITS.blobBytesMax });
+    if (bytes !== undefined && before?.bytes !== bytes)
+      arriving.set(hash, { bytes, pieces: Array(Math.ceil(bytes / LIMITS.blobPieceBytes)).fill(undefined) });
+    return this.#arrivalOf(hash, arriving.get(hash)!);
+  }
+
+  #arrivalOf(hash: BlobHash, { bytes, pieces }: PretendPieces): Arrival {
+    const lengthOf = (piece: number): number =>
+      Math.min(bytes, (piece + 1) * LIMITS.blobPieceBytes) - piece * LIMITS.blobPieceBytes;
+    return {
+      bytes,
+      get here() {
+        return pieces.map((piece) => piece !== undefined);
+      },
+      write: async (piece, source) => {
+        const came = await this.#gather(source);
+        await this.#alive();
+        if (came.length !== lengthOf(piece))
+          throw new SkeinError("FRAME_INVALID", { peer: "a peer", reason: `piece ${piece} has ${came.length} bytes` });
+        pieces[piece] = came;
+      },
+      finish: async () => {
+        await this.#alive();
+        const whole = new Uint8Array(Buffer.concat(pieces.map((piece) => piece ?? new Uint8Array())));
+        const actual = hashOf(whole);
+        if (actual !== hash) throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
+        this.#disk.arriving.delete(hash);
+        if (!this.#disk.held().has(hash)) this.#disk.keep(hash, whole);
+        return { hash, bytes };
+      },
+      digests: async () => pieces.map((piece) => hashOf(piece ?? new Uint8Array())),
+      close: () => this.#alive(),
+      discard: async () => {
+        await this.#alive();
+        this.#disk.arriving.delete(hash);
+      },
+    };
+  }
+
   async size(hash: BlobHash): Promise<number | undefined> {
     await this.#alive();
     return this.#disk.held().get(hash)?.length;
@@ -114,9 +167,9 @@ class PretendLife implements Blobs {
     return false;
   }
 
-  async *stream(hash: BlobHash, offset = 0): AsyncIterable<Uint8Array> {
+  async *stream(hash: BlobHash, offset = 0, length = Number.POSITIVE_INFINITY): AsyncIterable<Uint8Array> {
     await this.#alive();
-    const bytes = this.#heldOrThrow(hash);
+    const bytes = this.#heldOrThrow(hash).subarray(0, offset + length);
     for (let at = offset; at < bytes.length; at += LIMITS.bulkChunkBytes) {
       yield new Uint8Array(bytes.subarray(at, at + LIMITS.bulkChunkBytes));
       await this.#alive();
@@ -136,6 +189,10 @@ class PretendLife implements Blobs {
   async freeBytes(): Promise<number> {
     await this.#alive();
     return this.#disk.freeBytes();
+  }
+
+  async close(): Promise<void> {
+    await this.#alive();
   }
 
   async #gather(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {

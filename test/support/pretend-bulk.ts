@@ -1,6 +1,6 @@
 /** Blobs over the pretend network: the reader pulls each chunk with a request, which is back-pressure enough. */
 import type { Turns } from "../../agent/io/network/turns.ts";
-import type { BlobSource, Cancel, Clock, RequestAnswer } from "../../agent/ports/index.ts";
+import type { BlobSource, Cancel, Clock, FetchOptions, RequestAnswer } from "../../agent/ports/index.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -51,17 +51,22 @@ export class PretendBulk {
   async fetch(
     from: NodeId,
     hash: BlobHash,
-    { offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {},
+    { offset = 0, length = Number.POSITIVE_INFINITY, signal }: FetchOptions = {},
   ): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }> {
     const endTurn = await this.#init.turnsOf(from).take(signal);
     const id = ++this.#counter;
     try {
       const { bytes } = decode<{ bytes: number }>(
-        await this.#init.ask(from, OPEN, encode({ id, hash, offset }), signal),
+        await this.#init.ask(
+          from,
+          OPEN,
+          encode({ id, hash, offset, length: Number.isFinite(length) ? length : 0 }),
+          signal,
+        ),
       );
       // A reader that never comes is given up on, as the real room's watchdog does.
       const cancel = this.#init.after(LIMITS.bulkProgressMs, endTurn);
-      return { bytes, chunks: this.#read(from, id, bytes - offset, endTurn, cancel, signal) };
+      return { bytes, chunks: this.#read(from, id, Math.min(length, bytes - offset), endTurn, cancel, signal) };
     } catch (error) {
       endTurn();
       throw error;
@@ -87,8 +92,9 @@ export class PretendBulk {
         });
         if (chunk.byteLength === 0)
           throw new SkeinError("PEER_UNREACHABLE", { peer: from, reason: "the transfer ended short" });
-        left -= chunk.byteLength;
-        yield chunk;
+        const wanted = chunk.subarray(0, left);
+        left -= wanted.byteLength;
+        yield wanted;
       }
       // The source runs to its own end, as a stream's does.
       await this.#init.ask(from, NEXT, encode(id), signal);
@@ -101,9 +107,9 @@ export class PretendBulk {
 
   async #opened(
     from: NodeId,
-    { id, hash, offset }: { id: number; hash: BlobHash; offset: number },
+    { id, hash, offset, length }: { id: number; hash: BlobHash; offset: number; length: number },
   ): Promise<Uint8Array> {
-    const blob = await this.#source?.(hash, offset);
+    const blob = await this.#source?.(hash, offset, length || Number.POSITIVE_INFINITY);
     if (!blob) throw new SkeinError("BLOB_MISSING", { hash });
     this.#transfers.set(`${from} ${id}`, { chunks: blob.chunks[Symbol.asyncIterator](), left: new Uint8Array(0) });
     const oldest = this.#transfers.keys().next().value;

@@ -77,6 +77,11 @@ export class PretendEngine implements InferenceEngine {
     this.secondsPerItem = secondsPerItem;
   }
 
+  /** Runs that wait for an executor. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** The next run (or as many as said) loses its executor half-way. */
   crashNext(runs = 1): void {
     this.#crashes += runs;

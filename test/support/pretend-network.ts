@@ -7,7 +7,7 @@ import type { Clock, Impairment, Knock, Randomness, Welcome } from "../../agent/
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
-import { type Packet, PretendPeer } from "./pretend-peer.ts";
+import { type Gossip, type Packet, PretendPeer } from "./pretend-peer.ts";
 
 interface Wire {
   isCut: boolean;
@@ -18,12 +18,17 @@ interface Wire {
   lastArrivalMs: number;
 }
 
+/** Round trips that make one measurement, of which the median counts. */
+const ROUND_TRIPS = 5;
+
 export class PretendNet {
   readonly clock: Clock;
+  /** Wires cut and mended, connections opened and closed, boxes started and ended: while it stands still, so does every link. */
+  changes = 0;
   readonly #random: Pick<Randomness, "random">;
   readonly #peers = new Map<NodeId, PretendPeer>();
   readonly #places = new Map<NodeId, number>();
-  readonly #wires = new Map<string, Wire>();
+  readonly #wires = new Map<NodeId, Map<NodeId, Wire>>();
   readonly #unpowered = new Set<NodeId>();
   readonly #impaired = new Map<NodeId, Impairment>();
   readonly #doors = new Map<NodeId, (knock: Knock) => Promise<Welcome>>();
@@ -37,6 +42,7 @@ export class PretendNet {
 
   /** A box's network, not started. After `kill`, the same id may join again: the box restarted. */
   join(nodeId: NodeId): PretendPeer {
+    this.changes++;
     const peer = new PretendPeer(nodeId, this);
     this.#peers.set(nodeId, peer);
     this.#unpowered.delete(nodeId);
@@ -60,6 +66,7 @@ export class PretendNet {
 
   /** Nothing goes from `from` to `to`, and nobody is told. Call it both ways for a pulled cable. */
   cutOneWay(from: NodeId, to: NodeId): void {
+    this.changes++;
     this.#wire(from, to).isCut = true;
   }
 
@@ -81,7 +88,10 @@ export class PretendNet {
       [a, b],
       [b, a],
     ] as const) {
-      this.#wire(from, to).isCut = false;
+      const wire = this.#wire(from, to);
+      if (!wire.isCut) continue;
+      this.changes++;
+      wire.isCut = false;
     }
     this.#sendHeld(a, b);
   }
@@ -99,11 +109,8 @@ export class PretendNet {
     }
   }
 
-  #isCut(from: NodeId, to: NodeId): boolean {
-    return this.#wire(from, to).isCut || [from, to].some((one) => this.#impaired.get(one)?.kind === "cut");
-  }
-
   #slowedMs(from: NodeId, to: NodeId, packet: Packet): number {
+    if (this.#impaired.size === 0) return 0;
     const bytes = "body" in packet ? packet.body.byteLength : 0;
     return [from, to]
       .map((one) => this.#impaired.get(one))
@@ -114,6 +121,7 @@ export class PretendNet {
   /** What a box does to its own network in a drill; a process that dies takes it along. */
   impair(nodeId: NodeId, impairment: Impairment | undefined): void {
     const wasCut = this.#impaired.get(nodeId)?.kind === "cut";
+    this.changes++;
     if (impairment) this.#impaired.set(nodeId, impairment);
     else this.#impaired.delete(nodeId);
     if (!wasCut || impairment?.kind === "cut") return;
@@ -121,12 +129,13 @@ export class PretendNet {
   }
 
   heal(): void {
-    const ids = [...this.#places.keys()];
-    for (const a of ids) for (const b of ids) if (a < b) this.mend(a, b);
+    for (const [from, wires] of [...this.#wires])
+      for (const [to, wire] of [...wires]) if (wire.isCut) this.mend(from, to);
   }
 
   /** SIGKILL: the box's kernel tells its peers at once, and nothing that it waited for ever comes. */
   kill(nodeId: NodeId): void {
+    this.changes++;
     this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die((to, packet) => this.send(nodeId, to, packet));
     this.#peers.delete(nodeId);
@@ -135,6 +144,7 @@ export class PretendNet {
 
   /** Power lost: like `kill`, but nobody is told and nobody answers for the box until it joins again. */
   unplug(nodeId: NodeId): void {
+    this.changes++;
     this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die(() => {});
     this.#peers.delete(nodeId);
@@ -144,10 +154,11 @@ export class PretendNet {
 
   /** For the peers' own use. False if the wire holds more than a lane's queue would. */
   send(from: NodeId, to: NodeId, packet: Packet): boolean {
-    if ((packet.kind === "consensus" || packet.kind === "gossip") && this.#random.random() < this.#lossRate)
-      return true;
+    const isLossy = packet.kind === "consensus" || packet.kind === "gossip";
+    if (isLossy && this.#lossRate > 0 && this.#random.random() < this.#lossRate) return true;
     const wire = this.#wire(from, to);
     if (this.#isCut(from, to)) return hold(wire, packet);
+    if (packet.kind === "gossip") packet.message.reached.add(to);
     // No connection stands before both directions work.
     if (packet.kind === "dial" && this.#isCut(to, from)) return true;
     const [minMs, maxMs] = this.#delayMs;
@@ -156,6 +167,31 @@ export class PretendNet {
     wire.lastArrivalMs = Math.max(wire.lastArrivalMs, arrivalMs);
     this.clock.after(wire.lastArrivalMs - this.clock.monotonicMs(), () => this.#deliver(from, to, packet));
     return true;
+  }
+
+  /**
+   * The same message to many, each a copy that may be lost. They arrive together where nothing was sent before that would
+   * be overtaken: a timer for each receiver of each message would be most of what a large fleet does.
+   */
+  spread(from: NodeId, message: Gossip, body: Uint8Array, connections: Iterable<readonly [NodeId, string]>): void {
+    const [minMs, maxMs] = this.#delayMs;
+    const arrivalMs = this.clock.monotonicMs() + minMs + this.#random.random() * (maxMs - minMs);
+    const together: [NodeId, Packet][] = [];
+    for (const [to, connection] of connections) {
+      const packet: Packet = { kind: "gossip", connection, message, body };
+      const wire = this.#wire(from, to);
+      if (wire.isCut || this.#lossRate > 0 || wire.lastArrivalMs > arrivalMs) {
+        this.send(from, to, packet);
+        continue;
+      }
+      wire.lastArrivalMs = arrivalMs;
+      message.reached.add(to);
+      together.push([to, packet]);
+    }
+    if (together.length === 0) return;
+    this.clock.after(arrivalMs - this.clock.monotonicMs(), () => {
+      for (const [to, packet] of together) this.#deliver(from, to, packet);
+    });
   }
 
   setDoor(nodeId: NodeId, answer: ((knock: Knock) => Promise<Welcome>) | undefined): void {
@@ -179,12 +215,41 @@ export class PretendNet {
       this.send(to, from, { kind: "closed", connection: packet.connection });
   }
 
+  /**
+   * Whether a heartbeat sent now would come back: the wires are whole and the other end has the same connection. Then it
+   * need not be sent: it changes nothing but how fresh the link is, and a fleet of 20 would send 3,000 a second.
+   */
+  isBeating(from: NodeId, to: NodeId, connection: string): boolean {
+    if (this.#isCut(from, to) || this.#isCut(to, from)) return false;
+    return this.#peers.get(to)?.isConnected(from, connection) === true;
+  }
+
+  /** What heartbeats measure on a wire that is whole. */
+  roundTripMs(): number {
+    const [minMs, maxMs] = this.#delayMs;
+    const draws = Array.from({ length: ROUND_TRIPS }, () => this.#random.random() + this.#random.random());
+    return 2 * minMs + draws.sort((a, b) => a - b)[ROUND_TRIPS >> 1]! * (maxMs - minMs);
+  }
+
+  /** The most that waits in one of its wires, for checkers. */
+  heldBytesMax(from: NodeId): number {
+    let most = 0;
+    for (const { heldBytes } of this.#wires.get(from)?.values() ?? []) most = Math.max(most, heldBytes);
+    return most;
+  }
+
+  #isCut(from: NodeId, to: NodeId): boolean {
+    if (this.#wires.get(from)?.get(to)?.isCut) return true;
+    return this.#impaired.size > 0 && [from, to].some((one) => this.#impaired.get(one)?.kind === "cut");
+  }
+
   #wire(from: NodeId, to: NodeId): Wire {
-    const key = `${from} ${to}`;
-    let wire = this.#wires.get(key);
+    const wires = this.#wires.get(from) ?? new Map<NodeId, Wire>();
+    if (wires.size === 0) this.#wires.set(from, wires);
+    let wire = wires.get(to);
     if (!wire) {
       wire = { isCut: false, held: [], heldBytes: 0, lastArrivalMs: 0 };
-      this.#wires.set(key, wire);
+      wires.set(to, wire);
     }
     return wire;
   }

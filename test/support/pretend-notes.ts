@@ -24,6 +24,11 @@ export class PretendNotes {
     this.#life = {};
   }
 
+  /** The disk is replaced by an empty one. */
+  wipe(): void {
+    this.#notes.clear();
+  }
+
   async #write(changes: NoteChange[]): Promise<void> {
     for (const { key, value } of changes) {
       if (value) this.#notes.set(key, value.slice());

@@ -3,6 +3,7 @@ import { Turns } from "../../agent/io/network/turns.ts";
 import type {
   BlobSource,
   Cancel,
+  FetchOptions,
   Impairment,
   Knock,
   LinkListener,
@@ -27,15 +28,25 @@ export type Packet = { connection: string } & (
   | { kind: "request"; id: number; method: string; body: Uint8Array }
   | { kind: "answer"; id: number; body: Uint8Array }
   | { kind: "failure"; id: number; error: { code: string; facts: Record<string, unknown> } }
-  | { kind: "gossip"; id: string; author: NodeId; body: Uint8Array }
+  | { kind: "gossip"; message: Gossip; body: Uint8Array }
 );
+
+export interface Gossip {
+  id: string;
+  author: NodeId;
+  /** Who has it, or will for sure: to send it there again changes nothing. */
+  reached: Set<NodeId>;
+}
 
 interface Link {
   connection: string;
   state: "up" | "suspect";
   heardAtMs: number;
-  rtts: number[];
+  rttMs: number | undefined;
 }
+
+/** Between two measurements of a link's round trip, in heartbeats. */
+const MEASURE_BEATS = 8;
 
 /** As in the real room: the lower id dials at once, the higher leaves it the first moves. */
 const HIGHER_ID_FIRST_MS = 400;
@@ -61,6 +72,11 @@ export class PretendPeer implements PeerNetwork {
   #stopTicking: Cancel | undefined;
   #closeDoor: Cancel | undefined;
   #counter = 0;
+  #beats = 0;
+  /** The net's changes when every link was last seen to beat; -1 if one did not. */
+  #quietSince = -1;
+  /** When all links beat that there were: kept once for all of them. */
+  #beatAtMs = 0;
 
   constructor(self: NodeId, net: PretendNet) {
     this.self = self;
@@ -89,6 +105,20 @@ export class PretendPeer implements PeerNetwork {
 
   get isStarted(): boolean {
     return this.#state === "started";
+  }
+
+  isConnected(peer: NodeId, connection: string): boolean {
+    return this.#state === "started" && this.#links.get(peer)?.connection === connection;
+  }
+
+  /** Requests of one peer that are being answered, the most there are, for checkers. */
+  get answeringMax(): number {
+    return this.#requests.answeringMax;
+  }
+
+  /** Bytes before the fullest of its wires, for checkers. */
+  get heldBytesMax(): number {
+    return this.#net.heldBytesMax(this.self);
   }
 
   async start(): Promise<void> {
@@ -143,20 +173,18 @@ export class PretendPeer implements PeerNetwork {
   }
 
   links(): LinkView[] {
-    return [...this.#roster].map((peer) => this.#view(peer));
+    const views: LinkView[] = [];
+    for (const peer of this.#roster) views.push(this.#view(peer));
+    return views;
   }
 
   #view(peer: NodeId): LinkView {
     const link = this.#links.get(peer);
-    const sinceMs = link?.heardAtMs ?? this.#lostAtMs.get(peer) ?? 0;
-    const sorted = link?.rtts.toSorted((a, b) => a - b) ?? [];
-    const rttMs = sorted[sorted.length >> 1];
-    return {
-      nodeId: peer,
-      state: link?.state ?? "down",
-      ...(rttMs === undefined ? {} : { rttMs }),
-      silentMs: this.#net.clock.monotonicMs() - sinceMs,
-    };
+    const sinceMs = link ? this.#heardAtMs(link) : (this.#lostAtMs.get(peer) ?? 0);
+    const silentMs = this.#net.clock.monotonicMs() - sinceMs;
+    const view: LinkView = { nodeId: peer, state: link?.state ?? "down", silentMs };
+    if (link?.rttMs !== undefined) view.rttMs = link.rttMs;
+    return view;
   }
 
   onLink(listener: LinkListener): void {
@@ -191,7 +219,7 @@ export class PretendPeer implements PeerNetwork {
     this.#requests.answer(method, answer);
   }
 
-  async fetchBlob(from: NodeId, hash: BlobHash, options?: { offset?: number; signal?: AbortSignal }) {
+  async fetchBlob(from: NodeId, hash: BlobHash, options?: FetchOptions) {
     if (!this.#links.has(from))
       throw new SkeinError("PEER_UNREACHABLE", { peer: from, reason: "there is no link to it" });
     return await this.#bulk.fetch(from, hash, options);
@@ -211,7 +239,7 @@ export class PretendPeer implements PeerNetwork {
     if (!this.isStarted) return;
     const id = `${this.self} ${this.#net.clock.monotonicMs()} ${++this.#counter}`;
     this.#see(id);
-    this.#spread({ id, author: this.self, body: message.slice() });
+    this.#spread({ id, author: this.self, reached: new Set([this.self]) }, message.slice());
   }
 
   onGossip(listener: (from: NodeId, message: Uint8Array) => void): void {
@@ -257,7 +285,7 @@ export class PretendPeer implements PeerNetwork {
     }
     const { connection } = link;
     if (packet.kind === "heartbeat") this.#net.send(this.self, from, { ...packet, kind: "echo", connection });
-    else if (packet.kind === "echo") link.rtts = [...link.rtts.slice(-7), nowMs - packet.sentAtMs];
+    else if (packet.kind === "echo") link.rttMs = nowMs - packet.sentAtMs;
     else if (packet.kind === "consensus") this.#guard(from, () => this.#consensusHeard(from, packet.body));
     else if (packet.kind === "request") void this.#requests.asked(from, packet);
     else if (packet.kind === "answer" || packet.kind === "failure") this.#requests.answered(packet);
@@ -278,19 +306,21 @@ export class PretendPeer implements PeerNetwork {
     for (const listener of this.#consensusListeners) listener(from, body);
   }
 
-  #gossipHeard(carrier: NodeId, { id, author, body }: Packet & { kind: "gossip" }): void {
+  #gossipHeard(carrier: NodeId, { message, body }: Packet & { kind: "gossip" }): void {
+    const { id, author } = message;
     if (this.#seen.has(id) || !this.#roster.has(author)) return;
     this.#see(id);
-    this.#spread({ id, author, body }, carrier);
+    this.#spread(message, body);
     this.#guard(carrier, () => {
       for (const listener of this.#gossipListeners) listener(author, body);
     });
   }
 
-  #spread(message: { id: string; author: NodeId; body: Uint8Array }, except?: NodeId): void {
-    for (const [peer, { connection }] of this.#links)
-      if (peer !== except && peer !== message.author)
-        this.#net.send(this.self, peer, { kind: "gossip", connection, ...message });
+  #spread(message: Gossip, body: Uint8Array): void {
+    if (message.reached.size > this.#links.size) return;
+    const left: [NodeId, string][] = [];
+    for (const [peer, { connection }] of this.#links) if (!message.reached.has(peer)) left.push([peer, connection]);
+    if (left.length > 0) this.#net.spread(this.self, message, body, left);
   }
 
   #see(id: string): void {
@@ -301,8 +331,20 @@ export class PretendPeer implements PeerNetwork {
 
   #tick(): void {
     const nowMs = this.#net.clock.monotonicMs();
+    this.#beats++;
+    if (this.#quietSince === this.#net.changes && this.#beats % MEASURE_BEATS !== 0) {
+      this.#beatAtMs = nowMs;
+      return;
+    }
+    this.#quietSince = this.#net.changes;
     for (const [peer, link] of [...this.#links]) {
-      const silentMs = nowMs - link.heardAtMs;
+      if (link.state === "up" && this.#net.isBeating(this.self, peer, link.connection)) {
+        link.heardAtMs = nowMs;
+        link.rttMs = this.#net.roundTripMs();
+        continue;
+      }
+      this.#quietSince = -1;
+      const silentMs = nowMs - this.#heardAtMs(link);
       if (silentMs >= TIMING.linkDownMs) {
         this.#close(peer, `nothing was heard for ${Math.round(silentMs)} ms`);
         continue;
@@ -312,6 +354,10 @@ export class PretendPeer implements PeerNetwork {
       link.state = "suspect";
       this.#tell(peer);
     }
+  }
+
+  #heardAtMs(link: Link): number {
+    return Math.max(link.heardAtMs, this.#beatAtMs);
   }
 
   #seek(peer: NodeId): void {
@@ -352,7 +398,12 @@ export class PretendPeer implements PeerNetwork {
   #open(peer: NodeId, connection: string): void {
     this.#dialling.get(peer)?.cancel();
     this.#dialling.delete(peer);
-    this.#links.set(peer, { connection, state: "up", heardAtMs: this.#net.clock.monotonicMs(), rtts: [] });
+    this.#links.set(peer, {
+      connection,
+      state: "up",
+      heardAtMs: this.#net.clock.monotonicMs(),
+      rttMs: undefined,
+    });
     this.#tell(peer);
   }
 
@@ -360,7 +411,8 @@ export class PretendPeer implements PeerNetwork {
     const link = this.#links.get(peer);
     if (!link) return;
     this.#links.delete(peer);
-    this.#lostAtMs.set(peer, link.heardAtMs);
+    this.#net.changes++;
+    this.#lostAtMs.set(peer, this.#heardAtMs(link));
     this.#net.send(this.self, peer, { kind: "closed", connection: link.connection });
     this.#requests.linkClosed(peer, reason);
     this.#tell(peer);

@@ -45,12 +45,18 @@ export class PretendRequests {
     const connection = this.#init.connectionTo(to);
     if (!connection) throw new SkeinError("PEER_UNREACHABLE", { peer: to, reason: "there is no link to it" });
     if (body.byteLength > LIMITS.frameBytesMax) throw tooLarge(`A ${method} request`, body.byteLength);
-    if ([...this.#pending.values()].filter((pending) => pending.to === to).length >= LIMITS.requestsPerPeerMax)
+    if (this.#pending.size >= LIMITS.requestsPerPeerMax && this.#pendingAt(to) >= LIMITS.requestsPerPeerMax)
       throw new SkeinError("PEER_BUSY", { peer: to, reason: "too many requests wait for their answers" });
     const id = ++this.#lastId;
     if (!this.#init.send(to, { kind: "request", connection, id, method, body: body.slice() }))
       throw new SkeinError("PEER_BUSY", { peer: to, reason: "the queue of the request lane is full" });
     return await this.#wait(id, to, method, options);
+  }
+
+  #pendingAt(peer: NodeId): number {
+    let pending = 0;
+    for (const { to } of this.#pending.values()) if (to === peer) pending++;
+    return pending;
   }
 
   #wait(id: number, to: NodeId, method: string, options: RequestOptions): Promise<Uint8Array> {
@@ -105,6 +111,10 @@ export class PretendRequests {
     }
     this.#answering.set(from, (this.#answering.get(from) ?? 1) - 1);
     if (this.#init.isStarted()) this.#init.send(from, reply);
+  }
+
+  get answeringMax(): number {
+    return Math.max(0, ...this.#answering.values());
   }
 
   linkClosed(peer: NodeId, reason: string): void {

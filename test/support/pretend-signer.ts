@@ -9,5 +9,5 @@ function signatureOf(node: NodeId, statement: Uint8Array): Buffer {
 
 export const pretendSigner = (self: NodeId): Signer => ({
   sign: (statement) => signatureOf(self, statement),
-  verify: (node, statement, signature) => signatureOf(node, statement).equals(signature),
+  verify: async (node, statement, signature) => signatureOf(node, statement).equals(signature),
 });

@@ -162,23 +162,28 @@ export class Fleet {
     return [{ kind: "presenceChanged", nodeId: entry.roster.nodeId, from, to: presence, because }];
   }
 
+  /** Made for every node some times a second, so it is filled in place. */
   #viewOf(entry: Entry, nowMs: number): NodeView {
     const { roster, role, isSelf, report } = entry;
-    // A link that is not up has heard nothing since that was told; one that is up would have told if it had not.
-    const silentSinceToldMs = entry.link?.state === "up" ? 0 : nowMs - entry.linkToldMs;
-    const link = entry.link && { ...entry.link, silentMs: entry.link.silentMs + silentSinceToldMs };
-    return {
+    const view: NodeView = {
       nodeId: roster.nodeId,
       name: roster.name,
       isSelf,
       isLeader: roster.nodeId === this.#leader,
       role,
       presence: judge(entry, nowMs).presence,
-      ...(roster.drained && { drained: true as const }),
-      ...(roster.leaving && { leaving: true as const }),
-      ...(roster.labels && { labels: roster.labels }),
-      ...(link && { link }),
-      ...(report && { report }),
     };
+    if (roster.drained) view.drained = true;
+    if (roster.leaving) view.leaving = true;
+    if (roster.labels) view.labels = roster.labels;
+    if (entry.link) {
+      const { nodeId, state, rttMs, silentMs } = entry.link;
+      // A link that is not up has heard nothing since that was told; one that is up would have told if it had not.
+      const silentSinceToldMs = state === "up" ? 0 : nowMs - entry.linkToldMs;
+      view.link = { nodeId, state, silentMs: silentMs + silentSinceToldMs };
+      if (rttMs !== undefined) view.link.rttMs = rttMs;
+    }
+    if (report) view.report = report;
+    return view;
   }
 }

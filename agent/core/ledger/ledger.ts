@@ -83,12 +83,19 @@ export class Ledger implements LedgerContents {
   #uses = new BlobUses();
   /** Index of the last entry applied. */
   appliedIndex = 0;
+  #rosterIndex = 0;
   /** Is told of each change before it is made, while it is being written down. */
   #still: LedgerStill | undefined;
 
   apply(entry: LedgerEntry, index: number): LedgerOutcome {
     invariant(index > this.appliedIndex, `entries are applied in order: ${index} after ${this.appliedIndex}`);
     this.appliedIndex = index;
+    const outcome = this.#take(entry, index);
+    if (outcome.events.some(({ kind }) => kind === "rosterChanged")) this.#rosterIndex = index;
+    return outcome;
+  }
+
+  #take(entry: LedgerEntry, index: number): LedgerOutcome {
     switch (entry.kind) {
       case "fleetFounded":
         return this.#found(entry, index);
@@ -149,6 +156,7 @@ export class Ledger implements LedgerContents {
   restore(contents: LedgerContents): void {
     this.#still = undefined;
     this.appliedIndex = contents.appliedIndex;
+    this.#rosterIndex = contents.appliedIndex;
     this.fleetId = contents.fleetId;
     this.fleetName = contents.fleetName;
     this.roster = contents.roster;
@@ -162,6 +170,11 @@ export class Ledger implements LedgerContents {
     this.#uses = new BlobUses();
     for (const job of contents.jobs.values()) for (const blob of blobsOf(job)) this.#uses.add(blob, job.copies);
     this.#jobByKey = new Map([...contents.jobs.values()].map((job) => [job.idempotencyKey, job.jobId]));
+  }
+
+  /** Index at which the roster became what it is, or a later one up to which it stayed so: two that are equal name one roster. */
+  get rosterIndex(): number {
+    return this.#rosterIndex;
   }
 
   jobOfKey(key: string): JobRecord | undefined {
@@ -440,9 +453,9 @@ export class Ledger implements LedgerContents {
     return [{ kind: "jobEnded", job }];
   }
 
-  /** Throws where the ledger contradicts itself. */
-  assertSound(): void {
-    for (const job of this.jobs.values()) {
+  /** Throws where the ledger contradicts itself about these jobs, or any. */
+  assertSound(jobs: Iterable<JobRecord> = this.jobs.values()): void {
+    for (const job of jobs) {
       const filled = job.results.filter((result) => result !== undefined);
       invariant(filled.length === job.recordedCount, `${job.jobId}: recordedCount counts the filled places`);
       invariant(

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SkeinError } from "../../../shared/errors.ts";
 import { type BlobHash, isBlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
-import type { BlobInfo, Blobs, Telemetry } from "../../ports/index.ts";
-import { freeBytesUnder, isMissing, makeFolder, syncFolder } from "./disk.ts";
+import type { Arrival, BlobInfo, Blobs, Telemetry } from "../../ports/index.ts";
+import { type DiskDeps, freeBytesUnder, isMissing, makeFolder, syncFolder } from "./disk.ts";
 import { Incoming, letGo, type Source } from "./incoming.ts";
+import { wholeIfSmall } from "./pieces.ts";
+import { SmallBlobs } from "./small.ts";
 import { Turns } from "./turns.ts";
 
 export interface BlobsDeps {
@@ -21,8 +23,8 @@ const DISK_TURNS = 2;
 const FOLDERS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /**
- * Opens the blobs in the folder `path`, making it if it is not there. Files are `ab/HASH`, `ab` being the hash's first two digits.
- * A folder belongs to one agent; the journal beside it holds the lock.
+ * Opens the blobs in the folder `path`, making it if it is not there. Small ones are in the database `small`; others, and
+ * small ones of agents before it, are files `ab/HASH`, `ab` being the hash's first two digits.
  */
 export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
   await makeFolder(path);
@@ -30,25 +32,31 @@ export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
   const missing = FOLDERS.filter((folder) => !there.has(folder));
   for (const folder of missing) await mkdir(join(path, folder));
   if (missing.length > 0) await syncFolder(path);
-  const blobs = new FileBlobs(path, deps);
+  const turns = new Turns(DISK_TURNS);
+  const freeBytes = async (): Promise<number> => (deps.isFull?.() ? 0 : freeBytesUnder(path));
+  const small = await SmallBlobs.open(join(path, "small"), turns, { telemetry: deps.telemetry, freeBytes });
+  const blobs = new DiskBlobs(path, turns, small, { telemetry: deps.telemetry, freeBytes });
   await blobs.clearIncoming();
   return blobs;
 }
 
-class FileBlobs implements Blobs {
+class DiskBlobs implements Blobs {
   readonly #path: string;
   readonly #telemetry: Telemetry;
-  readonly #isFull: () => boolean;
-  readonly #turns = new Turns(DISK_TURNS);
+  readonly #freeBytes: () => Promise<number>;
+  readonly #turns: Turns;
+  readonly #small: SmallBlobs;
   readonly #incoming: Incoming;
   /** The last change of each blob's name that has not ended: they are made one after another. */
   readonly #naming = new Map<BlobHash, Promise<unknown>>();
 
-  constructor(path: string, { telemetry, isFull = () => false }: BlobsDeps) {
+  constructor(path: string, turns: Turns, small: SmallBlobs, { telemetry, freeBytes }: DiskDeps) {
     this.#path = path;
     this.#telemetry = telemetry;
-    this.#isFull = isFull;
-    this.#incoming = new Incoming(join(path, "incoming"), this.#turns, () => this.#diskFreeBytes());
+    this.#freeBytes = freeBytes;
+    this.#turns = turns;
+    this.#small = small;
+    this.#incoming = new Incoming(join(path, "incoming"), this.#turns, freeBytes);
   }
 
   clearIncoming(): Promise<void> {
@@ -56,12 +64,17 @@ class FileBlobs implements Blobs {
   }
 
   async put(source: Source, expected?: BlobHash): Promise<BlobInfo> {
+    if (source instanceof Uint8Array && source.length <= LIMITS.smallBlobBytesMax)
+      return this.#putSmall(source, expected);
     const known = expected && (await this.#alone(expected, () => this.#durableSize(expected)));
     if (expected && known !== undefined) {
       await letGo(source);
       return { hash: expected, bytes: known };
     }
-    const { file, hash, bytes } = await this.#incoming.receive(source);
+    await this.#incoming.admit(source);
+    const found = await wholeIfSmall(source, LIMITS.smallBlobBytesMax);
+    if ("whole" in found) return this.#putSmall(found.whole, expected);
+    const { file, hash, bytes } = await this.#incoming.receive(found.source);
     try {
       if (expected && hash !== expected) throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual: hash });
       await this.#alone(hash, () => this.#publish(file, hash));
@@ -72,28 +85,32 @@ class FileBlobs implements Blobs {
     }
   }
 
+  async #putSmall(bytes: Uint8Array, expected?: BlobHash): Promise<BlobInfo> {
+    const hash = hashOf(bytes);
+    if (expected && hash !== expected) throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual: hash });
+    await this.#alone(hash, async () => {
+      if ((await this.#durableSize(hash)) === undefined) await this.#small.put(hash, bytes);
+    });
+    return { hash, bytes: bytes.length };
+  }
+
+  async arrival(hash: BlobHash, bytes?: number): Promise<Arrival | undefined> {
+    const file = await this.#incoming.arrival(hash, bytes);
+    file?.publishWith(() => this.#alone(hash, () => this.#publish(file.path, hash)));
+    return file;
+  }
+
   async size(hash: BlobHash): Promise<number | undefined> {
-    try {
-      return (await stat(this.#fileOf(hash))).size;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    return (await this.#small.size(hash)) ?? (await this.#fileSize(hash));
   }
 
   async read(hash: BlobHash): Promise<Uint8Array> {
+    const small = await this.#readSmall(hash);
+    if (small) return small;
     const file = await this.#open(hash);
     try {
       const bytes = new Uint8Array((await file.stat()).size);
-      const digest = createHash("sha256");
-      for (let at = 0; at < bytes.length; ) {
-        const length = Math.min(LIMITS.bulkChunkBytes, bytes.length - at);
-        const { bytesRead } = await this.#turns.take(() => file.read(bytes, at, length, at));
-        if (bytesRead === 0) break;
-        digest.update(bytes.subarray(at, at + bytesRead));
-        at += bytesRead;
-      }
-      await this.#refuseUnless(hash, digest.digest("hex"), file);
+      await this.#check(hash, file, bytes);
       return bytes;
     } finally {
       await file.close();
@@ -101,70 +118,66 @@ class FileBlobs implements Blobs {
   }
 
   async verify(hash: BlobHash): Promise<boolean> {
-    let file: FileHandle | undefined;
     try {
-      file = await this.#open(hash);
-      const digest = createHash("sha256");
-      for await (const chunk of this.#chunks(file, 0)) digest.update(chunk);
-      await this.#refuseUnless(hash, digest.digest("hex"), file);
-      return true;
+      if (await this.#readSmall(hash)) return true;
+      const file = await this.#open(hash);
+      try {
+        await this.#check(hash, file);
+        return true;
+      } finally {
+        await file.close();
+      }
     } catch (error) {
       const { code } = SkeinError.from(error);
       if (code === "BLOB_MISSING" || code === "BLOB_HASH_MISMATCH") return false;
       throw error;
-    } finally {
-      await file?.close();
     }
   }
 
-  /** @throws BLOB_HASH_MISMATCH, after the damaged copy has been set aside. */
-  async #refuseUnless(hash: BlobHash, actual: string, file: FileHandle): Promise<void> {
-    if (actual === hash) return;
-    await this.#alone(hash, () => this.#setAside(hash, file));
-    this.#telemetry.log("warn", "blobSetAside", { hash, actual });
-    throw new SkeinError("BLOB_HASH_MISMATCH", { expected: hash, actual });
-  }
-
-  async *stream(hash: BlobHash, offset = 0): AsyncIterable<Uint8Array> {
+  async *stream(hash: BlobHash, offset = 0, length = Number.POSITIVE_INFINITY): AsyncIterable<Uint8Array> {
+    const small = await this.#small.read(hash);
+    if (small) {
+      const part = small.subarray(offset, offset + length);
+      if (part.length > 0) yield part;
+      return;
+    }
     const file = await this.#open(hash);
     try {
-      yield* this.#chunks(file, offset);
+      for (let at = offset; at < offset + length; ) {
+        const chunk = new Uint8Array(Math.min(LIMITS.bulkChunkBytes, offset + length - at));
+        const { bytesRead } = await this.#turns.take(() => file.read(chunk, 0, chunk.length, at));
+        if (bytesRead === 0) return;
+        yield chunk.subarray(0, bytesRead);
+        at += bytesRead;
+      }
     } finally {
       await file.close();
     }
   }
 
-  async *#chunks(file: FileHandle, offset: number): AsyncIterable<Uint8Array> {
-    for (let at = offset; ; ) {
-      const chunk = new Uint8Array(LIMITS.bulkChunkBytes);
-      const { bytesRead } = await this.#turns.take(() => file.read(chunk, 0, chunk.length, at));
-      if (bytesRead === 0) return;
-      yield chunk.subarray(0, bytesRead);
-      at += bytesRead;
-    }
-  }
-
   async remove(hash: BlobHash): Promise<void> {
     const file = this.#fileOf(hash);
-    await this.#alone(hash, () => Promise.all([rm(file, { force: true }), rm(damaged(file), { force: true })]));
+    await this.#alone(hash, () =>
+      Promise.all([this.#small.remove(hash), rm(file, { force: true }), rm(damaged(file), { force: true })]),
+    );
   }
 
   async list(): Promise<BlobInfo[]> {
-    const found: BlobInfo[] = [];
+    const found = await this.#small.list();
     for (const folder of FOLDERS)
       for (const name of await readdir(join(this.#path, folder))) {
-        const bytes = isBlobHash(name) ? await this.size(name) : undefined;
+        const bytes = isBlobHash(name) ? await this.#fileSize(name) : undefined;
         if (bytes !== undefined) found.push({ hash: name as BlobHash, bytes });
       }
     return found;
   }
 
   async freeBytes(): Promise<number> {
-    return Math.max(0, (await this.#diskFreeBytes()) - LIMITS.diskFreeBytesMin);
+    return Math.max(0, (await this.#freeBytes()) - LIMITS.diskFreeBytesMin);
   }
 
-  async #diskFreeBytes(): Promise<number> {
-    return this.#isFull() ? 0 : freeBytesUnder(this.#path);
+  close(): Promise<void> {
+    return this.#small.close();
   }
 
   #fileOf(hash: BlobHash): string {
@@ -195,8 +208,19 @@ class FileBlobs implements Blobs {
     }
   }
 
+  async #fileSize(hash: BlobHash): Promise<number | undefined> {
+    try {
+      return (await stat(this.#fileOf(hash))).size;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
   async #durableSize(hash: BlobHash): Promise<number | undefined> {
-    const bytes = await this.size(hash);
+    const small = await this.#small.size(hash);
+    if (small !== undefined) return small;
+    const bytes = await this.#fileSize(hash);
     // The agent may have ended between giving the name and making it durable, and this is a later life of it.
     if (bytes !== undefined) await syncFolder(this.#folderOf(hash));
     return bytes;
@@ -207,6 +231,42 @@ class FileBlobs implements Blobs {
     if ((await this.#durableSize(hash)) !== undefined) return rm(file, { force: true });
     await rename(file, this.#fileOf(hash));
     await this.#turns.take(() => syncFolder(this.#folderOf(hash)));
+  }
+
+  /** Hashes a file piece by piece, into `bytes` if they are wanted. @throws BLOB_HASH_MISMATCH once it is set aside */
+  async #check(hash: BlobHash, file: FileHandle, bytes?: Uint8Array): Promise<void> {
+    const digest = createHash("sha256");
+    const piece = bytes ? undefined : new Uint8Array(LIMITS.bulkChunkBytes);
+    for (let at = 0; ; ) {
+      const into = piece ?? bytes!.subarray(at, at + LIMITS.bulkChunkBytes);
+      const { bytesRead } = await this.#turns.take(() => file.read(into, 0, into.length, at));
+      if (bytesRead === 0) break;
+      digest.update(into.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+    const actual = digest.digest("hex") as BlobHash;
+    if (actual === hash) return;
+    await this.#alone(hash, () => this.#setAside(hash, file));
+    this.#tellDamaged(hash, actual);
+  }
+
+  /** @throws BLOB_HASH_MISMATCH once it is set aside */
+  async #readSmall(hash: BlobHash): Promise<Uint8Array | undefined> {
+    const bytes = await this.#small.read(hash);
+    if (!bytes || hashOf(bytes) === hash) return bytes;
+    await this.#alone(hash, async () => {
+      // A sound one may have taken its place since.
+      const now = await this.#small.read(hash);
+      if (!now || hashOf(now) === hash) return;
+      await writeFile(damaged(this.#fileOf(hash)), now);
+      await this.#small.remove(hash);
+    });
+    return this.#tellDamaged(hash, hashOf(bytes));
+  }
+
+  #tellDamaged(expected: BlobHash, actual: BlobHash): never {
+    this.#telemetry.log("warn", "blobSetAside", { hash: expected, actual });
+    throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual });
   }
 
   /** Takes the name from the copy that was read, unless someone did so first or a sound copy has it by now. */
@@ -221,3 +281,5 @@ class FileBlobs implements Blobs {
 }
 
 const damaged = (file: string): string => `${file}.damaged`;
+
+const hashOf = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;

@@ -14,3 +14,30 @@ export async function* inPieces(
     yield source.subarray(at, at + bytesMax);
   }
 }
+
+/** The whole source if it is at most `bytesMax`; else a source that gives all of it, what was read included. */
+export async function wholeIfSmall(
+  source: Uint8Array | AsyncIterable<Uint8Array>,
+  bytesMax: number,
+): Promise<{ whole: Uint8Array } | { source: Uint8Array | AsyncIterable<Uint8Array> }> {
+  if (source instanceof Uint8Array) return source.length <= bytesMax ? { whole: source } : { source };
+  const parts: Uint8Array[] = [];
+  const rest = source[Symbol.asyncIterator]();
+  for (let bytes = 0; bytes <= bytesMax; ) {
+    const { done, value } = await rest.next();
+    if (done) return { whole: Buffer.concat(parts) };
+    parts.push(value);
+    bytes += value.length;
+  }
+  const iterator = {
+    next: async () => {
+      const value = parts.shift();
+      return value ? { done: false as const, value } : rest.next();
+    },
+    return: async () => {
+      await rest.return?.();
+      return { done: true as const, value: undefined };
+    },
+  };
+  return { source: { [Symbol.asyncIterator]: () => iterator } };
+}

@@ -2,11 +2,11 @@ import type { Connection, Stream } from "@libp2p/interface";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
-import type { BlobSource, Telemetry } from "../../ports/index.ts";
+import type { BlobSource, FetchOptions, Telemetry } from "../../ports/index.ts";
 import { errorFrom, framed } from "./framing.ts";
 import { StreamReader, sendSteadily, sent } from "./stream-io.ts";
 import { Turns } from "./turns.ts";
-import { errorOf, failureOf, invalid, WIRE } from "./wire.ts";
+import { type BlobQuestion, errorOf, failureOf, invalid, WIRE } from "./wire.ts";
 
 export const BLOB_PROTOCOL = "/skein/blob/1";
 const HEADER_BYTES_MAX = 32 * 1024;
@@ -38,7 +38,7 @@ export class Bulk {
     connection: Connection,
     from: NodeId,
     hash: BlobHash,
-    { offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {},
+    { offset = 0, length = Number.POSITIVE_INFINITY, signal }: FetchOptions = {},
   ): Promise<Fetched> {
     const turns = this.#turnsOf(from);
     const endTurn = await turns.take(signal);
@@ -57,13 +57,14 @@ export class Bulk {
       breakOffWith(stream, signal);
       // Also when nobody ever reads the chunks: then the other side's watchdog, or the end of a small blob, closes it.
       stream.addEventListener("close", endTurn);
-      await sendSteadily(stream, framed(questionOf(hash, offset)), LIMITS.bulkProgressMs);
+      await sendSteadily(stream, framed(questionOf(hash, offset, length)), LIMITS.bulkProgressMs);
       await stream.close();
       const header = WIRE.blobHeader.decode(await reader.nextFrame(HEADER_BYTES_MAX, LIMITS.bulkProgressMs));
       if (header.failure) throw errorOf(header.failure);
       if (!Number.isSafeInteger(header.bytes) || header.bytes < offset || header.bytes > LIMITS.blobBytesMax)
         throw invalid(`a blob of ${header.bytes} bytes, from ${offset}`);
-      return { bytes: header.bytes, chunks: read(reader, header.bytes - offset, endTurn, broken) };
+      const bytes = Math.min(length, header.bytes - offset);
+      return { bytes: header.bytes, chunks: read(reader, bytes, bytes < header.bytes - offset, endTurn, broken) };
     } catch (error) {
       throw broken(error);
     }
@@ -75,10 +76,8 @@ export class Bulk {
     this.#countServing(stream, peer);
     try {
       const reader = new StreamReader(stream, () => this.#init.bytesHeard(connection));
-      const { hash, offset } = WIRE.blobQuestion.decode(await reader.nextFrame(128, LIMITS.bulkProgressMs));
-      if (hash.byteLength !== 32 || !Number.isSafeInteger(offset) || offset < 0)
-        throw invalid("a question for no blob");
-      await this.#send(stream, Buffer.from(hash).toString("hex") as BlobHash, offset, active);
+      const question = WIRE.blobQuestion.decode(await reader.nextFrame(128, LIMITS.bulkProgressMs));
+      await this.#send(stream, checkedQuestion(question), active);
       await stream.close({ signal: AbortSignal.timeout(LIMITS.bulkProgressMs) });
     } catch (error) {
       const cause = errorFrom(error);
@@ -98,7 +97,7 @@ export class Bulk {
     });
   }
 
-  async #send(stream: Stream, hash: BlobHash, offset: number, active: number): Promise<void> {
+  async #send(stream: Stream, { hash, offset, length }: Question, active: number): Promise<void> {
     const { self } = this.#init;
     let blob: Fetched | undefined;
     let failure: SkeinError | undefined;
@@ -106,7 +105,7 @@ export class Bulk {
       failure = new SkeinError("PEER_BUSY", { peer: self, reason: `${active} transfers to this node are under way` });
     else
       try {
-        blob = await this.#init.source()?.(hash, offset);
+        blob = await this.#init.source()?.(hash, offset, length);
         if (!blob) failure = new SkeinError("BLOB_MISSING", { hash, peer: self });
       } catch (error) {
         failure = SkeinError.from(error);
@@ -133,8 +132,20 @@ export class Bulk {
   }
 }
 
-const questionOf = (hash: BlobHash, offset: number): Uint8Array =>
-  WIRE.blobQuestion.encode({ hash: Buffer.from(hash, "hex"), offset });
+interface Question {
+  hash: BlobHash;
+  offset: number;
+  length: number;
+}
+
+const questionOf = (hash: BlobHash, offset: number, length: number): Uint8Array =>
+  WIRE.blobQuestion.encode({ hash: Buffer.from(hash, "hex"), offset, ...(Number.isFinite(length) ? { length } : {}) });
+
+function checkedQuestion({ hash, offset, length = 0 }: BlobQuestion): Question {
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+  if (hash.byteLength !== 32 || !isCount(offset) || !isCount(length)) throw invalid("a question for no blob");
+  return { hash: Buffer.from(hash).toString("hex") as BlobHash, offset, length: length || Number.POSITIVE_INFINITY };
+}
 
 const within = (ms: number, signal?: AbortSignal): AbortSignal =>
   signal ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : AbortSignal.timeout(ms);
@@ -149,6 +160,7 @@ function breakOffWith(stream: Stream, signal?: AbortSignal): void {
 async function* read(
   reader: StreamReader,
   bytes: number,
+  isPart: boolean,
   endTurn: () => void,
   broken: (error: unknown) => Error,
 ): AsyncGenerator<Uint8Array> {
@@ -157,9 +169,12 @@ async function* read(
     while (left > 0) {
       const part = await reader.next(LIMITS.bulkProgressMs);
       if (!part) throw new Error(`the transfer ended ${left} bytes short`);
-      if (part.byteLength > left) throw invalid("more bytes than were announced");
-      left -= part.byteLength;
-      yield part;
+      if (part.byteLength > left && !isPart) throw invalid("more bytes than were announced");
+      const wanted = part.subarray(0, left);
+      left -= wanted.byteLength;
+      yield wanted;
+      // An agent of before does not know that only a part is wanted.
+      if (wanted.byteLength < part.byteLength) broken(new Error("the reader has what it wants"));
     }
     endTurn();
   } catch (error) {

@@ -6,6 +6,7 @@ import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import type {
   BlobSource,
+  FetchOptions,
   Impairment,
   Knock,
   LinkListener,
@@ -218,7 +219,7 @@ class LibP2PNetwork implements PeerNetwork {
     this.#answers.set(method, answer);
   }
 
-  async fetchBlob(from: NodeId, hash: BlobHash, options?: { offset?: number; signal?: AbortSignal }) {
+  async fetchBlob(from: NodeId, hash: BlobHash, options?: FetchOptions) {
     return await this.#bulk.fetch(this.#linkTo(from).connection, from, hash, options);
   }
 

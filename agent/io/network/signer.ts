@@ -33,7 +33,10 @@ export function createVerifier(): Signer["verify"] {
   };
   return (node, statement, signature) => {
     const publicKey = publicKeyOf(node);
-    return publicKey !== undefined && verify(null, statement, publicKey, signature);
+    if (!publicKey) return Promise.resolve(false);
+    return new Promise((resolve) =>
+      verify(null, statement, publicKey, signature, (error, isValid) => resolve(error === null && isValid)),
+    );
   };
 }
 

@@ -25,7 +25,8 @@ message Request { uint32 id = 1; string method = 2; bytes body = 3; }
 message Answer { uint32 id = 1; bytes body = 2; }
 message Failure { uint32 id = 1; string code = 2; string factsJson = 3; }
 
-message BlobQuestion { uint32 version = 1; bytes hash = 2; double offset = 3; }
+// length: absent or 0, up to the end.
+message BlobQuestion { uint32 version = 1; bytes hash = 2; double offset = 3; double length = 4; }
 message BlobHeader { uint32 version = 1; double bytes = 2; Failure failure = 3; }
 
 message Beacon { uint32 version = 1; string nodeId = 2; repeated string addresses = 3; }
@@ -78,6 +79,7 @@ export interface Frame {
 export interface BlobQuestion {
   hash: Uint8Array;
   offset: number;
+  length?: number;
 }
 export interface BlobHeader {
   bytes: number;

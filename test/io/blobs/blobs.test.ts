@@ -7,23 +7,32 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openBlobs } from "../../../agent/io/blobs/index.ts";
+import type { Blobs } from "../../../agent/ports/index.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { fillDisk, silent, smallDisk, temporaryFolder } from "../../support/small-disk.ts";
 
 const MiB = 1024 * 1024;
+/** Large enough for a file of its own. */
+const LARGE = LIMITS.smallBlobBytesMax + 1;
 const hashOf = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
 const some = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
-const open = (path: string) => openBlobs(path, { telemetry: silent });
+const open = async (path: string, telemetry = silent): Promise<Blobs> => {
+  const blobs = await openBlobs(path, { telemetry });
+  onTestFinished(() => blobs.close());
+  return blobs;
+};
 const filesUnder = async (path: string): Promise<string[]> => {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+  return entries.filter((entry) => entry.isFile() && !entry.parentPath.endsWith("small")).map((entry) => entry.name);
 };
 
 test("what a crash left half-written is gone at the next start, and nothing else is", async () => {
   const path = await temporaryFolder();
-  const bytes = some(1000);
-  await (await open(path)).put(bytes);
+  const bytes = some(LARGE);
+  const before = await open(path);
+  await before.put(bytes);
+  await before.close();
   await writeFile(join(path, "incoming", "7"), "half of something");
   await open(path);
   expect(await filesUnder(path)).toEqual([hashOf(bytes)]);
@@ -40,8 +49,8 @@ test("what is not a blob is not listed", async () => {
 test("a damaged copy is kept beside, told of, and goes with its blob", async () => {
   const path = await temporaryFolder();
   const told: unknown[] = [];
-  const blobs = await openBlobs(path, { telemetry: { log: (...line) => told.push(line) } });
-  const { hash } = await blobs.put(some(1000));
+  const blobs = await open(path, { log: (...line) => told.push(line) });
+  const { hash } = await blobs.put(some(LARGE));
   const file = join(path, hash.slice(0, 2), hash);
   await writeFile(file, "not it");
   const actual = hashOf(new TextEncoder().encode("not it"));
@@ -77,10 +86,10 @@ test("a copy that was cut short or has grown is damaged too", async () => {
   const path = await temporaryFolder();
   const blobs = await open(path);
   for (const change of [
-    (bytes: Uint8Array) => bytes.subarray(0, 500),
+    (bytes: Uint8Array) => bytes.subarray(0, LARGE / 2),
     (bytes: Uint8Array) => Buffer.concat([bytes, bytes]),
   ]) {
-    const bytes = some(1000);
+    const bytes = some(LARGE);
     const { hash } = await blobs.put(bytes);
     await writeFile(join(path, hash.slice(0, 2), hash), change(bytes));
     await expect(blobs.read(hash)).rejects.toMatchObject({ code: "BLOB_HASH_MISMATCH" });
@@ -130,7 +139,7 @@ test("a disk that another program fills in the middle of a put ends it with DISK
 test("a blob's bytes are made durable before it gets its name, and its name before the put is done", async () => {
   const path = await temporaryFolder();
   const blobs = await open(path);
-  const bytes = some(1000);
+  const bytes = some(LARGE);
   const file = join(path, hashOf(bytes).slice(0, 2), hashOf(bytes));
   const handle = await openFile(path);
   const prototype = Object.getPrototypeOf(handle) as typeof handle;

@@ -140,6 +140,10 @@ test("requests without end are refused, not queued without bound", async () => {
 test.each([
   ["random bytes", () => randomBytes(2_000)],
   ["a hash that is too short", () => framed(WIRE.blobQuestion.encode({ hash: randomBytes(5), offset: 0 }))],
+  [
+    "a part of no length that can be",
+    () => framed(WIRE.blobQuestion.encode({ hash: randomBytes(32), offset: 0, length: -5 })),
+  ],
   ["an offset before the start", () => framed(WIRE.blobQuestion.encode({ hash: randomBytes(32), offset: -1 }))],
   [
     "an offset that is no number",

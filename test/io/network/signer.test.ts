@@ -11,16 +11,16 @@ test("what a node signed is known by its id alone, and nothing else is", async (
   const elsewhere = createSigner(other.key);
   const signature = signer.sign(bytes("page 1 reads so"));
   expect(signature).toHaveLength(64);
-  expect(elsewhere.verify(mine.nodeId, bytes("page 1 reads so"), signature)).toBe(true);
-  expect(elsewhere.verify(mine.nodeId, bytes("page 1 reads otherwise"), signature)).toBe(false);
-  expect(elsewhere.verify(other.nodeId, bytes("page 1 reads so"), signature)).toBe(false);
-  expect(elsewhere.verify(mine.nodeId, bytes("page 1 reads so"), signature.subarray(1))).toBe(false);
-  expect(elsewhere.verify(node("a"), bytes("page 1 reads so"), signature)).toBe(false);
+  expect(await elsewhere.verify(mine.nodeId, bytes("page 1 reads so"), signature)).toBe(true);
+  expect(await elsewhere.verify(mine.nodeId, bytes("page 1 reads otherwise"), signature)).toBe(false);
+  expect(await elsewhere.verify(other.nodeId, bytes("page 1 reads so"), signature)).toBe(false);
+  expect(await elsewhere.verify(mine.nodeId, bytes("page 1 reads so"), signature.subarray(1))).toBe(false);
+  expect(await elsewhere.verify(node("a"), bytes("page 1 reads so"), signature)).toBe(false);
 });
 
-test("the pretend signer tells signatures apart as well", () => {
+test("the pretend signer tells signatures apart as well", async () => {
   const signature = pretendSigner(node("a")).sign(bytes("x"));
   expect(signature).toHaveLength(64);
-  expect(pretendSigner(node("b")).verify(node("a"), bytes("x"), signature)).toBe(true);
-  expect(pretendSigner(node("b")).verify(node("b"), bytes("x"), signature)).toBe(false);
+  expect(await pretendSigner(node("b")).verify(node("a"), bytes("x"), signature)).toBe(true);
+  expect(await pretendSigner(node("b")).verify(node("b"), bytes("x"), signature)).toBe(false);
 });

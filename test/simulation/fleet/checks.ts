@@ -1,35 +1,73 @@
-import type { Ledger } from "../../../agent/core/ledger/index.ts";
-import { invariant } from "../../../shared/errors.ts";
+import type { JobRecord, LedgerOutcome } from "../../../agent/core/ledger/index.ts";
+import { type ErrorCode, invariant } from "../../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
 import type { RecordedResult } from "../../../shared/job.ts";
 import type { SnapshotPiece } from "../../../shared/ledger-snapshot.ts";
 import { decodeManifest } from "../../../shared/wire/ledger-snapshot.ts";
-import type { SimNode } from "./sim-node.ts";
+import { CopiesCheck } from "./copies-check.ts";
+import { queuesOf } from "./queues.ts";
+import type { Ears, SimNode } from "./sim-node.ts";
 
-/** What must hold after every step, whatever was unplugged. Keeps what it saw, so that nothing seen can change later. */
-export class Checks {
-  readonly #pieces = new Map<NodeId, { index: number; pieces: SnapshotPiece[] }>();
+/** What is recorded of an item that ended executors: on a box that died meanwhile, or twice. */
+const BROKEN: readonly ErrorCode[] = ["EXECUTOR_DIED", "DEADLINE_EXCEEDED", "ITEM_QUARANTINED"];
+
+/** Between two looks at everything there is; in between, at what changed. It takes longer the more there is, so it is made more rarely. */
+const WHOLE_STEPS = 200;
+const WHOLE_STEPS_PER_ITEM = 0.25;
+/** In a large fleet the cores are asked whether they are sound in turns, some after each step. */
+const SOUND_PER_STEP = 8;
+/** Acknowledged jobs looked for after each step, in turns, beside the newest one. */
+const JOBS_PER_STEP = 4;
+
+/**
+ * What must hold after every step, whatever was unplugged. Keeps what it saw, so that nothing seen can change later. What
+ * a step changed is checked as it changes; now and then, and at the end, everything is looked at again.
+ */
+export class Checks implements Ears {
+  readonly #nodes: readonly SimNode[];
+  /** What the one pipeline makes of a blob that a client handed in. */
+  readonly #expectedOf: (input: BlobHash) => BlobHash | undefined;
+  readonly #copies: CopiesCheck;
+  readonly #pieces = new Map<NodeId, { index: number; losses: number; pieces: SnapshotPiece[] }>();
   readonly #leaders = new Map<number, NodeId>();
   readonly #recorded = new Map<string, string>();
   readonly #acknowledged = new Map<JobId, number>();
-  readonly #nodes: readonly SimNode[];
+  readonly #inTurns: JobId[] = [];
+  #turn = 0;
+  /** Boxes whose ledger became another in one go: looked at as a whole after the step. */
+  readonly #restored = new Set<SimNode>();
+  #steps = 0;
+  #wholeAtStep = WHOLE_STEPS;
+  #soundTurn = 0;
+  /** Of what happened within a step: it is thrown after it, where no agent can swallow it. */
+  #fault: unknown;
   /** Faults of that kind so far. */
   executorsBroken = 0;
+  /** Leases that a worker took though it knew of a later term. */
+  leasesOutOfTerm = 0;
   #failures = 0;
-  #isRecovered = false;
 
-  constructor(nodes: readonly SimNode[]) {
+  constructor(nodes: readonly SimNode[], expectedOf: (input: BlobHash) => BlobHash | undefined) {
     this.#nodes = nodes;
+    this.#expectedOf = expectedOf;
+    this.#copies = new CopiesCheck(nodes);
+    for (const node of nodes) node.ears = this;
+  }
+
+  /** Items with a result, each counted once. */
+  get itemsRecorded(): number {
+    return this.#recorded.size;
   }
 
   /** A client was told that this job survives. */
   acknowledge(jobId: JobId, atIndex: number): void {
     this.#acknowledged.set(jobId, atIndex);
+    this.#inTurns.push(jobId);
   }
 
   /** A person has the fleet go on without boxes that are gone: what they alone knew or held may be lost, and done again. */
   recovering(survivors: readonly SimNode[]): void {
-    this.#isRecovered = true;
+    this.#copies.recovering();
     const ledgers = survivors.flatMap((node) => (node.agent ? [node.agent.ledger] : []));
     for (const jobId of this.#acknowledged.keys())
       if (!ledgers.some((ledger) => ledger.jobs.has(jobId))) this.#acknowledged.delete(jobId);
@@ -42,14 +80,69 @@ export class Checks {
   }
 
   afterStep(): void {
+    this.#steps++;
+    if (this.#fault) throw this.#fault;
+    const isWhole = this.#steps >= this.#wholeAtStep;
+    if (isWhole) this.#wholeAtStep = this.#steps + WHOLE_STEPS + WHOLE_STEPS_PER_ITEM * this.#recorded.size;
     for (const node of this.#nodes) {
       if (node.part === "full") this.#checkSnapshot(node);
       if (!node.agent) continue;
-      node.agent.assertSound();
       const { role, term } = node.agent.raftStatus();
       if (role === "leader") this.#checkLeader(term, node.nodeId);
-      if (node.part === "full") this.#checkLedger(node, node.agent.ledger);
     }
+    this.#checkSound(isWhole ? this.#nodes.length : SOUND_PER_STEP);
+    for (const node of isWhole ? this.#nodes : this.#restored) this.#checkLedger(node);
+    this.#restored.clear();
+    this.#checkSomeAcknowledged();
+    this.#checkQueues(this.#nodes[this.#steps % this.#nodes.length]!);
+    this.#copies.afterStep(isWhole);
+  }
+
+  /** Everything, whatever changed. */
+  whole(): void {
+    this.#wholeAtStep = 0;
+    for (const node of this.#nodes) this.#checkQueues(node);
+    this.afterStep();
+  }
+
+  // ---- as it happens
+
+  onOutcome(node: SimNode, { events }: LedgerOutcome): void {
+    this.#guard(() => {
+      for (const event of events) {
+        if (event.kind !== "resultsRecorded") continue;
+        for (const result of event.results) this.#checkResult(node, event.job, result);
+        node.agent?.ledger.assertSound([event.job]);
+      }
+    });
+  }
+
+  onRestored(node: SimNode): void {
+    this.#restored.add(node);
+  }
+
+  onCopyLost(_node: SimNode, blob: BlobHash): void {
+    this.#copies.lost(blob);
+  }
+
+  /** Counted, and no fault yet: workers do not refuse the lease of a leader that was deposed while it was frozen or cut off. */
+  onLeaseTaken(_node: SimNode, { term, known }: { term: number; known: number }): void {
+    if (term < known) this.leasesOutOfTerm++;
+  }
+
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#fault ??= error;
+    }
+  }
+
+  // ---- what is checked
+
+  #checkSound(boxes: number): void {
+    const { length } = this.#nodes;
+    for (let i = 0; i < Math.min(boxes, length); i++) this.#nodes[this.#soundTurn++ % length]!.agent?.assertSound();
   }
 
   /** Whatever the journal names would be there after a power cut now, but for what a worn-out disk took. */
@@ -57,8 +150,10 @@ export class Checks {
     const snapshot = node.journal.durableSnapshot();
     if (!snapshot) return;
     const known = this.#pieces.get(node.nodeId);
+    const { losses } = node.blobs;
+    if (known?.index === snapshot.index && known.losses === losses) return;
     const pieces = known?.index === snapshot.index ? known.pieces : decodeManifest(snapshot.data);
-    this.#pieces.set(node.nodeId, { index: snapshot.index, pieces });
+    this.#pieces.set(node.nodeId, { index: snapshot.index, losses, pieces });
     const lost = pieces.find(({ hash }) => !node.blobs.held().has(hash) && !node.blobs.setAside().has(hash));
     invariant(!lost, `${node.name} has every piece of its snapshot up to ${snapshot.index}, not ${lost?.hash}`);
   }
@@ -69,44 +164,62 @@ export class Checks {
     this.#leaders.set(term, leader);
   }
 
-  #checkLedger(node: SimNode, ledger: Ledger): void {
-    for (const [jobId, atIndex] of this.#acknowledged)
-      invariant(
-        ledger.appliedIndex < atIndex || ledger.jobs.has(jobId),
-        `${node.name} knows the acknowledged ${jobId}`,
-      );
+  #checkLedger(node: SimNode): void {
+    if (!node.agent || node.part !== "full") return;
+    const { ledger } = node.agent;
+    ledger.assertSound();
+    this.#checkAcknowledged(node, this.#acknowledged);
     for (const job of ledger.jobs.values())
-      for (const result of job.results) {
-        if (!result) continue;
-        const key = `${job.jobId} ${result.item}`;
-        const told = `${result.output ?? result.error?.code} at ${result.recordedAtIndex} by ${result.node}`;
-        const known = this.#recorded.get(key) ?? told;
-        invariant(known === told, `${key} was recorded once: ${known}, not ${told} (${node.name})`);
-        if (!this.#recorded.has(key)) this.#checkFirstRecord(key, result);
-        this.#recorded.set(key, told);
-        if (result.output) this.#checkHeld(key, result.output, ledger.holdersOf(result.output));
-      }
+      for (const result of job.results) if (result) this.#checkResult(node, job, result);
+  }
+
+  #checkSomeAcknowledged(): void {
+    const { length } = this.#inTurns;
+    const some = Array.from({ length: Math.min(length, JOBS_PER_STEP) }, () => this.#inTurns[this.#turn++ % length]!);
+    if (length > 0) some.push(this.#inTurns[length - 1]!);
+    const jobs = some.flatMap((jobId) => {
+      const atIndex = this.#acknowledged.get(jobId);
+      return atIndex === undefined ? [] : [[jobId, atIndex] as const];
+    });
+    for (const node of this.#nodes) if (node.agent?.holdsLedger) this.#checkAcknowledged(node, jobs);
+  }
+
+  #checkAcknowledged({ name, agent }: SimNode, jobs: Iterable<readonly [JobId, number]>): void {
+    const { appliedIndex, jobs: known } = agent!.ledger;
+    for (const [jobId, atIndex] of jobs)
+      invariant(appliedIndex < atIndex || known.has(jobId), `${name} knows the acknowledged ${jobId}`);
+  }
+
+  #checkResult({ name }: SimNode, job: JobRecord, result: RecordedResult): void {
+    const key = `${job.jobId} ${result.item}`;
+    const told = `${result.output ?? result.error?.code} at ${result.recordedAtIndex} by ${result.node}`;
+    const known = this.#recorded.get(key);
+    invariant(known === undefined || known === told, `${key} was recorded once: ${known}, not ${told} (${name})`);
+    if (known !== undefined) return;
+    this.#recorded.set(key, told);
+    this.#checkFirstRecord(key, result);
+    if (result.output) this.#copies.recorded(result.output, key);
   }
 
   /** When a result counts, every box that is said to hold it holds it; and no box's trouble is taken for the item's. */
-  #checkFirstRecord(key: string, { output, error, holders }: RecordedResult): void {
+  #checkFirstRecord(key: string, { input, output, error, holders }: RecordedResult): void {
     for (const holder of holders) {
       const node = this.#nodes.find((one) => one.nodeId === holder);
-      invariant(output && node?.blobs.held().has(output), `${key}: ${node?.name} holds what it is recorded to hold`);
+      invariant(output && node?.blobs.hasHeld(output), `${key}: ${node?.name} holds what it is recorded to hold`);
     }
     // Of two boxes with a witness one goes on alone, and makes the copies when the other is back.
     const copiesMin = this.#nodes.some(({ part }) => part === "witness") ? 1 : 2;
     invariant(!output || holders.length >= copiesMin, `${key}: a result counts once ${copiesMin} boxes hold it`);
+    const expected = this.#expectedOf(input);
+    invariant(!output || !expected || output === expected, `${key}: its output is what any box makes of its input`);
     if (!error) return;
     this.#failures++;
-    invariant(error.code === "EXECUTOR_DIED", `${key}: failed only because executors died, not ${error.code}`);
+    invariant(BROKEN.includes(error.code), `${key}: failed only because executors broke, not ${error.code}`);
     invariant(2 * this.#failures <= this.executorsBroken, `${key}: an item fails on two boxes before it is given up`);
   }
 
-  /** Disks outlive agents: a holder that is down still holds. */
-  #checkHeld(key: string, output: BlobHash, holders: readonly NodeId[]): void {
-    if (this.#isRecovered) return;
-    const holds = this.#nodes.some((node) => holders.includes(node.nodeId) && node.blobs.held().has(output));
-    invariant(holds, `${key}: a recorded result is on some holder's disk`);
+  #checkQueues(node: SimNode): void {
+    for (const { what, length, max } of queuesOf(node))
+      invariant(length <= max, `${node.name}: ${what} stays within ${max}, not ${length}`);
   }
 }

@@ -9,6 +9,8 @@ import type { SimNode } from "./sim-node.ts";
 const CLIENTS = 4;
 const KEYS = 2;
 const PAUSE_MS = 400;
+/** In a large fleet they leave time for other things. */
+const PAUSE_PER_NODE_MS = 80;
 /** A client that waited so long asks another box; what it asked for may still be done. */
 const PATIENCE_MS = 4_000;
 
@@ -51,7 +53,8 @@ export class Clients {
   }
 
   #pause(client: number): void {
-    this.#fleet.clock.after(2 * PAUSE_MS * this.#random.random(), () => this.#next(client));
+    const pauseMs = Math.max(PAUSE_MS, PAUSE_PER_NODE_MS * this.#fleet.nodes.length);
+    this.#fleet.clock.after(2 * pauseMs * this.#random.random(), () => this.#next(client));
   }
 
   #next(client: number): void {

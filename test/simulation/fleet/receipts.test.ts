@@ -5,11 +5,11 @@ import type { JobId, NodeId } from "../../../shared/ids.ts";
 import type { VerifyPage } from "../../../shared/verification.ts";
 import { pretendOutput } from "../../support/pretend-engine.ts";
 import { pretendSigner } from "../../support/pretend-signer.ts";
-import { SimFleet } from "./sim-fleet.ts";
+import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import type { SimNode } from "./sim-node.ts";
 
-async function raise(seed: number, size = 3): Promise<SimFleet> {
-  const fleet = new SimFleet(seed, size);
+async function raise(seed: number, size = 3, options: SimFleetOptions = {}): Promise<SimFleet> {
+  const fleet = new SimFleet(seed, size, options);
   await fleet.start();
   await fleet.until("a leader", () => fleet.leader !== undefined, 10_000);
   await fleet.run(4_000);
@@ -85,6 +85,18 @@ test("a job whose every copy is sound verifies, and a sample of it comes out the
   expect(page.faults).toEqual([]);
   expect(page).toMatchObject({ itemsVerified: 70, signaturesValid: 70, recomputed: 9, recomputedAlike: 0 });
   expect(page.copiesSound).toBeGreaterThanOrEqual(4 * 70);
+});
+
+test("a box without the ledger has a job verified by a member, and bad requests refused there", async () => {
+  const fleet = await raise(92, 6, { voters: 5 });
+  const jobId = await fleet.submit(fleet.leader!, 30);
+  await fleet.until("the end", () => isDone(fleet.leader!, jobId!), 120_000);
+  const worker = fleet.nodes[5]!;
+  const page = await verified(fleet, worker, jobId!, 3);
+  expect(page).toMatchObject({ itemsVerified: 30, signaturesValid: 30, recomputed: 3, faults: [] });
+  expect((await settled(fleet, worker.agent!.receipt(jobId!))).writtenBy).not.toBe(worker.nodeId);
+  const asked = settled(fleet, worker.agent!.verify(jobId!, { fromItem: -1 }));
+  await expect(asked).rejects.toMatchObject({ code: "BAD_REQUEST" });
 });
 
 test("copies that rot or vanish are named with their node, set aside, made again, and then all is well", async () => {

@@ -1,19 +1,25 @@
 import { LedgerStill } from "../../../agent/core/ledger/index.ts";
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import type { RosterNode } from "../../../shared/fleet.ts";
-import type { InviteId, JobId, NodeId } from "../../../shared/ids.ts";
-import type { JobInput } from "../../../shared/job.ts";
+import type { BlobHash, InviteId, JobId, NodeId } from "../../../shared/ids.ts";
+import type { JobInput, JobSpec } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import type { RaftEntry } from "../../../shared/raft.ts";
 import { encodeLedgerEntry } from "../../../shared/wire/ledger.ts";
 import { encodeConfState } from "../../../shared/wire/raft.ts";
+import { pretendOutput } from "../../support/pretend-engine.ts";
 import { PretendNet } from "../../support/pretend-network.ts";
 import { seededRandomness, VirtualClock } from "../../support/virtual-clock.ts";
 import { Checks } from "./checks.ts";
-import { FLEET, SimNode, sha256 } from "./sim-node.ts";
+import { FLEET, LARGE_SNAPSHOTS, SimNode, SMALL_SNAPSHOTS, sha256 } from "./sim-node.ts";
 
 const LETTERS = "abcdefghijkmnopqrstuvwxyz";
-const nodeIdOf = (i: number): NodeId => `12D3KooW${LETTERS[i]!.repeat(44)}` as NodeId;
+/** In the order of the boxes, spelled so that a person can tell them apart. */
+const nodeIdOf = (i: number): NodeId => {
+  const [first, second] = [LETTERS[Math.floor(i / LETTERS.length) % LETTERS.length]!, LETTERS[i % LETTERS.length]!];
+  const third = LETTERS[Math.floor(i / LETTERS.length ** 2)]!;
+  return `12D3KooW${third}${first}${second.repeat(42)}` as NodeId;
+};
 const STEP_MS = 50;
 
 export interface SimFleetOptions {
@@ -22,7 +28,13 @@ export interface SimFleetOptions {
   /** One more box, the last, that only votes, and not from the start. */
   witness?: boolean;
   settings?: Record<string, string>;
+  /** How long an item takes, drawn for each box. Default: so short that a minute sees much. */
+  secondsPerItem?: readonly [min: number, max: number];
 }
+
+const SECONDS_PER_ITEM = [0.05, 0.45] as const;
+/** From here on snapshots are as rare as in a real fleet. */
+const LARGE_NODES = 10;
 
 /** A whole fleet in one process under one seed: the real runtime and cores over pretend network, disk, clock and engine. */
 export class SimFleet {
@@ -33,7 +45,10 @@ export class SimFleet {
   readonly nodes: SimNode[];
   readonly checks: Checks;
   readonly jobs: { jobId: JobId; inputs: JobInput[] }[] = [];
+  readonly #texts = new Map<BlobHash, Uint8Array>();
   steps = 0;
+  /** Called after each step. */
+  onStep: () => void = () => {};
   readonly #options: SimFleetOptions;
   #submits = 0;
   #fatal: unknown;
@@ -53,13 +68,19 @@ export class SimFleet {
     const onFatal = (error: unknown): void => {
       this.#fatal ??= error;
     };
+    const [fastest, slowest] = options.secondsPerItem ?? SECONDS_PER_ITEM;
+    const snapshotLimits = size >= LARGE_NODES ? LARGE_SNAPSHOTS : SMALL_SNAPSHOTS;
     this.nodes = roster.map(({ nodeId, name, part }) => {
-      const secondsPerItem = 0.05 + 0.4 * this.random.random();
+      const secondsPerItem = fastest + (slowest - fastest) * this.random.random();
       const executors = 1 + Math.floor(2 * this.random.random());
       const world = { net: this.net, clock: this.clock, randomness: this.random, onFatal };
-      return new SimNode({ nodeId, name, secondsPerItem, executors, roster, ...(part ? { part } : {}) }, world);
+      const box = { nodeId, name, secondsPerItem, executors, roster, snapshotLimits, ...(part ? { part } : {}) };
+      return new SimNode(box, world);
     });
-    this.checks = new Checks(this.nodes);
+    this.checks = new Checks(this.nodes, (input) => {
+      const bytes = this.#texts.get(input);
+      return bytes && sha256(pretendOutput(bytes));
+    });
   }
 
   /** Every voter starts with the same agreed log: the fleet founded, everyone on the roster. */
@@ -89,6 +110,7 @@ export class SimFleet {
       this.steps++;
       if (this.#fatal) throw this.#fatal;
       this.checks.afterStep();
+      this.onStep();
     }
   }
 
@@ -102,43 +124,52 @@ export class SimFleet {
     return this.clock.monotonicMs() - startMs;
   }
 
+  /** Reports of items that were recorded already, by the newest ledger. */
+  get duplicates(): number {
+    const ledgers = this.nodes.flatMap(({ agent }) => (agent ? [agent.ledger] : []));
+    const [newest] = ledgers.sort((a, b) => b.appliedIndex - a.appliedIndex);
+    return [...(newest?.jobs.values() ?? [])].reduce((sum, job) => sum + job.duplicatesIgnored, 0);
+  }
+
   get leader(): SimNode | undefined {
     return this.nodes.find((node) => node.agent?.raftStatus().role === "leader");
   }
 
-  /** A client puts blobs and submits on one node; a refusal is an answer too. */
-  async submit(node: SimNode, items: number): Promise<JobId | undefined> {
-    const { agent } = node;
-    if (!agent || node.part === "witness") return undefined;
-    const n = this.#submits++;
-    const inputs: JobInput[] = [];
-    for (let i = 0; i < items; i++) {
-      const bytes = new TextEncoder().encode(`job ${n} page ${i} of seed ${this.seed}`);
-      const blob = sha256(bytes);
-      node.blobs.keep(blob, bytes);
-      inputs.push({ name: `page-${i}`, blob, bytes: bytes.length });
-    }
-    const spec = { pipeline: "ocr", inputs, idempotencyKey: `key-${n}` };
-    const told = agent.submit(spec).then(
-      ({ jobId }) => {
-        this.jobs.push({ jobId, inputs });
-        const known = this.nodes.map((one) => one.agent?.ledger.jobs.get(jobId)).find((job) => job !== undefined);
-        if (known) this.checks.acknowledge(jobId, known.submittedAtIndex);
-        return jobId;
-      },
-      (error: unknown) => {
-        const { code } = SkeinError.from(error);
-        invariant(EXPECTED_REFUSALS.includes(code), `a refused submit says why: ${code}`);
-        return undefined;
-      },
-    );
+  /** A client puts blobs and submits on one node; a refusal is an answer too. Waits a while for it. */
+  async submit(node: SimNode, items: number, terms: Partial<JobSpec> = {}): Promise<JobId | undefined> {
     let answer: { jobId: JobId | undefined } | undefined;
-    void told.then((jobId) => {
+    void this.handIn(node, items, terms).then((jobId) => {
       answer = { jobId };
     });
     for (let waitedMs = 0; !answer && waitedMs < SUBMIT_MS; waitedMs += STEP_MS) await this.run(STEP_MS);
     // An agent that died in between never answers; the job may still have been agreed.
     return answer?.jobId;
+  }
+
+  /** The same while time goes on by itself. @throws for a refusal that gives no reason it may give */
+  async handIn(node: SimNode, items: number, terms: Partial<JobSpec> = {}): Promise<JobId | undefined> {
+    const { agent } = node;
+    if (!agent || node.part === "witness") return undefined;
+    const n = this.#submits++;
+    const inputs = Array.from({ length: items }, (_, i): JobInput => {
+      const bytes = new TextEncoder().encode(`job ${n} page ${i} of seed ${this.seed}`);
+      const blob = sha256(bytes);
+      this.#texts.set(blob, bytes);
+      node.blobs.keep(blob, bytes);
+      return { name: `page-${i}`, blob, bytes: bytes.length };
+    });
+    try {
+      const { jobId } = await agent.submit({ pipeline: "ocr", inputs, idempotencyKey: `key-${n}`, ...terms });
+      this.jobs.push({ jobId, inputs });
+      const known = this.nodes.map((one) => one.agent?.ledger.jobs.get(jobId)).find((job) => job !== undefined);
+      if (known) this.checks.acknowledge(jobId, known.submittedAtIndex);
+      return jobId;
+    } catch (error) {
+      const { code } = SkeinError.from(error);
+      const isExpected = EXPECTED_REFUSALS.includes(code) || (items === 0 && code === "BAD_REQUEST");
+      if (!isExpected) this.#fatal ??= new Error(`a refused submit says why: ${code}`);
+      return undefined;
+    }
   }
 
   /** Every wire is whole and every frozen box goes on. */
@@ -153,8 +184,10 @@ export class SimFleet {
     this.net.setLoss(0);
     this.net.setDelay(1, 3);
     for (const node of this.nodes) {
+      node.slow(1);
       node.journal.isStalled = false;
       node.journal.isFull = false;
+      node.blobs.capacityBytes = Number.POSITIVE_INFINITY;
       if (!node.isUp) await node.start();
     }
   }
@@ -167,18 +200,23 @@ export class SimFleet {
     const holders = this.nodes.filter(({ agent }) => agent!.holdsLedger);
     const expected = [...voters, ...learners].filter((nodeId) => !witnesses.includes(nodeId));
     if (!expected.every((nodeId) => holders.some((node) => node.nodeId === nodeId))) return false;
+    const [first] = holders;
+    if (!holders.every(({ agent }) => agent!.ledger.appliedIndex === first!.agent!.ledger.appliedIndex)) return false;
+    if (first!.agent!.ledger.openJobs().length > 0) return false;
     const stories = holders.map((node) => storyOf(node));
-    const areEnded = holders.every((node) =>
-      [...node.agent!.ledger.jobs.values()].every((job) => job.state === "done"),
-    );
-    return areEnded && stories.every((story) => story === stories[0]);
+    return stories.every((story) => story === stories[0]);
   }
 
-  story(): string {
-    const lines = this.nodes
-      .flatMap((node) => node.story)
-      .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-    return lines.slice(-200).join("\n");
+  /** What the boxes told in the last seconds, in the order of time. */
+  story(lastMs = Number.POSITIVE_INFINITY, lines = 200): string {
+    const sinceMs = this.clock.monotonicMs() - lastMs;
+    const named = (line: string): string =>
+      line.replace(/12D3KooW[a-z]{44}/g, (nodeId) => this.nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId);
+    const told = this.nodes.flatMap((node) => node.storySince(sinceMs).map(named));
+    return told
+      .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
+      .slice(-lines)
+      .join("\n");
   }
 }
 

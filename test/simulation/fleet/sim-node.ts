@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { LedgerOutcome } from "../../../agent/core/ledger/index.ts";
 import type { Blobs, Clock, Journal, ProbeResult, Randomness, Signer, Telemetry } from "../../../agent/ports/index.ts";
 import { Agent, noEngine } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
@@ -6,14 +7,16 @@ import type { NodePart, RosterNode } from "../../../shared/fleet.ts";
 import type { BlobHash, FleetId, NodeId } from "../../../shared/ids.ts";
 import { TIMING } from "../../../shared/limits.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
-import { PretendBlobs } from "../../support/pretend-blobs.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
 import { pretendFaults } from "../../support/pretend-faults.ts";
 import { PretendJournal } from "../../support/pretend-journal.ts";
 import type { PretendNet } from "../../support/pretend-network.ts";
 import { PretendNotes } from "../../support/pretend-notes.ts";
+import type { PretendPeer } from "../../support/pretend-peer.ts";
 import { pretendSigner } from "../../support/pretend-signer.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
+import { WatchedBlobs } from "./watched-blobs.ts";
+import { watchLeases, watchLedger } from "./watching.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
 export const FLEET = { fleetId: "f1ee7" as FleetId, fleetName: "pretend", fleetSecret: "00" };
@@ -30,23 +33,53 @@ const FACTS: HardwareFacts = {
 const PROBED: ProbeResult = { facts: FACTS, profile: {} as FirmwareProfile, reason: "pretend", executors: 1 };
 
 /** Small enough that a storm sees many snapshots, of many pieces, and boxes that were away for long enough to need one. */
-const SNAPSHOT_LIMITS = { pieceBytes: 512, entriesMin: 12, logBytesMin: 8_192, entriesKept: 6, bytesKept: 1e6 };
+export const SMALL_SNAPSHOTS = { pieceBytes: 512, entriesMin: 12, logBytesMin: 8_192, entriesKept: 6, bytesKept: 1e6 };
+/** For fleets and runs so large that they would do little else. */
+export const LARGE_SNAPSHOTS = {
+  pieceBytes: 65_536,
+  entriesMin: 1_024,
+  logBytesMin: 262_144,
+  entriesKept: 256,
+  bytesKept: 1e6,
+};
+
+/** What a box shows to the checkers. */
+export interface Ears {
+  onOutcome(node: SimNode, outcome: LedgerOutcome): void;
+  onRestored(node: SimNode): void;
+  onLeaseTaken(node: SimNode, lease: { shardId: string; term: number; known: number }): void;
+  onCopyLost(node: SimNode, blob: BlobHash): void;
+}
+
+interface Told {
+  atMs: number;
+  event: string;
+  facts: Readonly<Record<string, unknown>>;
+}
+
+/** Events of one box that its story goes back. */
+const STORY_EVENTS = 400;
 
 /** One box of the pretend world: its disks outlive its agent. */
 export class SimNode {
   readonly nodeId: NodeId;
   readonly name: string;
   readonly journal: PretendJournal;
-  readonly blobs = new PretendBlobs();
   readonly notes = new PretendNotes();
-  readonly story: string[] = [];
+  readonly blobs = new WatchedBlobs();
+  readonly #told: Told[] = [];
+  /** Set by whoever checks the fleet. */
+  ears: Ears | undefined;
   /** Blobs whose bytes came in a stream, be it from a peer or a client. */
   readonly streamed: BlobHash[] = [];
   /** Called when the agent begins to store bytes of its own. */
   onPut: ((bytes: Uint8Array) => void) | undefined;
   readonly executors: number;
   readonly part: NodePart;
-  secondsPerItem: number;
+  /** Of a healthy box. */
+  readonly secondsPerItem: number;
+  /** How many times longer an item takes now. */
+  #slowness = 1;
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
   /** Of lives that begin from now on. */
@@ -57,10 +90,12 @@ export class SimNode {
   stopRequested = false;
   hasLeft = false;
   engine: PretendEngine | undefined;
+  network: PretendPeer | undefined;
   readonly #net: PretendNet;
   readonly #clock: Clock;
   readonly #randomness: Randomness;
   readonly #roster: RosterNode[];
+  readonly #snapshotLimits: typeof SMALL_SNAPSHOTS;
   readonly #onFatal: (error: unknown) => void;
   #life: BoxClock | undefined;
   /** By a drill. */
@@ -74,6 +109,7 @@ export class SimNode {
       executors: number;
       roster: RosterNode[];
       part?: NodePart;
+      snapshotLimits: typeof SMALL_SNAPSHOTS;
     },
     world: { net: PretendNet; clock: Clock; randomness: Randomness; onFatal: (error: unknown) => void },
   ) {
@@ -84,6 +120,8 @@ export class SimNode {
     this.executors = init.executors;
     this.part = init.part ?? "full";
     this.#roster = init.roster;
+    this.#snapshotLimits = init.snapshotLimits;
+    this.blobs.onLoss = (blob) => this.ears?.onCopyLost(this, blob);
     this.#net = world.net;
     this.#clock = world.clock;
     this.#randomness = world.randomness;
@@ -102,7 +140,9 @@ export class SimNode {
     const life = new BoxClock(this.#clock);
     this.#life = life;
     const journal: Journal = this.journal.open();
-    this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem: this.secondsPerItem });
+    const secondsPerItem = this.secondsPerItem * this.#slowness;
+    this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem });
+    this.network = this.#net.join(this.nodeId);
     const vitals = (): Vitals => ({
       memoryFreeBytes: 4e9,
       diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
@@ -110,14 +150,18 @@ export class SimNode {
       throttled: false,
     });
     this.#fillDisk(false);
+    watchLeases(this.network, {
+      knownTerm: () => this.agent?.raftStatus().term ?? 0,
+      onTaken: (lease) => this.ears?.onLeaseTaken(this, lease),
+    });
     const agent = new Agent(
       {
         clock: life,
         randomness: this.#randomness,
         journal,
-        network: this.#net.join(this.nodeId),
         notes: this.notes.open(),
         signer: this.signer,
+        network: this.network,
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
         probe: { probe: async () => PROBED, vitals: async () => vitals() },
@@ -142,7 +186,7 @@ export class SimNode {
         part: this.part,
         probed: PROBED,
         contents: await journal.load(),
-        snapshotLimits: SNAPSHOT_LIMITS,
+        snapshotLimits: this.#snapshotLimits,
         sweepMs: this.sweepMs,
         onStopRequested: () => {
           this.stopRequested = true;
@@ -155,6 +199,10 @@ export class SimNode {
         },
       },
     );
+    watchLedger(agent.ledger, {
+      onOutcome: (outcome) => this.ears?.onOutcome(this, outcome),
+      onRestored: () => this.ears?.onRestored(this),
+    });
     this.agent = agent;
     agent.start().catch((error: unknown) => {
       if (this.#life === life) this.#onFatal(error);
@@ -168,11 +216,18 @@ export class SimNode {
     this.#life = undefined;
     this.agent = undefined;
     this.engine = undefined;
+    this.network = undefined;
     this.#net.kill(this.nodeId);
     const outcomes = ["lost", "torn", "kept"] as const;
     this.journal.crash(outcomes[Math.floor(3 * this.#randomness.random())]!);
     this.blobs.crash();
     this.notes.crash();
+  }
+
+  /** Every item takes so many times as long from now on, be it on a hot board or beside another program. */
+  slow(times: number): void {
+    this.#slowness = times;
+    if (this.engine) this.engine.secondsPerItem = this.secondsPerItem * times;
   }
 
   /** SIGSTOP: no timer runs and nothing is heard until `thaw`. Packets wait on the wires meanwhile. */
@@ -208,20 +263,30 @@ export class SimNode {
       remove: (hash) => slowed(() => blobs.remove(hash)),
       size: (hash) => blobs.size(hash),
       read: (hash) => blobs.read(hash),
+      arrival: (hash, bytes) => blobs.arrival(hash, bytes),
       verify: (hash) => blobs.verify(hash),
-      stream: (hash, offset) => blobs.stream(hash, offset),
+      stream: (hash, offset, length) => blobs.stream(hash, offset, length),
       list: () => blobs.list(),
       freeBytes: async () => (this.#isDrilledFull ? 0 : blobs.freeBytes()),
+      close: () => blobs.close(),
     };
+  }
+
+  get story(): string[] {
+    return this.storySince(0);
+  }
+
+  /** What it told since then, a line each. */
+  storySince(sinceMs: number): string[] {
+    const told = this.#told.filter(({ atMs }) => atMs >= sinceMs);
+    return told.map(({ atMs, event, facts }) => `${Math.round(atMs)} ${this.name} ${event} ${JSON.stringify(facts)}`);
   }
 
   #telemetry(): Telemetry {
     return {
       log: (_level, event, facts) => {
-        this.story.push(
-          `${Math.round(this.#clock.monotonicMs())} ${this.name} ${event} ${JSON.stringify(facts ?? {})}`,
-        );
-        if (this.story.length > 400) this.story.shift();
+        this.#told.push({ atMs: this.#clock.monotonicMs(), event, facts: facts ?? {} });
+        if (this.#told.length > 2 * STORY_EVENTS) this.#told.splice(0, STORY_EVENTS);
       },
     };
   }

@@ -1,7 +1,9 @@
+import type { Ledger } from "../../../agent/core/ledger/index.ts";
+import { membersOf } from "../../../agent/core/raft/index.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { decodeManifest } from "../../../shared/wire/ledger-snapshot.ts";
 import type { SimFleet } from "./sim-fleet.ts";
-import { type SimNode, sha256 } from "./sim-node.ts";
+import type { SimNode } from "./sim-node.ts";
 
 /** Between two faults. */
 const CALM_MS: [number, number] = [200, 3_000];
@@ -13,19 +15,29 @@ const FAULTS: { name: string; weight: number; act: Fault }[] = [
   { name: "crash", weight: 4, act: (_, node) => node.crash() },
   { name: "restart", weight: 8, act: async (_, node) => (node.isUp ? undefined : node.start()) },
   { name: "crash the leader", weight: 3, act: (fleet) => fleet.leader?.crash() },
+  { name: "lose power", weight: 1, act: (fleet, node) => losePower(fleet, node) },
   { name: "cut off", weight: 2, act: (fleet, node) => cutOff(fleet, node) },
   { name: "cut one way", weight: 1, act: (fleet, node) => cutOneWay(fleet, node) },
+  { name: "split", weight: 1, act: (fleet, node) => split(fleet, node) },
   { name: "freeze", weight: 2, act: (fleet, node) => freeze(fleet, node) },
+  { name: "freeze the leader", weight: 1, act: (fleet) => (fleet.leader ? freeze(fleet, fleet.leader) : undefined) },
   { name: "mend and thaw", weight: 8, act: (fleet) => fleet.mend() },
+  { name: "slow a box", weight: 2, act: (_, node) => node.slow(10) },
+  { name: "speed a box up", weight: 4, act: (_, node) => node.slow(1) },
   { name: "lose messages", weight: 1, act: (fleet) => fleet.net.setLoss(0.2 * fleet.random.random()) },
+  { name: "lose no messages", weight: 1, act: (fleet) => fleet.net.setLoss(0) },
   { name: "slow the network", weight: 1, act: (fleet) => fleet.net.setDelay(5, 5 + 100 * fleet.random.random()) },
+  { name: "speed the network up", weight: 1, act: (fleet) => fleet.net.setDelay(1, 3) },
   { name: "stall a disk", weight: 1, act: (_, node) => stall(node, true) },
   { name: "free a disk", weight: 4, act: (_, node) => stall(node, false) },
   { name: "fill a disk", weight: 1, act: (_, node) => fill(node, true) },
   { name: "empty a disk", weight: 4, act: (_, node) => fill(node, false) },
   { name: "break an executor", weight: 2, act: (fleet, node) => breakExecutor(fleet, node) },
-  { name: "rot an input", weight: 1, act: (fleet, node) => rot(fleet, node) },
+  { name: "hang an executor", weight: 1, act: (fleet, node) => hangExecutor(fleet, node) },
+  { name: "rot an input", weight: 1, act: (fleet, node) => rotInput(fleet, node) },
+  { name: "rot a result", weight: 1, act: (fleet, node) => rotResult(fleet, node) },
   { name: "rot a snapshot", weight: 2, act: (fleet) => rotSnapshot(fleet) },
+  { name: "wipe a worker", weight: 1, act: (fleet, node) => wipe(fleet, node) },
 ];
 
 const cutOff: Fault = (fleet, node) => {
@@ -34,31 +46,85 @@ const cutOff: Fault = (fleet, node) => {
 const cutOneWay: Fault = (fleet, node) => {
   for (const other of fleet.nodes) if (other !== node) fleet.net.cutOneWay(node.nodeId, other.nodeId);
 };
+const split: Fault = (fleet) => {
+  const ids = fleet.nodes.map(({ nodeId }) => nodeId);
+  const isLeft = ids.map(() => fleet.random.random() < 0.5);
+  fleet.net.partition(
+    ids.filter((_, i) => isLeft[i]),
+    ids.filter((_, i) => !isLeft[i]),
+  );
+};
 const freeze: Fault = (fleet, node) => {
   cutOff(fleet, node);
   node.freeze();
 };
+/** Nobody is told: its peers wait until they miss its heartbeats. */
+const losePower: Fault = (fleet, node) => {
+  cutOff(fleet, node);
+  node.crash();
+};
 const stall = (node: SimNode, isStalled: boolean): void => {
   node.journal.isStalled = isStalled;
 };
+const FULL_BYTES = 1e6;
+/** Of its journal, and room for blobs only down to a little: they refuse what does not fit. */
 const fill = (node: SimNode, isFull: boolean): void => {
   node.journal.isFull = isFull;
+  node.blobs.capacityBytes = isFull ? node.blobs.usedBytes + FULL_BYTES : Number.POSITIVE_INFINITY;
 };
 
 const breakExecutor: Fault = (fleet, node) => {
   fleet.checks.executorsBroken++;
   node.engine?.crashNext();
 };
-
-/** Only an input, and only where another holder has a good copy: a disk that rots every copy at once is past any promise. */
-const rot: Fault = (fleet, node) => {
-  const inputs = fleet.jobs.flatMap((job) => job.inputs.map((input) => input.blob));
-  const mine = inputs.find((blob) => node.blobs.held().has(blob));
-  if (mine && fleet.nodes.some((other) => other !== node && holdsSound(other, mine))) node.blobs.rot(mine);
+const hangExecutor: Fault = (fleet, node) => {
+  fleet.checks.executorsBroken++;
+  node.engine?.hangNext();
 };
-const holdsSound = (node: SimNode, blob: BlobHash): boolean => {
-  const bytes = node.blobs.held().get(blob);
-  return bytes !== undefined && sha256(bytes) === blob;
+
+/** Only where another box has a good copy: disks that rot every copy at once are past any promise. */
+const rot = (fleet: SimFleet, node: SimNode, blobs: readonly BlobHash[]): void => {
+  const mine = blobs.filter((blob) => node.blobs.holdsSound(blob) && isElsewhere(fleet, node, blob));
+  const blob = mine[Math.floor(mine.length * fleet.random.random())];
+  if (blob !== undefined) node.blobs.rot(blob);
+};
+const isElsewhere = (fleet: SimFleet, node: SimNode, blob: BlobHash): boolean => {
+  const holders = newestLedger(fleet)?.holdersOf(blob) ?? [];
+  return fleet.nodes.some((one) => one !== node && holders.includes(one.nodeId) && one.blobs.holdsSound(blob));
+};
+const newestLedger = (fleet: SimFleet): Ledger | undefined =>
+  fleet.nodes
+    .flatMap(({ agent }) => (agent ? [agent.ledger] : []))
+    .sort((a, b) => b.appliedIndex - a.appliedIndex)
+    .at(0);
+
+/** Of jobs that rot can still trouble. */
+const JOBS_ROTTING = 20;
+const jobsOf = (fleet: SimFleet) => [...(newestLedger(fleet)?.jobs.values() ?? [])].slice(-JOBS_ROTTING);
+const rotInput: Fault = (fleet, node) =>
+  rot(
+    fleet,
+    node,
+    jobsOf(fleet).flatMap((job) => job.inputs.map((input) => input.blob)),
+  );
+const rotResult: Fault = (fleet, node) =>
+  rot(
+    fleet,
+    node,
+    jobsOf(fleet).flatMap((job) => job.results.flatMap((result) => result?.output ?? [])),
+  );
+
+/** A box without the log whose disk is replaced. Only if all that it holds is elsewhere too: copies it alone had would be lost with any disk. */
+const wipe: Fault = async (fleet, node) => {
+  const conf = fleet.leader?.agent?.raftStatus().conf;
+  if (!conf || membersOf(conf).includes(node.nodeId) || node.part === "witness") return;
+  const named = newestLedger(fleet)!.holders;
+  const needed = [...node.blobs.held().keys()].filter((blob) => named.has(blob));
+  if (!needed.every((blob) => isElsewhere(fleet, node, blob))) return;
+  node.crash();
+  node.blobs.wipe();
+  node.notes.wipe();
+  await node.start();
 };
 
 /**
@@ -76,13 +142,15 @@ const rotSnapshot = ({ nodes }: SimFleet): void => {
 
 /** Each fault as often as it weighs. */
 const DARTBOARD = FAULTS.flatMap((fault) => Array.from({ length: fault.weight }, () => fault));
+/** Of a fleet of so many boxes one fault at a time is a storm; of more, as many more at once. */
+const NODES_PER_FAULT = 5;
 
-/** Weeks of bad luck in a minute: faults and jobs by the fleet's own chance, then healing, after which everything must end. */
+/** Weeks of bad luck in a minute, by the fleet's own chance, then healing, after which everything must end. */
 export async function storm(fleet: SimFleet, faults: number, happened: string[]): Promise<void> {
   const draw = (below: number): number => Math.floor(below * fleet.random.random());
+  const atOnce = Math.ceil(fleet.nodes.length / NODES_PER_FAULT);
   for (let i = 0; i < faults; i++) {
-    await fleet.run(CALM_MS[0] + draw(CALM_MS[1] - CALM_MS[0]));
-    if (i % 2 === 0) await fleet.submit(fleet.nodes[draw(fleet.nodes.length)]!, 1 + draw(30));
+    if (i % atOnce === 0) await fleet.run(CALM_MS[0] + draw(CALM_MS[1] - CALM_MS[0]));
     const fault = DARTBOARD[draw(DARTBOARD.length)]!;
     const node = fleet.nodes[draw(fleet.nodes.length)]!;
     happened.push(`${Math.round(fleet.clock.monotonicMs())} ${fault.name} ${node.name}`);

@@ -1,62 +1,134 @@
 import { Clients } from "./clients.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import { storm } from "./storm.ts";
+import { Traffic } from "./traffic.ts";
 
-export interface WeatherReport {
-  seeds: number;
-  jobsAcknowledged: number;
-  summary: string;
-  /** The story of the seed that broke a promise, and how to see it again. */
-  broken?: string;
-}
-
-/** After healing every job must have ended and every ledger tell the same, within this much of the fleet's time. */
-const CONVERGE_MS = 120_000;
-
-/** Storm after storm, each under its own seed from `first` on, for so long; one at least. */
-export async function weather(init: {
+export interface Weather {
+  /** Seed of the first storm. */
   first: number;
-  forMs: number;
+  /** From one seed to the next. Default: 1. */
+  stride?: number;
   nodes: number;
   faults: number;
   /** Fewer than nodes: the others have no log, and seats change hands within a storm. */
   voters?: number;
   witness?: boolean;
-}): Promise<WeatherReport> {
-  const startMs = performance.now();
-  const options = optionsOf(init.voters, init.witness);
-  let [seeds, jobsAcknowledged, settingsAnswered, fleetMs] = [0, 0, 0, 0];
-  do {
-    const fleet = new SimFleet(init.first + seeds, init.nodes, options);
-    const clients = new Clients(fleet);
-    const happened: string[] = [];
-    try {
-      await fleet.start();
-      clients.start();
-      await storm(fleet, init.faults, happened);
-      await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
-      await clients.finish();
-    } catch (error) {
-      const more = `${init.voters ? ` --voters ${init.voters}` : ""}${init.witness ? " --witness" : ""}`;
-      const again = `npm run simulate:fleet -- --seed ${fleet.seed} --nodes ${init.nodes} --faults ${init.faults}${more}`;
-      const cause = error instanceof Error ? error.stack : String(error);
-      const broken = `${fleet.story()}\n\n${happened.join("\n")}\n\nseed ${fleet.seed}: ${cause}\nsee it again: ${again}`;
-      return { seeds, jobsAcknowledged, summary: "", broken };
-    }
-    seeds++;
-    fleetMs += fleet.clock.monotonicMs();
-    jobsAcknowledged += fleet.jobs.length;
-    settingsAnswered += clients.answered;
-  } while (performance.now() - startMs < init.forMs);
-  const realMs = performance.now() - startMs;
-  const summary =
-    `${seeds} storms over ${init.nodes} nodes, ${jobsAcknowledged} acknowledged jobs, ${settingsAnswered} settings written or read, ${Math.round(fleetMs / 60_000)} minutes of fleet time ` +
-    `in ${Math.round(realMs / 1_000)} s (${Math.round(fleetMs / realMs)} times real time): no promise broken`;
-  return { seeds, jobsAcknowledged, summary };
 }
 
+/** What was gone through. Times in ms. */
+export interface Sum {
+  seeds: number;
+  steps: number;
+  jobs: number;
+  items: number;
+  duplicates: number;
+  settings: number;
+  leasesOutOfTerm: number;
+  fleetMs: number;
+  realMs: number;
+}
+
+/** How far it is. */
+export interface Progress {
+  seed: number;
+  /** Gone through before this one. */
+  storms: number;
+  fleet: SimFleet;
+}
+
+export interface WeatherReport {
+  sum: Sum;
+  summary: string;
+  /** The end of the story of the seed that broke a promise, and how to see it again. */
+  broken?: string;
+}
+
+export const NO_WEATHER: Sum = {
+  seeds: 0,
+  steps: 0,
+  jobs: 0,
+  items: 0,
+  duplicates: 0,
+  settings: 0,
+  leasesOutOfTerm: 0,
+  fleetMs: 0,
+  realMs: 0,
+};
+
+/** After healing every job must have ended and every ledger tell the same, within this much of the fleet's time. */
+const CONVERGE_MS = 180_000;
+/** Of a failure, what is told: the boxes' last words, and the faults before. */
+const LAST_WORDS_MS = 3_000;
+const LAST_WORDS_LINES = 60;
+const LAST_FAULTS = 12;
+/** From this size on a box takes as long for a page as real ones do, from a PC to a Pi, or a fleet would do nothing but record. */
+const LARGE_NODES = 10;
+const REAL_SECONDS_PER_ITEM = [1.3, 6] as const;
+
+/** Storm after storm, each under its own seed from `first` on, for so long; one at least. */
+export async function weather(
+  init: Weather & { forMs: number; onStep?: (now: Progress) => void },
+): Promise<WeatherReport> {
+  const startMs = performance.now();
+  const sum = { ...NO_WEATHER };
+  do {
+    const broken = await oneStorm(init, init.first + sum.seeds * (init.stride ?? 1), sum);
+    sum.realMs = performance.now() - startMs;
+    if (broken) return { sum, summary: summaryOf(init, sum), broken };
+    sum.seeds++;
+  } while (performance.now() - startMs < init.forMs);
+  return { sum, summary: `${summaryOf(init, sum)}: no promise broken` };
+}
+
+/** @returns the story if a promise was broken. */
+async function oneStorm(
+  init: Weather & { onStep?: (now: Progress) => void },
+  seed: number,
+  sum: Sum,
+): Promise<string | undefined> {
+  const fleet = new SimFleet(seed, init.nodes, optionsOf(init));
+  fleet.onStep = () => init.onStep?.({ seed, storms: sum.seeds, fleet });
+  const clients = new Clients(fleet);
+  const traffic = new Traffic(fleet);
+  const happened: string[] = [];
+  try {
+    await fleet.start();
+    clients.start();
+    traffic.start();
+    await storm(fleet, init.faults, happened);
+    traffic.stop();
+    await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
+    await clients.finish();
+    fleet.checks.whole();
+  } catch (error) {
+    const cause = error instanceof Error ? error.stack : String(error);
+    const words = fleet.story(LAST_WORDS_MS, LAST_WORDS_LINES);
+    const faults = happened.slice(-LAST_FAULTS).join("\n");
+    return `${words}\n\nfaults:\n${faults}\n\nseed ${seed}: ${cause}\nsee it again: ${replay(init, seed)}`;
+  }
+  sum.steps += fleet.steps;
+  sum.jobs += fleet.jobs.length;
+  sum.items += fleet.checks.itemsRecorded;
+  sum.duplicates += fleet.duplicates;
+  sum.settings += clients.answered;
+  sum.leasesOutOfTerm += fleet.checks.leasesOutOfTerm;
+  sum.fleetMs += fleet.clock.monotonicMs();
+  return undefined;
+}
+
+const replay = ({ nodes, faults, voters, witness }: Weather, seed: number): string => {
+  const more = `${voters === undefined ? "" : ` --voters ${voters}`}${witness ? " --witness" : ""}`;
+  return `npm run simulate:fleet -- --seed ${seed} --nodes ${nodes} --faults ${faults}${more}`;
+};
+
+export const summaryOf = ({ nodes }: Pick<Weather, "nodes">, sum: Sum): string =>
+  `${sum.seeds} storms over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ${sum.leasesOutOfTerm} leases taken outside their term, ` +
+  `${sum.settings} settings written or read, ${(sum.fleetMs / 60_000).toFixed(1)} min of fleet time in ${Math.round(sum.realMs / 1_000)} s, ` +
+  `${(sum.fleetMs / sum.realMs).toFixed(1)} times real time`;
+
 /** Of more boxes than voters the seats change hands within a storm. */
-const optionsOf = (voters: number | undefined, witness = false): SimFleetOptions => ({
+const optionsOf = ({ voters, witness = false, nodes }: Weather): SimFleetOptions => ({
   ...(voters === undefined ? {} : { voters, settings: { votersMax: `${voters}`, voterGoneAfterSeconds: "5" } }),
+  ...(nodes < LARGE_NODES ? {} : { secondsPerItem: REAL_SECONDS_PER_ITEM }),
   witness,
 });

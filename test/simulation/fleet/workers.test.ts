@@ -178,6 +178,33 @@ test("a voter that comes back in time keeps its seat", async () => {
   expect(lost.agent!.holdsLedger).toBe(true);
 });
 
+test("an executor that dies while it is measured is measured again", async () => {
+  const fleet = await raise(71, 4, { voters: 3, settings: { votersMax: "3" } });
+  const worker = fleet.nodes[3]!;
+  worker.crash();
+  worker.notes.wipe();
+  await worker.start();
+  worker.engine!.crashNext(worker.executors);
+  await fleet.until("it is ready", () => worker.agent!.health().ok, 10_000);
+  expect(worker.story.filter((line) => line.includes("calibrationFailed"))).toHaveLength(1);
+});
+
+test("a worker that comes up with a finished result and hears nobody does not take itself for the whole fleet", async () => {
+  for (let seed = 72; seed < 76; seed++) {
+    const fleet = await raise(seed, 4, { voters: 3, settings: { votersMax: "3" } });
+    const worker = fleet.nodes[3]!;
+    await fleet.submit(fleet.nodes[0]!, 40);
+    await fleet.run(500);
+    for (const other of fleet.nodes) if (other !== worker) fleet.net.cut(worker.nodeId, other.nodeId);
+    await fleet.run(3_000);
+    worker.crash();
+    await worker.start();
+    await fleet.run(3_000);
+    fleet.net.heal();
+    await fleet.until("all is recorded, with two copies each", () => fleet.hasConverged(), 60_000);
+  }
+});
+
 test("no promise is broken in storms over voters and workers whose seats change hands", async () => {
   for (let first = 61; first < 64; first++) {
     const report = await weather({ first, forMs: 0, nodes: 5, faults: 30, voters: 3 });

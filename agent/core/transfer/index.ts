@@ -1,0 +1,2 @@
+/** Which piece of a large blob to ask of whom, so that a slow, broken or lying holder costs no more than the pieces it was asked for. */
+export { type Assignment, PieceTable } from "./pieces.ts";

@@ -1,0 +1,115 @@
+import { invariant } from "../../../shared/errors.ts";
+import type { NodeId } from "../../../shared/ids.ts";
+
+/** One piece, asked of one holder. */
+export interface Assignment {
+  piece: number;
+  holder: NodeId;
+}
+
+export interface PieceTableInit {
+  /** For each piece, whether it is here already. */
+  here: readonly boolean[];
+  /** Who is said to hold the blob, the likeliest first; and who may be asked when none of these is left. */
+  holders: readonly NodeId[];
+  spares: readonly NodeId[];
+  /** Pieces under way at once, from all holders together. */
+  atOnceMax: number;
+}
+
+interface Running extends Assignment {
+  sinceMs: number;
+}
+
+/** A piece that takes this many times what another holder needs for one is asked of that one too. */
+const SLOW_FACTOR = 3;
+
+/** What is here, what is under way, and who is still worth asking. */
+export class PieceTable {
+  readonly #here: boolean[];
+  readonly #atOnceMax: number;
+  readonly #spares: NodeId[];
+  #holders: NodeId[];
+  #running: Running[] = [];
+  /** Of the last piece that a holder sent. */
+  readonly #tookMs = new Map<NodeId, number>();
+  readonly #senders: (NodeId | undefined)[];
+
+  constructor({ here, holders, spares, atOnceMax }: PieceTableInit) {
+    this.#here = [...here];
+    this.#senders = here.map(() => undefined);
+    this.#holders = [...holders];
+    this.#spares = [...spares];
+    this.#atOnceMax = atOnceMax;
+  }
+
+  get isWhole(): boolean {
+    return this.#here.every(Boolean);
+  }
+
+  /** Nobody is left to ask, and nothing is under way. */
+  get isStuck(): boolean {
+    return !this.isWhole && this.#running.length === 0 && this.#holders.length + this.#spares.length === 0;
+  }
+
+  /** Who sent each piece; undefined for those that were here before. */
+  senders(): readonly (NodeId | undefined)[] {
+    return this.#senders;
+  }
+
+  /** What to ask for now, until it says nothing. It may say more when a piece ends, or when time passes while one is slow. */
+  next(nowMs: number): Assignment | undefined {
+    if (this.#running.length >= this.#atOnceMax) return undefined;
+    if (this.#holders.length === 0) this.#holders.push(...this.#spares.splice(0, 1));
+    const holder = this.#leastBusy(this.#holders);
+    if (holder === undefined) return undefined;
+    const free = this.#here.findIndex((isHere, piece) => !isHere && !this.#running.some((run) => run.piece === piece));
+    if (free >= 0) return this.#begin({ piece: free, holder }, nowMs);
+    const slow = this.#running.find((run) => this.#isSlow(run, nowMs));
+    const other = slow && this.#leastBusy(this.#holders.filter((candidate) => candidate !== slow.holder));
+    return slow && other ? this.#begin({ piece: slow.piece, holder: other }, nowMs) : undefined;
+  }
+
+  /** The piece is here. Answers with those who were asked for it too and need not go on. */
+  arrived({ piece, holder }: Assignment, nowMs: number): Assignment[] {
+    const run = this.#end({ piece, holder });
+    this.#tookMs.set(holder, nowMs - run.sinceMs);
+    this.#here[piece] = true;
+    this.#senders[piece] = holder;
+    return this.#running.filter((other) => other.piece === piece);
+  }
+
+  /** Asked no more in this transfer: whatever it was, the others are better. */
+  failed(assignment: Assignment): void {
+    this.#end(assignment);
+    this.#holders = this.#holders.filter((holder) => holder !== assignment.holder);
+  }
+
+  /** It was told to stop. */
+  stopped(assignment: Assignment): void {
+    this.#end(assignment);
+  }
+
+  #begin(assignment: Assignment, nowMs: number): Assignment {
+    this.#running.push({ ...assignment, sinceMs: nowMs });
+    return assignment;
+  }
+
+  #end({ piece, holder }: Assignment): Running {
+    const at = this.#running.findIndex((run) => run.piece === piece && run.holder === holder);
+    invariant(at >= 0, "only what was begun ends");
+    return this.#running.splice(at, 1)[0]!;
+  }
+
+  /** Of two that are as busy, the one that was named first. */
+  #leastBusy(holders: readonly NodeId[]): NodeId | undefined {
+    const load = (holder: NodeId): number => this.#running.filter((run) => run.holder === holder).length;
+    return holders.toSorted((a, b) => load(a) - load(b))[0];
+  }
+
+  #isSlow(run: Running, nowMs: number): boolean {
+    if (this.#running.some((other) => other !== run && other.piece === run.piece)) return false;
+    const others = [...this.#tookMs].filter(([holder]) => holder !== run.holder && this.#holders.includes(holder));
+    return others.some(([, tookMs]) => nowMs - run.sinceMs > SLOW_FACTOR * tookMs);
+  }
+}
