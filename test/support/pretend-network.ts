@@ -89,7 +89,8 @@ export class PretendNet {
       [b, a],
     ] as const) {
       const wire = this.#wire(from, to);
-      if (wire.isCut) this.changes++;
+      if (!wire.isCut) continue;
+      this.changes++;
       wire.isCut = false;
     }
     this.#sendHeld(a, b);
@@ -106,11 +107,6 @@ export class PretendNet {
       wire.heldBytes = 0;
       for (const packet of held) this.send(from, to, packet);
     }
-  }
-
-  #isCut(from: NodeId, to: NodeId): boolean {
-    if (this.#wires.get(from)?.get(to)?.isCut === true) return true;
-    return this.#impaired.size > 0 && [from, to].some((one) => this.#impaired.get(one)?.kind === "cut");
   }
 
   #slowedMs(from: NodeId, to: NodeId, packet: Packet): number {
@@ -139,6 +135,7 @@ export class PretendNet {
 
   /** SIGKILL: the box's kernel tells its peers at once, and nothing that it waited for ever comes. */
   kill(nodeId: NodeId): void {
+    this.changes++;
     this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die((to, packet) => this.send(nodeId, to, packet));
     this.#peers.delete(nodeId);
@@ -147,6 +144,7 @@ export class PretendNet {
 
   /** Power lost: like `kill`, but nobody is told and nobody answers for the box until it joins again. */
   unplug(nodeId: NodeId): void {
+    this.changes++;
     this.impair(nodeId, undefined);
     this.#peers.get(nodeId)?.die(() => {});
     this.#peers.delete(nodeId);
@@ -238,6 +236,11 @@ export class PretendNet {
     let most = 0;
     for (const { heldBytes } of this.#wires.get(from)?.values() ?? []) most = Math.max(most, heldBytes);
     return most;
+  }
+
+  #isCut(from: NodeId, to: NodeId): boolean {
+    if (this.#wires.get(from)?.get(to)?.isCut) return true;
+    return this.#impaired.size > 0 && [from, to].some((one) => this.#impaired.get(one)?.kind === "cut");
   }
 
   #wire(from: NodeId, to: NodeId): Wire {

@@ -5,7 +5,7 @@ import { SkeinError } from "../../../shared/errors.ts";
 import { type BlobHash, isBlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { Arrival, BlobInfo, Blobs, Telemetry } from "../../ports/index.ts";
-import { freeBytesUnder, isMissing, makeFolder, syncFolder } from "./disk.ts";
+import { type DiskDeps, freeBytesUnder, isMissing, makeFolder, syncFolder } from "./disk.ts";
 import { Incoming, letGo, type Source } from "./incoming.ts";
 import { wholeIfSmall } from "./pieces.ts";
 import { SmallBlobs } from "./small.ts";
@@ -34,36 +34,28 @@ export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
   if (missing.length > 0) await syncFolder(path);
   const turns = new Turns(DISK_TURNS);
   const freeBytes = async (): Promise<number> => (deps.isFull?.() ? 0 : freeBytesUnder(path));
-  const small = await SmallBlobs.open(join(path, "small"), { turns, freeBytes, telemetry: deps.telemetry });
-  const blobs = new DiskBlobs(path, { turns, small, freeBytes, telemetry: deps.telemetry });
+  const small = await SmallBlobs.open(join(path, "small"), turns, { telemetry: deps.telemetry, freeBytes });
+  const blobs = new DiskBlobs(path, turns, small, { telemetry: deps.telemetry, freeBytes });
   await blobs.clearIncoming();
   return blobs;
-}
-
-interface DiskBlobsParts {
-  turns: Turns;
-  small: SmallBlobs;
-  /** Of the disk, the reserve included. */
-  freeBytes: () => Promise<number>;
-  telemetry: Telemetry;
 }
 
 class DiskBlobs implements Blobs {
   readonly #path: string;
   readonly #telemetry: Telemetry;
+  readonly #freeBytes: () => Promise<number>;
   readonly #turns: Turns;
   readonly #small: SmallBlobs;
-  readonly #diskFreeBytes: () => Promise<number>;
   readonly #incoming: Incoming;
   /** The last change of each blob's name that has not ended: they are made one after another. */
   readonly #naming = new Map<BlobHash, Promise<unknown>>();
 
-  constructor(path: string, { turns, small, freeBytes, telemetry }: DiskBlobsParts) {
+  constructor(path: string, turns: Turns, small: SmallBlobs, { telemetry, freeBytes }: DiskDeps) {
     this.#path = path;
     this.#telemetry = telemetry;
+    this.#freeBytes = freeBytes;
     this.#turns = turns;
     this.#small = small;
-    this.#diskFreeBytes = freeBytes;
     this.#incoming = new Incoming(join(path, "incoming"), this.#turns, freeBytes);
   }
 
@@ -181,7 +173,7 @@ class DiskBlobs implements Blobs {
   }
 
   async freeBytes(): Promise<number> {
-    return Math.max(0, (await this.#diskFreeBytes()) - LIMITS.diskFreeBytesMin);
+    return Math.max(0, (await this.#freeBytes()) - LIMITS.diskFreeBytesMin);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,13 @@
 import { type FileHandle, mkdir, open, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import type { Telemetry } from "../../ports/index.ts";
+
+/** What the parts of this room share. */
+export interface DiskDeps {
+  telemetry: Telemetry;
+  /** Of the disk; none while a drill says that it is full. */
+  freeBytes: () => Promise<number>;
+}
 
 export async function freeBytesUnder(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path);

@@ -24,8 +24,8 @@ interface Received extends BlobInfo {
 export class Incoming {
   readonly #path: string;
   readonly #turns: Turns;
-  readonly #arriving = new Set<BlobHash>();
   readonly #freeBytes: () => Promise<number>;
+  readonly #arriving = new Set<BlobHash>();
   #count = 0;
 
   constructor(path: string, turns: Turns, freeBytes: () => Promise<number>) {

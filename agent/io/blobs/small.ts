@@ -4,7 +4,7 @@ import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { BlobInfo, Telemetry } from "../../ports/index.ts";
-import { isDiskFull, makeFolder } from "./disk.ts";
+import { type DiskDeps, isDiskFull, makeFolder } from "./disk.ts";
 import type { Turns } from "./turns.ts";
 
 type Level = ClassicLevel<string, Uint8Array>;
@@ -23,13 +23,6 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-interface SmallBlobsParts {
-  turns: Turns;
-  /** Of the disk, the reserve included. */
-  freeBytes: () => Promise<number>;
-  telemetry: Telemetry;
-}
-
 /**
  * Small blobs in a LevelDB. What is handed in while one fsync is under way goes together in the next. Bytes are stored in
  * the order they came and found through an index by hash: keyed by their hashes they would be merged into one another, and
@@ -37,8 +30,8 @@ interface SmallBlobsParts {
  */
 export class SmallBlobs {
   readonly #path: string;
-  readonly #turns: Turns;
   readonly #freeBytes: () => Promise<number>;
+  readonly #turns: Turns;
   readonly #telemetry: Telemetry;
   #level!: Level;
   #sequence = 0;
@@ -51,16 +44,16 @@ export class SmallBlobs {
   /** Before the next write. */
   #needs: "nothing" | "reopening" | "repair" = "nothing";
 
-  private constructor(path: string, { turns, freeBytes, telemetry }: SmallBlobsParts) {
+  private constructor(path: string, turns: Turns, { telemetry, freeBytes }: DiskDeps) {
     this.#path = path;
-    this.#turns = turns;
     this.#freeBytes = freeBytes;
+    this.#turns = turns;
     this.#telemetry = telemetry;
   }
 
-  static async open(path: string, parts: SmallBlobsParts): Promise<SmallBlobs> {
+  static async open(path: string, turns: Turns, deps: DiskDeps): Promise<SmallBlobs> {
     await makeFolder(path);
-    const small = new SmallBlobs(path, parts);
+    const small = new SmallBlobs(path, turns, deps);
     await small.#open();
     return small;
   }
