@@ -10,6 +10,8 @@ const BENCHES: Record<string, string> = {
   shards: "what each empty item costs through the whole system, beside Dask distributed",
   bigjob: "a job over more bytes than the boxes have memory",
   failover: "leader killed to next recorded result",
+  plugs: "what a box killed, frozen, slowed or cut off costs a job of four boxes",
+  alarms: "false alarms at full load, with agents that pause",
   etcd: "agreed writes, and the next one after the leader is killed, beside etcd",
   idle: "an agent with nothing to do",
 };
