@@ -63,8 +63,13 @@ export class Canaries {
 
   /** Nothing new is handed in; what was goes on. */
   async end(): Promise<void> {
-    this.#isFeeding = false;
+    this.stop();
     await this.#feeding;
+  }
+
+  /** The agent stops: the same, without waiting. */
+  stop(): void {
+    this.#isFeeding = false;
   }
 
   /** Every job that was begun, acknowledged or not, has ended. */

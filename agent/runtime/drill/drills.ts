@@ -61,6 +61,7 @@ export class Drills {
 
   stop(): void {
     this.#isStopped = true;
+    this.#run?.stop();
     this.#looking();
   }
 

@@ -49,7 +49,7 @@ export class FaultMaker {
     const { notes } = this.#world;
     const left = await notes.list(NOTE);
     for (const [key, value] of left) {
-      this.#init.events.emit("faultEnded", { ...(JSON.parse(new TextDecoder().decode(value)) as object) });
+      this.#init.events.emit("faultEnded", factsFrom(value));
       await notes.write([{ key }]);
     }
   }
@@ -107,6 +107,14 @@ export class FaultMaker {
       if (clock.monotonicMs() >= endsAtMs) throw refused("the fleet has agreed on no such drill by the box that asks");
       await delay(clock, LOOK_MS);
     }
+  }
+}
+
+function factsFrom(note: Uint8Array): Record<string, unknown> {
+  try {
+    return { ...(JSON.parse(new TextDecoder().decode(note)) as object) };
+  } catch (error) {
+    return { reason: `its note cannot be read: ${(error as Error).message}` };
   }
 }
 

@@ -20,9 +20,10 @@ import {
 import type { Surroundings } from "../surroundings.ts";
 import { delay, eventually, within } from "../waiting.ts";
 import { Canaries } from "./canaries.ts";
-import { fleetFacts, isThere } from "./fleet-facts.ts";
+import { fleetFacts } from "./fleet-facts.ts";
+import { type Harmed, isHealed } from "./healed.ts";
 import type { DrillParts } from "./parts.ts";
-import { DrillWatch, isHarmed } from "./watch.ts";
+import { DrillWatch } from "./watch.ts";
 
 /** From the answer of the box that harms itself to the harm. */
 const IN_MS = 300;
@@ -31,20 +32,18 @@ const WARM_MS = 8_000;
 /** For what was handed in to end once all is well. */
 const DONE_MS = 60_000;
 const CHECK_MS = 60_000;
-const ASK_MS = 1_500;
 const LOOK_MS = 200;
 /** What one fault may take beside its hold, all deadlines of it together. */
 const FAULT_MS_MAX = WARM_MS + TIMING.drillHealMs + DONE_MS + 2 * CHECK_MS;
 
 type MadeFault = Exclude<DrillFault, "unplug">;
-interface Begun {
-  victim: NodeId;
+interface Begun extends Harmed {
   name: string;
   victimLed: boolean;
   begunAtMs: number;
-  /** When the box's agent was started that it harmed; another is another life. */
-  startedAtMs: number | undefined;
 }
+
+const isKill = (fault: DrillFault): boolean => fault === "killLeader" || fault === "killWorker";
 
 /** The longest a drill can take: by then it counts as over, whatever became of the box that coordinates it. */
 export const drillMsMax = ({ faults, holdMs = TIMING.drillHoldMs }: DrillRequest): number =>
@@ -61,6 +60,8 @@ export class DrillRun {
   readonly #request: DrillRequest;
   readonly #holdMs: number;
   readonly #watch: DrillWatch;
+  #canaries: Canaries | undefined;
+  #isStopped = false;
 
   constructor(world: Surroundings, parts: DrillParts, drillId: string, request: DrillRequest) {
     this.#world = world;
@@ -81,11 +82,17 @@ export class DrillRun {
     this.#watch.linkChanged(link);
   }
 
+  /** The agent stops: no more work is handed in, and no more faults are made. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#canaries?.stop();
+  }
+
   /** Never rejects: what goes wrong is part of the record. */
   async run(): Promise<DrillRecord> {
     let aborted: string | undefined;
     try {
-      for (const [at, fault] of this.#request.faults.entries()) await this.#oneFault(fault, at);
+      for (const [at, fault] of this.#request.faults.entries()) if (!this.#isStopped) await this.#oneFault(fault, at);
     } catch (error) {
       aborted = SkeinError.from(error).message;
       this.#watch.say(`the drill ends here: ${aborted}`);
@@ -108,6 +115,7 @@ export class DrillRun {
     const refusal = this.#refusalOf(fault);
     if (refusal) return this.#skip(fault, refusal);
     const canaries = new Canaries(this.#world, this.#parts, `${this.drillId}/${at}`);
+    this.#canaries = canaries;
     this.#watch.beginFault((jobId, item) => canaries.heard(jobId, item));
     try {
       await canaries.begin();
@@ -228,7 +236,7 @@ export class DrillRun {
     if (!isByHand) await delay(clock, Math.max(0, begun.begunAtMs + this.#holdMs - clock.monotonicMs()));
     const endsAtMs = clock.monotonicMs() + (isByHand ? TIMING.drillUnplugMs : TIMING.drillHealMs);
     while (clock.monotonicMs() < endsAtMs) {
-      if (await this.#isHealed(fault, begun)) {
+      if (await isHealed(this.#world, this.#parts, { ...begun, mustHaveRestarted: isKill(fault) })) {
         this.#watch.say(`${begun.name} takes part in full again`);
         return clock.monotonicMs();
       }
@@ -236,25 +244,6 @@ export class DrillRun {
     }
     this.#watch.say(`${begun.name} did not come back in time`);
     return undefined;
-  }
-
-  /** Heard, linked, measured, with room, and as far in the log as this node is now. */
-  async #isHealed(fault: DrillFault, { victim, startedAtMs }: Begun): Promise<boolean> {
-    const node = this.#nodeOf(victim);
-    if (!node || !isThere(node) || isHarmed(node) || this.#parts.standing.leader() === undefined) return false;
-    const { report, role } = node;
-    const isKilled = fault === "killLeader" || fault === "killWorker";
-    if (!report || (isKilled && report.startedAtMs === startedAtMs)) return false;
-    if (report.executors > 0 && report.rates.length === 0) return false;
-    if (role !== "voter") return true;
-    const { appliedIndex } = this.#parts.ledger;
-    try {
-      const { applied } = await this.#parts.peers.ask(victim, "standing", {}, { deadlineMs: ASK_MS });
-      return applied >= appliedIndex;
-    } catch (error) {
-      this.#world.telemetry.log("debug", "standingMissing", { victim, reason: SkeinError.from(error).message });
-      return false;
-    }
   }
 
   #facts() {
