@@ -12,6 +12,7 @@ const BENCHES: Record<string, string> = {
   failover: "leader killed to next recorded result",
   plugs: "what a box killed, frozen, slowed or cut off costs a job of four boxes",
   alarms: "false alarms at full load, with agents that pause",
+  silence: "a worker frozen to its work leased elsewhere",
   etcd: "agreed writes, and the next one after the leader is killed, beside etcd",
   idle: "an agent with nothing to do",
 };
