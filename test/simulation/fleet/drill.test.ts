@@ -68,6 +68,7 @@ test("a process, a network and a disk in turn: noticed, borne, healed, nothing l
   const record = await drill(at, "killLeader", "partition", "fillDisk");
   const view = await settled(at.agent!.drill(record.drillId));
   expect(view.record).toEqual(record);
+  expect(view.lines.at(-1)!.text).toMatch(/held$/);
   for (const outcome of record.outcomes) {
     expect(outcome, JSON.stringify(record, null, 1)).toMatchObject({
       verdict: "held",
