@@ -37,6 +37,8 @@ export const LIMITS = {
   blobFetchesMax: 8,
   /** Blobs that wait for their turn to be fetched. */
   blobFetchesWaitingMax: 10_000,
+  /** A larger blob is never held in an agent's memory: it is checked on the disk, then read in chunks, which costs reading it twice. */
+  blobHeldBytesMax: 4 * MiB,
   /** Blobs of which some pieces came and no more do, kept for the next try; the oldest go first. */
   arrivalsKeptMax: 16,
   /** A chunk on the bulk lane: small sends cost libp2p most (16 KiB chunks are 2 to 3 times slower). */
@@ -158,8 +160,8 @@ export const LIMITS = {
   smallInHandKeptBytesMax: 4 * MiB,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
-  /** Their inputs together, in memory. */
-  inferenceQueueBytesMax: 512 * MiB,
+  /** Their inputs together, in memory: larger ones wait on the disk. */
+  inferenceQueueBytesMax: 64 * MiB,
   /** Free space under which a node takes no new copies and no new shards. */
   diskFreeBytesMin: 64 * MiB,
   /**
@@ -332,6 +334,7 @@ const mustHold: [boolean, string][] = [
     "small inputs fit in a frame",
   ],
   [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
+  [LIMITS.blobHeldBytesMax * 2 < LIMITS.inferenceQueueBytesMax, "an input that is held may wait"],
   [LIMITS.smallBlobBytesMax < LIMITS.blobPieceBytes, "what comes in pieces is a file"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],

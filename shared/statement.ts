@@ -1,5 +1,6 @@
 /** What a node says of a result with its signature, as bytes that are the same wherever they are put together. */
 import { fromBase64 } from "./base64.ts";
+import type { ErrorBody } from "./errors.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
 import type { ItemResult, SignatureState } from "./job.ts";
 
@@ -16,10 +17,13 @@ export interface ResultPlace {
 /** UTF-8 of a JSON list: the mark, then each fact in this order, null where it is absent. */
 export function resultStatement({ fleetId, jobId, input }: ResultPlace, result: ItemResult): Uint8Array {
   const { item, output, outputBytes, error, madeWith, node, shardId, durationMs, finishedAtMs } = result;
-  const made = [output, outputBytes, error?.code, madeWith].map((fact) => fact ?? null);
+  const made = [output, outputBytes, error && codeStated(error), madeWith].map((fact) => fact ?? null);
   const facts = [MARK, fleetId, jobId, item, input, ...made, node, shardId, durationMs, finishedAtMs];
   return new TextEncoder().encode(JSON.stringify(facts));
 }
+
+/** A quarantine is the leader's word over the last report of the item, and quotes the code that its node signed. */
+const codeStated = ({ code, facts }: ErrorBody): unknown => (code === "ITEM_QUARANTINED" ? facts.reported : code);
 
 /** A pipeline as results name it: SHA-256 over its statement. */
 export function pipelineStatement(pipeline: {

@@ -38,12 +38,13 @@ export function serveBlobs(app: FastifyInstance, face: AgentFace): void {
   });
 
   app.get(url, async (request, reply) => {
-    const blob = await face.readBlob(hashOf(request));
+    const { bytes, chunks } = await face.readBlob(hashOf(request));
     // Bytes under a hash never change.
     reply
       .header("cache-control", "private, max-age=31536000, immutable")
-      .header("content-type", "application/octet-stream");
-    return reply.send(Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength));
+      .header("content-type", "application/octet-stream")
+      .header("content-length", bytes);
+    return reply.send(Readable.from(chunks, { objectMode: false }));
   });
 }
 

@@ -64,19 +64,21 @@ const shardOf = (shardId: string): string => `shard ${shardId.slice(shardId.inde
 
 function itemsText({ items, itemsMore = 0 }: Pick<StoryLine, "items" | "itemsMore">): string {
   const ranges = items.map(([from, to]: ItemRange) => (from === to ? `${from + 1}` : `${from + 1} to ${to + 1}`));
-  const isOne = items.length === 1 && items[0]![0] === items[0]![1];
   const more = itemsMore > 0 ? ` and ${itemsMore} more` : "";
-  return `${isOne ? "item" : "items"} ${ranges.join(", ")}${more}`;
+  return `${isOne({ items }) ? "item" : "items"} ${ranges.join(", ")}${more}`;
 }
 
-type Say = (said: { who: string; what: string; shard: string; because: string }) => string;
+const isOne = ({ items }: Pick<StoryLine, "items">): boolean => items.length === 1 && items[0]![0] === items[0]![1];
+
+type Say = (said: { who: string; what: string; were: string; shard: string; because: string }) => string;
 const SENTENCES: Record<StoryKind, Say> = {
   opened: ({ because }) => `The leader took the job on: ${because}`,
   adopted: ({ who, what, shard, because }) => `${who} kept ${what} (${shard}), because ${because}`,
   leased: ({ who, what, shard, because }) => `${who} got ${what} (${shard}), because ${because}`,
   hedged: ({ who, what, shard, because }) => `${who} got ${what} a second time (${shard}), because ${because}`,
   covered: ({ who, what, shard, because }) => `${who} got ${what} as well (${shard}), because ${because}`,
-  takenBack: ({ who, what, shard, because }) => `${what} (${shard}) were taken back from ${who}, because ${because}`,
+  takenBack: ({ who, what, were, shard, because }) =>
+    `${what} (${shard}) ${were} taken back from ${who}, because ${because}`,
   refused: ({ who, what, shard, because }) => `${who} refused ${what} (${shard}), because ${because}`,
   rested: ({ who, because }) => `${who} is left alone for a while, because ${because}`,
   suspected: ({ who, what, shard, because }) => `${who} fell silent with ${what} (${shard}): ${because}`,
@@ -92,7 +94,8 @@ const SENTENCES: Record<StoryKind, Say> = {
 function sentenceOf(line: StoryLine): string {
   const who = line.name ?? line.node ?? "";
   const shard = line.shardId ? shardOf(line.shardId) : "";
-  const text = SENTENCES[line.kind]({ who, what: itemsText(line), shard, because: line.because });
+  const were = isOne(line) ? "was" : "were";
+  const text = SENTENCES[line.kind]({ who, what: itemsText(line), were, shard, because: line.because });
   const sentence = text.startsWith("item") ? `I${text.slice(1)}` : text;
   return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
 }

@@ -7,11 +7,19 @@ export interface PipelineInfo {
   itemsAlike: boolean;
 }
 
+/** An input that is too large to be held in memory by the agent: it goes from the disk to the executor as it is read. */
+export interface StreamedInput {
+  /** Bytes. */
+  length: number;
+  /** All of them, in chunks. Called once. */
+  read(): AsyncIterable<Uint8Array>;
+}
+
 export interface InferenceTask {
   pipeline: string;
   /** For messages only. */
   name: string;
-  input: Uint8Array;
+  input: Uint8Array | StreamedInput;
   /** The executor is killed and replaced when a run takes longer. */
   deadlineMs: number;
 }

@@ -430,8 +430,8 @@ export class Agent implements AgentFace {
     return this.#world.blobs.size(hash);
   }
 
-  readBlob(hash: BlobHash): Promise<Uint8Array> {
-    return this.#blobAccess.read(hash, this.#ledger.holdersOf(hash));
+  readBlob(hash: BlobHash): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }> {
+    return this.#blobAccess.readInChunks(hash, this.#ledger.holdersOf(hash));
   }
 
   settings(): Promise<Setting[]> {

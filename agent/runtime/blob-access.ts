@@ -1,6 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { StreamedInput } from "../ports/index.ts";
 import { BlobFetcher, type Candidates } from "./blob-fetcher.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
@@ -77,6 +78,29 @@ export class BlobAccess {
     }
   }
 
+  /** What a run needs: a large input is checked on the disk and then read as it is handed over, so that it is never held here. */
+  async input(hash: BlobHash): Promise<Uint8Array | StreamedInput> {
+    const bytes = await this.#world.blobs.size(hash);
+    if (bytes === undefined || bytes <= LIMITS.blobHeldBytesMax) return this.read(hash, []);
+    await this.makeSound(hash, []);
+    return { length: bytes, read: () => this.#world.blobs.stream(hash) };
+  }
+
+  /** A blob of any size in chunks, hash checked before the first. @throws as `read` */
+  async readInChunks(
+    hash: BlobHash,
+    from: readonly NodeId[],
+  ): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }> {
+    await this.ensureLocal(hash, from);
+    const bytes = (await this.#world.blobs.size(hash)) ?? 0;
+    if (bytes <= LIMITS.blobHeldBytesMax) {
+      const whole = await this.read(hash, from);
+      return { bytes: whole.length, chunks: once(whole) };
+    }
+    await this.makeSound(hash, from);
+    return { bytes, chunks: this.#world.blobs.stream(hash) };
+  }
+
   /**
    * Asks one node to hold these blobs, all of which are here. Resolves with those it holds now. Given up as soon as the node
    * is suspected: results wait for this, and another box may take the copies at once, long before the link is down.
@@ -95,7 +119,7 @@ export class BlobAccess {
       for (const hash of answer.held) held.add(hash);
       if (answer.reason) {
         // If that is because ours is damaged, nobody but us can find that out.
-        for (const { hash } of batch) if (!held.has(hash)) await this.#makeSound(hash);
+        for (const { hash } of batch) if (!held.has(hash)) await this.makeSound(hash, []);
         throw new SkeinError("COPIES_SHORT", { made: held.size, wanted: blobs.length, reason: answer.reason });
       }
     }
@@ -136,10 +160,10 @@ export class BlobAccess {
   }
 
   /** Reads a copy of this node's own to the end; a damaged one is replaced. @throws BLOB_MISSING when nobody has a sound one */
-  async #makeSound(hash: BlobHash): Promise<void> {
+  async makeSound(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
     if (await this.#world.blobs.verify(hash)) return;
     this.#events.emit("blobDamaged", { hash, holder: this.#peers.self }, "warn");
-    await this.ensureLocal(hash, []);
+    await this.ensureLocal(hash, from);
   }
 
   async #inline(batch: readonly BlobToCopy[]): Promise<Uint8Array[]> {
@@ -198,4 +222,8 @@ export class BlobAccess {
       spares: others.filter((node) => !from.includes(node)),
     };
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

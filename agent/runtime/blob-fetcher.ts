@@ -171,10 +171,11 @@ export class BlobFetcher {
         (error: unknown) => {
           running.delete(key);
           if (stop.signal.aborted) return table.stopped(assignment);
-          table.failed(assignment);
           const why = SkeinError.from(error);
+          // Only of a peer that is linked and did not answer well this once is more to be hoped.
+          table.failed(assignment, why.code !== "PEER_UNREACHABLE" || !this.#isLinked(assignment.holder));
           if (why.code === "DISK_FULL") fatal = why;
-          this.#world.telemetry.log("debug", "pieceFailed", { hash, ...assignment, reason: why.message });
+          this.#world.telemetry.log("info", "pieceFailed", { hash, ...assignment, reason: why.message });
         },
       );
       running.set(key, { stop, ended });
@@ -213,6 +214,10 @@ export class BlobFetcher {
   #tellWhoLied(hash: BlobHash, before: Outcome & { kind: "mismatch" }, digests: readonly string[]): void {
     const liars = before.senders.filter((_, piece) => before.digests[piece] !== digests[piece]);
     for (const liar of new Set(liars)) if (liar) this.#tellDamaged(hash, liar);
+  }
+
+  #isLinked(holder: NodeId): boolean {
+    return this.#world.network.links().some(({ nodeId, state }) => nodeId === holder && state !== "down");
   }
 
   /** What one holder's failure says about the whole. @throws what no other holder would help with */

@@ -64,7 +64,7 @@ export interface AgentFace {
   /** On this node. */
   blobSize(hash: BlobHash): Promise<number | undefined>;
   /** From this node or whichever holds it, hash checked before the first byte is handed out. @throws BLOB_MISSING */
-  readBlob(hash: BlobHash): Promise<Uint8Array>;
+  readBlob(hash: BlobHash): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }>;
   /** Linearizable: what every earlier answer said has happened by then. @throws NO_QUORUM, DEADLINE_EXCEEDED */
   settings(): Promise<Setting[]>;
   /** Likewise. */

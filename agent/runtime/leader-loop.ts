@@ -144,7 +144,8 @@ export class LeaderLoop {
     return { recordedAtIndex: await this.#recorder.record(told) };
   }
 
-  #withLostAttempts(result: ReportedResult): ReportedResult {
+  /** By this leader's own table: what its reporter says of others counts for nothing. */
+  #withLostAttempts({ lostAttempts: _, ...result }: ReportedResult): ReportedResult {
     const { clock } = this.#world;
     const { jobId, item, shardId } = result;
     const attempts = this.#dispatch.lostAttempts(jobId, item, shardId, clock.monotonicMs());
@@ -289,7 +290,8 @@ export class LeaderLoop {
     const fault = this.#faults.get(`${jobId} ${item}`);
     if (!fault || this.#ended) return;
     const name = this.#init.ledger.jobs.get(jobId)?.inputs[item]?.name;
-    const error = kills ? new SkeinError("ITEM_QUARANTINED", { name, kills }).toJSON() : fault.error;
+    const facts = { name, kills, reported: fault.error.code };
+    const error = kills ? new SkeinError("ITEM_QUARANTINED", facts).toJSON() : fault.error;
     try {
       await this.#recorder.record([this.#withLostAttempts({ ...fault.result, error })]);
     } catch (failure) {

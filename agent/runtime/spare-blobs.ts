@@ -13,7 +13,9 @@ export class SpareBlobs implements Blobs {
   /** When each may go, by the monotonic clock; in no order. */
   readonly #dueAtMs = new Map<BlobHash, number>();
   readonly #removing = new Map<BlobHash, Promise<void>>();
-  /** How often each was removed while bytes without a name were put: that put must look again. */
+  /** Those whose bytes are coming in, and how many times at once. */
+  readonly #coming = new Map<BlobHash, number>();
+  /** What was removed while bytes without a name were put: that put must look again. */
   #unnamedPuts = 0;
   readonly #removedMeanwhile = new Set<BlobHash>();
   /** Called with each copy that was damaged when it was read, and is set aside. */
@@ -45,9 +47,9 @@ export class SpareBlobs implements Blobs {
     return due;
   }
 
-  /** False if someone wanted it since it was suspected. */
+  /** False if someone wanted it since it was suspected, or it is coming in. */
   async removeSpare(hash: BlobHash): Promise<boolean> {
-    if (!this.#dueAtMs.delete(hash)) return false;
+    if (this.#coming.has(hash) || !this.#dueAtMs.delete(hash)) return false;
     if (this.#unnamedPuts > 0) this.#removedMeanwhile.add(hash);
     const removed = this.#blobs.remove(hash);
     this.#removing.set(
@@ -64,8 +66,13 @@ export class SpareBlobs implements Blobs {
 
   async put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: BlobHash): Promise<BlobInfo> {
     if (expected !== undefined) {
-      await this.#want(expected);
-      return this.#blobs.put(source, expected);
+      const came = this.#comes(expected);
+      try {
+        await this.#want(expected);
+        return await this.#blobs.put(source, expected);
+      } finally {
+        came();
+      }
     }
     this.#unnamedPuts++;
     try {
@@ -81,8 +88,17 @@ export class SpareBlobs implements Blobs {
   }
 
   async arrival(hash: BlobHash, bytes?: number): Promise<Arrival | undefined> {
-    await this.#want(hash);
-    return this.#blobs.arrival(hash, bytes);
+    const came = this.#comes(hash);
+    try {
+      await this.#want(hash);
+      const arrival = await this.#blobs.arrival(hash, bytes);
+      if (arrival) return watched(arrival, came);
+    } catch (error) {
+      came();
+      throw error;
+    }
+    came();
+    return undefined;
   }
 
   async size(hash: BlobHash): Promise<number | undefined> {
@@ -132,8 +148,40 @@ export class SpareBlobs implements Blobs {
     return this.#blobs.close();
   }
 
+  /** However long it takes, it is not removed until then, and wanted once more when it is there. */
+  #comes(hash: BlobHash): () => void {
+    this.#coming.set(hash, (this.#coming.get(hash) ?? 0) + 1);
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      const left = this.#coming.get(hash)! - 1;
+      if (left > 0) this.#coming.set(hash, left);
+      else this.#coming.delete(hash);
+      this.#dueAtMs.delete(hash);
+    };
+  }
+
   async #want(hash: BlobHash): Promise<void> {
     this.#dueAtMs.delete(hash);
     await this.#removing.get(hash);
   }
 }
+
+/** Tells when it is over: finished, closed or discarded. */
+const watched = (arrival: Arrival, onOver: () => void): Arrival => ({
+  bytes: arrival.bytes,
+  get here() {
+    return arrival.here;
+  },
+  write: (piece, source) => arrival.write(piece, source),
+  digests: () => arrival.digests(),
+  // One whose hash is wrong stays open.
+  async finish() {
+    const info = await arrival.finish();
+    onOver();
+    return info;
+  },
+  close: () => arrival.close().finally(onOver),
+  discard: () => arrival.discard().finally(onOver),
+});

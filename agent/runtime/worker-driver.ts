@@ -206,7 +206,7 @@ export class WorkerDriver {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
-      const input = this.#inHand.kept(item.blob) ?? (await this.#init.blobAccess.read(item.blob, []));
+      const input = this.#inHand.kept(item.blob) ?? (await this.#init.blobAccess.input(item.blob));
       const deadlineMs = itemDeadlineMs ?? this.#deadlineMs(pipeline);
       const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs });
       const { durationMs } = outcome;

@@ -75,6 +75,12 @@ test("the client derived from the table gets what the face answers", async () =>
   expect(await client.settingSet("site", { value: "cellar" })).toEqual({ name: "site", value: "cellar" });
   expect(await client.setting("site")).toEqual({ name: "site", value: "cellar" });
   expect((await client.settings()).map(({ name }) => name)).toContain("site");
+  expect((await client.jobWhy(jobId, "7.2", "")).leader?.lines).toHaveLength(4);
+  expect(face.calls).toContain(`why ${jobId} 7.2 undefined`);
+  const next = await handIn(["three"]);
+  expect((await client.jobPause(next, { paused: true })).state).toBe("paused");
+  expect((await client.jobPause(next, { paused: false })).state).toBe("running");
+  await expect(client.jobPause(jobId, { paused: true })).rejects.toMatchObject({ code: "JOB_ENDED" });
   expect((await client.jobCancel(jobId)).state).toBe("cancelled");
   expect(await client.stop()).toEqual({ stopping: true });
   expect(face.stopRequested).toBe(true);
@@ -157,6 +163,15 @@ const BAD_JOBS: [what: string, body: unknown, code: string][] = [
   ["an empty key", spec({ idempotencyKey: "" }), "BAD_REQUEST"],
   ["a key that is no text", spec({ idempotencyKey: { a: 1 } }), "BAD_REQUEST"],
   ["a key over the limit", spec({ idempotencyKey: "k".repeat(LIMITS.nameBytesMax + 1) }), "BAD_REQUEST"],
+  ["a priority there is none of", spec({ priority: "urgent" }), "BAD_REQUEST"],
+  ["a priority that is a number", spec({ priority: 1 }), "BAD_REQUEST"],
+  ["no copies", spec({ copies: 0 }), "BAD_REQUEST"],
+  ["more copies than there may be", spec({ copies: LIMITS.copiesMax + 1 }), "BAD_REQUEST"],
+  ["half a copy", spec({ copies: 1.5 }), "BAD_REQUEST"],
+  ["a deadline that is over", spec({ deadlineInMs: -1 }), "BAD_REQUEST"],
+  ["no time at all", spec({ deadlineInMs: 0 }), "BAD_REQUEST"],
+  ["a deadline beyond a year", spec({ deadlineInMs: LIMITS.jobDeadlineMsMax + 1 }), "BAD_REQUEST"],
+  ["a deadline as text", spec({ deadlineInMs: "30m" }), "BAD_REQUEST"],
   ["a blob that is not here", spec({}), "BLOB_MISSING"],
 ];
 
@@ -209,6 +224,9 @@ const BAD_BODIES: [what: string, method: string, path: string, body: string, typ
     "application/json",
     400,
   ],
+  ["a pause without a word", "POST", "/v1/jobs/job-1/pause", "{}", "application/json", 400],
+  ["a pause that is text", "POST", "/v1/jobs/job-1/pause", '{"paused":"yes"}', "application/json", 400],
+  ["a pause with more", "POST", "/v1/jobs/job-1/pause", '{"paused":true,"for":5}', "application/json", 400],
   ["an invitation with a misspelt key", "POST", "/v1/invites", '{"validFor":60000}', "application/json", 400],
 ];
 
@@ -221,6 +239,17 @@ test.each(BAD_BODIES)("%s is refused", async (_what, method, path, body, type, s
   expect(pretend.face.stopRequested).toBe(false);
   expect(pretend.face.calls).toEqual([]);
 });
+
+test.each(["?shard=7.1&why=1", "?shard=7.1&shard=7.2", `?item=${"x".repeat(300)}`, "?item=a%0Ab"])(
+  "a question for causes with %s is refused",
+  async (query) => {
+    const jobId = await handIn(["one"]);
+    const response = await raw("GET", `/v1/jobs/${jobId}/why${query}`);
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as { code: string }).code).toBe("BAD_REQUEST");
+    expect((await raw("GET", `/v1/jobs/${jobId}/why`)).status).toBe(200);
+  },
+);
 
 test("an unknown path and a wrong method say so", async () => {
   for (const [method, path] of [

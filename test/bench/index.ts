@@ -8,7 +8,10 @@ const BENCHES: Record<string, string> = {
   dispatch: "the dispatch policy against the fluid bound, and steps a second of its core",
   network: "hand-over of a shard's input, and a small request beside a bulk transfer",
   shards: "what each empty item costs through the whole system, beside Dask distributed",
+  bigjob: "a job over more bytes than the boxes have memory",
   failover: "leader killed to next recorded result",
+  plugs: "what a box killed, frozen, slowed or cut off costs a job of four boxes",
+  alarms: "false alarms at full load, with agents that pause",
   etcd: "agreed writes, and the next one after the leader is killed, beside etcd",
   idle: "an agent with nothing to do",
 };

@@ -1,7 +1,7 @@
 /**
  * What the network costs, between processes on loopback: `node test/bench/network.ts`. Prints round trips of a small
  * request alone and beside a bulk transfer, the fetch of a 600 KB blob, throughput, and what an idle node with two peers
- * takes. Run it on a quiet machine; both ends share its cores.
+ * takes; and the transfer of a large blob beside its bare carriers (transfer.ts). Run it on a quiet machine; both ends share its cores.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -9,6 +9,7 @@ import { createIdentity, createPeerNetwork, nodeIdOf } from "../../agent/io/netw
 import type { PeerNetwork } from "../../agent/ports/index.ts";
 import type { RosterNode } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId } from "../../shared/ids.ts";
+import { measureTransfer } from "./transfer.ts";
 
 const FLEET = { fleetId: "0f".repeat(16) as FleetId };
 const PAGE = "aa".repeat(32) as BlobHash;
@@ -166,6 +167,8 @@ async function main(): Promise<void> {
   await measure(network, roster);
   for (const child of children) child.kill("SIGKILL");
   await network.stop();
+  await measureTransfer(say);
+  process.exit();
 }
 
 await main();

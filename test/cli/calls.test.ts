@@ -200,7 +200,7 @@ test.each([[[]], [["bogus"]], [["run", "ocr"]], [["job"]], [["status", "--bogus"
 test("help and version are no failure, and name every command", async () => {
   const { code, out } = await skein(["--help"]);
   expect(code).toBe(0);
-  for (const name of "init join start stop invite run jobs job results receipt verify cancel status nodes remove drain transfer-leader leave recover set get settings service".split(
+  for (const name of "init join start stop invite run jobs job results receipt verify why pause resume cancel status nodes remove drain transfer-leader leave recover set get settings service".split(
     " ",
   ))
     expect(out).toMatch(new RegExp(`^  ${name} `, "m"));

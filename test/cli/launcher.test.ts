@@ -88,8 +88,13 @@ test.skipIf(oldNode === undefined)("without a pinned Node one line says what to 
 test.skipIf(oldNode === undefined)(
   "signals reach the pinned Node, and its death by one is the launcher's",
   async () => {
-    const script =
-      "#!/bin/sh\ntrap 'echo got TERM; trap - TERM; kill -TERM $$' TERM\necho ready\nwhile :; do sleep 0.05; done\n";
+    // A wait is broken off by a signal that comes at any moment.
+    const script = `#!/bin/sh
+trap 'echo got TERM; kill $!; trap - TERM; kill -TERM $$' TERM
+sleep 60 >/dev/null 2>&1 &
+echo ready
+wait
+`;
     const launcher = spawn(oldNode!, [packageWith(script, OWN), "start"], { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
     launcher.stdout.setEncoding("utf8").on("data", (chunk: string) => {

@@ -240,6 +240,45 @@ test("without a quorum a run ends at once with who is missing", async () => {
   expect(err).toContain("Missing: bench, cellar");
 });
 
+test("priority, copies and deadline go with the job", async () => {
+  workAtOnce(pretend.face);
+  const folder = scans({ "a.png": "one" });
+  const terms = ["--priority", "high", "--copies", "3", "--deadline", "1.5h"];
+  expect((await skein(["run", "ocr", folder, ...terms, ...api()])).code).toBe(0);
+  expect(pretend.face.pretendJobs.get(JOB)!.spec).toMatchObject({
+    priority: "high",
+    copies: 3,
+    deadlineInMs: 5_400_000,
+  });
+});
+
+test.each([
+  ["--priority", "urgent"],
+  ["--copies", "0"],
+  ["--copies", "two"],
+  ["--deadline", "soon"],
+  ["--deadline", "0s"],
+  ["--deadline", "400d"],
+])("%s %s is refused before anything is sent", async (option, value) => {
+  const { code, err } = await skein(["run", "ocr", scans({ "a.png": "one" }), option, value, ...api()]);
+  expect(code).toBe(2);
+  expect(err).toContain(option);
+  expect(pretend.face.calls).toEqual([]);
+});
+
+test("a job that ran into its deadline is no success, and says so", async () => {
+  pretend.face.onEvent(({ event, facts }) => {
+    if (event !== "jobSubmitted") return;
+    setImmediate(() => {
+      pretend.face.record(facts.jobId as JobId, 1);
+      pretend.face.pretendJobs.get(facts.jobId as JobId)!.view.state = "expired";
+    });
+  });
+  const { code, err } = await skein(["run", "ocr", scans({ "a.png": "one", "b.png": "two" }), ...api()]);
+  expect(code).toBe(1);
+  expect(err).toContain("1 of 2 pages read before its deadline passed");
+});
+
 test("a cancelled job is no success", async () => {
   const running = skein(["run", "ocr", scans({ "a.png": "x", "b.png": "y" }), ...api()]);
   await vi.waitFor(() => expect(pretend.face.calls).toContain(`job ${JOB}`));

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { InferenceEngine, InferenceTask } from "../../agent/ports/index.ts";
 import { readCanaryOutput, writeCanaryInput } from "../../shared/canary.ts";
-import { INPUT_FAULTS, type SkeinError } from "../../shared/errors.ts";
+import { INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import { readPageText } from "../../shared/page-text.ts";
 
 // Executors run below everything else on the machine: beside other suites they get little of it.
@@ -88,6 +88,23 @@ export function inferenceContract(name: string, prepare: () => Promise<EngineWor
         alone.map((bytes) => Buffer.from(bytes)),
       );
       expect(new Set(alone.map((bytes) => Buffer.from(bytes).toString())).size).toBe(world.inputs.length);
+    });
+
+    test("an input that is streamed gives what the same bytes give at once, and one that breaks off fails alone", async () => {
+      const input = world.inputs[0]!;
+      const streamed = (bytes: Uint8Array, broken?: Error) => ({
+        length: input.length,
+        async *read() {
+          for (let at = 0; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000);
+          if (broken) throw broken;
+        },
+      });
+      const { output } = await world.settle(engine.run({ ...taskOf(input), input: streamed(input) }));
+      expect(Buffer.from(output)).toEqual(Buffer.from((await run(input)).output));
+      const half = streamed(input.subarray(0, input.length / 2), new SkeinError("BLOB_MISSING", { hash: "ab" }));
+      const error = await failureOf(world.settle(engine.run({ ...taskOf(input), input: half })));
+      expect(error).toMatchObject({ code: "BLOB_MISSING" });
+      expect((await run(input)).output.length).toBeGreaterThan(0);
     });
 
     test("items beyond the executors wait and all end", async () => {

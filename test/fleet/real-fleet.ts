@@ -21,6 +21,8 @@ export interface RaiseOptions {
   lan?: Lan;
   /** Set on the founder before the others join. */
   settings?: Record<string, string>;
+  /** Goes before the commands of a box, outside of its namespace, by the agent's name. */
+  prefixes?: Record<string, string[]>;
   /** Data folders that are not in the fleet's own folder, by the agent's name. */
   dataDirs?: Record<string, string>;
 }
@@ -78,7 +80,7 @@ export class RealFleet {
 
   /** A box with a place on the network and a data folder, and nothing in it. */
   async prepare(name: string): Promise<RealAgent> {
-    const { lan, dataDirs } = this.#options;
+    const { lan, dataDirs, prefixes } = this.#options;
     const box = await lan?.box(name);
     const [port, apiPort] = box ? [7400, 7401] : await freePorts(2);
     const token = box ? randomUUID() : undefined;
@@ -87,7 +89,7 @@ export class RealFleet {
       dataDir: dataDirs?.[name] ?? join(this.folder, name),
       logPath: join(this.folder, `${name}.log`),
       apiUrl: `http://${box?.apiHost ?? "127.0.0.1"}:${apiPort}`,
-      prefix: box?.prefix ?? [],
+      prefix: [...(prefixes?.[name] ?? []), ...(box?.prefix ?? [])],
       ...(token === undefined ? {} : { token }),
       onEvent: () => this.#happenings.happened(),
     });

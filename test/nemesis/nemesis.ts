@@ -4,7 +4,7 @@
  * every box again; at the end everything that was answered must have one order that explains it.
  */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,15 +15,13 @@ import { RealFleet } from "../fleet/real-fleet.ts";
 import { checkHistory } from "../linearizability/check.ts";
 import { explain } from "../linearizability/explain.ts";
 import { Chance } from "./chance.ts";
-import { DARTBOARD, type Heal, type Stage } from "./faults.ts";
+import type { Stage } from "./faults.ts";
 import { type Counts, Load } from "./load.ts";
+import { mountDisk, strikeAndHeal, unmountDisk } from "./striking.ts";
 
 const run = promisify(execFile);
 const NAMES = ["attic", "bench", "cellar"] as const;
-/** The journal's own reserve is 16 MiB; the log of a long run takes some tens. */
-const DISK_MIB = 256;
-/** How long a round's faults last, and how often a second one comes on top of the first. */
-const FAULT_MS: [number, number] = [200, 2_000];
+/** How often a second fault comes on top of the first. */
 const SECOND_FAULT = 0.3;
 /** After healing the fleet must serve through every box within this time: generous, for a busy machine. */
 const RECOVERY_MS = 30_000;
@@ -85,16 +83,10 @@ export async function nemesis(init: NemesisInit): Promise<NemesisReport> {
     return { faults, counts: load.counts, tookMs: performance.now() - startMs, ...(broken ? { broken } : {}) };
   } finally {
     await RealFleet.endAll();
-    for (const disk of disks.values()) await run("umount", ["--lazy", disk]);
+    for (const disk of disks.values()) await unmountDisk(disk);
     await lan.remove();
     if (!keep) await rm(place, { recursive: true });
   }
-}
-
-async function mountDisk(path: string): Promise<string> {
-  await mkdir(path);
-  await run("mount", ["-t", "tmpfs", "-o", `size=${DISK_MIB}m`, "skein-test", path]);
-  return path;
 }
 
 async function rounds(stage: Stage, load: Load, init: NemesisInit, counted: Map<string, number>): Promise<void> {
@@ -120,41 +112,6 @@ async function rounds(stage: Stage, load: Load, init: NemesisInit, counted: Map<
       throw error;
     }
   }
-}
-
-/** One fault, or one on top of another, and the end of both. */
-async function strikeAndHeal(
-  stage: Stage,
-  chance: Chance,
-  count: number,
-  tell: (struck: { kind: string; said: string }) => void,
-): Promise<void> {
-  const struck: { kind: string; said: string; heal: Heal }[] = [];
-  try {
-    while (struck.length < count) {
-      struck.push(await strike(stage, chance));
-      tell(struck.at(-1)!);
-      await sleep(chance.between(...FAULT_MS) / count);
-    }
-  } finally {
-    // An agent starts last: it does not on a full disk, and says so.
-    const isDeath = ({ kind }: { kind: string }): number => (kind.startsWith("kill") ? 1 : 0);
-    for (const { heal } of struck.sort((a, b) => isDeath(a) - isDeath(b))) await heal();
-  }
-}
-
-async function strike(stage: Stage, chance: Chance): Promise<{ said: string; kind: string; heal: Heal }> {
-  const { fleet } = stage;
-  const fault = chance.one(DARTBOARD);
-  const atLeader = chance.random() < 0.5;
-  const drawn = chance.one(fleet.agents);
-  const up = fleet.agents.filter((agent) => agent.isRunning);
-  // What the newest events tell; a box that is down or frozen tells nothing new, and any box will do then.
-  const leader = up.map((agent) => fleet.leaderIn(agent)).find((one) => one !== undefined && up.includes(one));
-  const agent = (atLeader && leader) || (drawn.isRunning ? drawn : (up[0] ?? drawn));
-  const { said, heal } = await fault.strike(stage, agent, chance);
-  const who = `${agent.name}${agent === leader ? " (leader)" : ""}`;
-  return { said: [fault.kind, who, said].filter(Boolean).join(" "), kind: fault.kind, heal };
 }
 
 /** Resolves with the time it took until all agree on a leader and each box writes and reads. */

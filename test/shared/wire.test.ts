@@ -92,6 +92,7 @@ const lease = {
   items: [{ item: 2, name: "page.png", blob: blob(2), bytes: 99 }],
   inputHolders: [A],
   copies: 2,
+  itemDeadlineMs: 12_000,
 };
 const snapshot = {
   index: 7,

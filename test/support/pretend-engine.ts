@@ -10,6 +10,7 @@ import type {
   InferenceOutcome,
   InferenceTask,
   PipelineInfo,
+  StreamedInput,
 } from "../../agent/ports/index.ts";
 import { readCanaryInput, writeCanaryInput, writeCanaryOutput } from "../../shared/canary.ts";
 import { SkeinError } from "../../shared/errors.ts";
@@ -51,8 +52,10 @@ function pretendDigest(input: Uint8Array): Uint8Array {
   return writeCanaryOutput({ version: 1, rounds, digest: createHash("sha256").update(input).digest("hex") });
 }
 
+type HeldTask = InferenceTask & { input: Uint8Array };
+
 interface Run {
-  task: InferenceTask;
+  task: HeldTask;
   resolve: (outcome: InferenceOutcome) => void;
   reject: (error: SkeinError) => void;
   cancels: Cancel[];
@@ -117,9 +120,11 @@ export class PretendEngine implements InferenceEngine {
     return this.#known;
   }
 
-  run(task: InferenceTask): Promise<InferenceOutcome> {
-    const refusal = this.#refusalOf(task);
-    if (refusal) return Promise.reject(refusal);
+  async run(asked: InferenceTask): Promise<InferenceOutcome> {
+    const refusal = this.#refusalOf(asked);
+    if (refusal) throw refusal;
+    const task = { ...asked, input: asked.input instanceof Uint8Array ? asked.input : await gathered(asked.input) };
+    if (this.#stopped) throw new SkeinError("EXECUTOR_DIED", { name: task.name, reason: "the agent is stopping" });
     return new Promise((resolve, reject) => {
       this.#waiting.push({ task, resolve, reject, cancels: [] });
       this.#handOut();
@@ -161,7 +166,7 @@ export class PretendEngine implements InferenceEngine {
   }
 
   /** A canary that cannot be read fails in no time. */
-  #durationMs({ pipeline, input }: InferenceTask): number {
+  #durationMs({ pipeline, input }: HeldTask): number {
     const itemMs = this.secondsPerItem * 1000;
     if (pipeline !== CANARY.name) return itemMs;
     try {
@@ -208,4 +213,10 @@ export class PretendEngine implements InferenceEngine {
     const outcomes = await Promise.all(Array.from({ length: this.executors }, () => this.run(task)));
     return { secondsPerItem: outcomes[0]!.durationMs / 1000 };
   }
+}
+
+async function gathered(input: StreamedInput): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of input.read()) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
 }

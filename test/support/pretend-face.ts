@@ -357,11 +357,15 @@ export class PretendFace implements AgentFace {
     return this.blobs.get(hash)?.length;
   }
 
-  async readBlob(hash: BlobHash): Promise<Uint8Array> {
+  async readBlob(hash: BlobHash): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }> {
     this.#called("readBlob", hash);
     const blob = this.blobs.get(hash);
     if (!blob) throw new SkeinError("BLOB_MISSING", { hash });
-    return blob;
+    const chunks = async function* (): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < blob.length; at += LIMITS.bulkChunkBytes)
+        yield blob.subarray(at, at + LIMITS.bulkChunkBytes);
+    };
+    return { bytes: blob.length, chunks: chunks() };
   }
 
   async settings(): Promise<Setting[]> {

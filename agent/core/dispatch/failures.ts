@@ -2,7 +2,7 @@ import type { JobId, NodeId } from "../../../shared/ids.ts";
 import type { StoryKind } from "../../../shared/story.ts";
 import type { Breakers, ItemFaults } from "./faults.ts";
 import type { DispatchEffect } from "./leases.ts";
-import { rangesOf, type Story } from "./story.ts";
+import { cut, rangesOf, type Story } from "./story.ts";
 import type { DispatchTable } from "./table.ts";
 
 /** An item that could not be begun is left alone this long. */
@@ -44,7 +44,7 @@ export class Failures {
     const faults = job.faults.get(item) ?? fresh;
     job.faults.set(item, faults);
     faults.byNode.set(node, { because });
-    if (killed) faults.kills.push(`${name}: ${because}`);
+    if (killed) faults.kills.push(cut(`${name}: ${because}`));
     this.#tell("failed", jobId, item, `${name}: ${because}`, nowMs, node);
     if (this.#breakers.failed(node, `${jobId} ${item}`, "items keep failing there", nowMs))
       this.#tell("rested", jobId, item, `several items in a row failed on ${name}`, nowMs, node);

@@ -22,27 +22,38 @@ export class Forecast {
   /** From now to this node's last report of these items, if it had nothing before them. */
   endsInMs(node: DispatchNode, job: DispatchJob, items: number): number {
     const rate = this.#speeds.rateOf(node, job.pipeline) ?? 0;
-    return 1_000 * (items / rate + this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job));
+    // One item alone takes a whole run, however many executors there are.
+    const seconds = Math.max(items / rate, this.#speeds.runSeconds(node, job.pipeline));
+    return 1_000 * (seconds + this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job));
   }
 
   /**
-   * From now to the last report of a shard, at what 95 of 100 runs of its node stay under. A node that has been silent for
-   * longer than such a run takes is taken to be as many times slower with all that it still has.
+   * From now to the last report of a shard, at what 95 of 100 runs of its node stay under. One that has not moved for longer
+   * than such a run takes is taken to be as many times slower with all that is left of it.
    */
   remainingMs(shard: LeasedShard, nowMs: number): number {
     const node = this.#table.nodes.get(shard.node);
     const job = this.#table.jobs.get(shard.jobId);
     if (!node || !job) return Number.POSITIVE_INFINITY;
+    const { pipeline } = job;
+    const leftMs = this.#queuedMs(shard, 1_000 * this.#speeds.runSeconds(node, pipeline));
+    const stillMs = nowMs - (shard.movedAtMs ?? this.#table.workOf(shard.node).progressAtMs);
+    const slowRunSeconds = this.#speeds.slowRunSeconds(node, pipeline);
+    const patienceMs = 1_000 * (slowRunSeconds + this.#speeds.handOverSeconds(shard.node));
+    if (stillMs > patienceMs) return Math.max(leftMs, patienceMs) * (stillMs / patienceMs);
+    return Math.max(leftMs - stillMs, 0) + 1_000 * this.#slowness(node, job);
+  }
+
+  /** Of this shard, and of those before it while it has not begun. One item alone takes a whole run. */
+  #queuedMs(shard: LeasedShard, runMs: number): number {
+    const node = this.#table.nodes.get(shard.node)!;
     let queuedMs = 0;
     for (const one of this.#table.shardsOf(shard.node)) {
-      queuedMs += (1_000 * unreported(one)) / (this.#rateOf(node, one) ?? 1);
+      if (one === shard || shard.movedAtMs === undefined)
+        queuedMs += (1_000 * unreported(one)) / (this.#rateOf(node, one) ?? 1);
       if (one === shard) break;
     }
-    const silentMs = nowMs - this.#table.workOf(shard.node).progressAtMs;
-    const slowRunSeconds = this.#speeds.slowRunSeconds(node, job.pipeline);
-    const patienceMs = 1_000 * (slowRunSeconds + this.#speeds.handOverSeconds(shard.node));
-    if (silentMs > patienceMs) return Math.max(queuedMs, patienceMs) * (silentMs / patienceMs);
-    return Math.max(queuedMs - silentMs, 0) + 1_000 * this.#slowness(node, job);
+    return Math.max(queuedMs, runMs);
   }
 
   /** Items that its node runs before those of this shard. */

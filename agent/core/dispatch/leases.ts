@@ -104,6 +104,7 @@ export class Leases {
       leasedAtMs: nowMs,
       reportedCount: 0,
       toIdle: false,
+      movedAtMs: undefined,
     });
     const about = onShard({ shardId, node }, this.#table.nameOf(node));
     this.#story.tell(jobId, { atMs: nowMs, kind: KINDS[kind], ...about, ...rangesOf(items), because });

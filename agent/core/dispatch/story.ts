@@ -106,7 +106,7 @@ export function rangesOf(items: Iterable<number>): Pick<StoryLine, "items" | "it
 }
 
 /** Texts are bounded in bytes where they travel; names of other boxes are the only ones beyond ASCII. */
-function cut(text: string): string {
+export function cut(text: string): string {
   let short = text.slice(0, LIMITS.becauseBytesMax);
   while (bytesOf(short) > LIMITS.becauseBytesMax) short = short.slice(0, -1);
   return short;

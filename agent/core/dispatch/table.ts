@@ -36,6 +36,8 @@ export interface LeasedShard {
   reportedCount: number;
   /** Its node had nothing to run when it was leased. */
   toIdle: boolean;
+  /** When an executor was free for its first item, as far as reports tell, or its last report; undefined before. */
+  movedAtMs: number | undefined;
 }
 
 export interface JobInit {
@@ -154,6 +156,18 @@ export class DispatchTable {
     if (shard.toIdle) work.progressAtMs = shard.leasedAtMs;
     work.shards.push(shard);
     work.items += shard.items.size;
+    this.#advance(shard.node, work, shard.leasedAtMs);
+  }
+
+  /** Executors take items in the order of the shards. */
+  #advance(node: NodeId, work: NodeWork, nowMs: number): void {
+    const executors = this.nodes.get(node)?.executors ?? 1;
+    let ahead = 0;
+    for (const shard of work.shards) {
+      if (ahead >= executors) return;
+      shard.movedAtMs ??= nowMs;
+      ahead += unreported(shard);
+    }
   }
 
   /** A node reported an item: the shard it has it by, if any. */
@@ -164,7 +178,9 @@ export class DispatchTable {
     if (!shard || shard.reported.has(item)) return undefined;
     shard.reported.add(item);
     shard.reportedCount++;
+    shard.movedAtMs = nowMs;
     if (unreported(shard) === 0) work!.shardEndedAtMs = nowMs;
+    this.#advance(node, work!, nowMs);
     return shard;
   }
 

@@ -24,6 +24,9 @@ interface Running extends Assignment {
 /** A piece that takes this many times what another holder needs for one is asked of that one too. */
 const SLOW_FACTOR = 3;
 
+/** A busy moment, or a link that was made anew, fails the pieces under way together, and then no more. */
+const FAILURES_MAX = 4;
+
 /** What is here, what is under way, and who is still worth asking. */
 export class PieceTable {
   readonly #here: boolean[];
@@ -33,6 +36,8 @@ export class PieceTable {
   #running: Running[] = [];
   /** Of the last piece that a holder sent. */
   readonly #tookMs = new Map<NodeId, number>();
+  /** Since a holder's last piece came. */
+  readonly #failures = new Map<NodeId, number>();
   readonly #senders: (NodeId | undefined)[];
 
   constructor({ here, holders, spares, atOnceMax }: PieceTableInit) {
@@ -74,15 +79,19 @@ export class PieceTable {
   arrived({ piece, holder }: Assignment, nowMs: number): Assignment[] {
     const run = this.#end({ piece, holder });
     this.#tookMs.set(holder, nowMs - run.sinceMs);
+    this.#failures.delete(holder);
     this.#here[piece] = true;
     this.#senders[piece] = holder;
     return this.#running.filter((other) => other.piece === piece);
   }
 
-  /** Asked no more in this transfer: whatever it was, the others are better. */
-  failed(assignment: Assignment): void {
+  /** The piece will be asked for again. A holder that fails repeatedly, or does not have the blob, is asked no more in this transfer. */
+  failed(assignment: Assignment, isGone = false): void {
     this.#end(assignment);
-    this.#holders = this.#holders.filter((holder) => holder !== assignment.holder);
+    const failures = (this.#failures.get(assignment.holder) ?? 0) + 1;
+    this.#failures.set(assignment.holder, failures);
+    if (failures >= FAILURES_MAX || isGone)
+      this.#holders = this.#holders.filter((holder) => holder !== assignment.holder);
   }
 
   /** It was told to stop. */

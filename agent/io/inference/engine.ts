@@ -158,7 +158,7 @@ class Engine implements InferenceEngine {
         resolve(outcome);
       };
       this.waiting.push({ task, resolve: answered, reject });
-      this.waitingBytes += task.input.length;
+      this.waitingBytes += heldBytes(task.input);
       this.handOut();
     });
   }
@@ -170,7 +170,7 @@ class Engine implements InferenceEngine {
       return new SkeinError("TOO_LARGE", { what: name, actual: input.length, limit: LIMITS.imageBytesMax });
     const full =
       this.waiting.length >= LIMITS.inferenceQueueMax ||
-      (this.waiting.length > 0 && this.waitingBytes + input.length > LIMITS.inferenceQueueBytesMax);
+      (this.waiting.length > 0 && this.waitingBytes + heldBytes(input) > LIMITS.inferenceQueueBytesMax);
     return full ? new SkeinError("EXECUTORS_BUSY", { name, waiting: this.waiting.length }) : undefined;
   }
 
@@ -193,7 +193,7 @@ class Engine implements InferenceEngine {
       const isAlone = next.isSuspect || input.length > groupInputBytesMax || usualMs >= groupMs;
       if (group.length > 0 && (isAlone || usualMs > leftMs)) break;
       this.waiting.shift();
-      this.waitingBytes -= input.length;
+      this.waitingBytes -= heldBytes(input);
       leftMs -= usualMs;
       group.push(next);
       if (isAlone || group.length >= Math.min(most, groupItemsMax)) break;
@@ -218,7 +218,7 @@ class Engine implements InferenceEngine {
   private runAgain(unanswered: Waiting[]): void {
     for (const one of unanswered) {
       one.isSuspect = true;
-      this.waitingBytes += one.task.input.length;
+      this.waitingBytes += heldBytes(one.task.input);
     }
     this.waiting.unshift(...unanswered);
     if (this.stopped) this.refuseWaiting(new SkeinError("EXECUTOR_DIED", { reason: "the agent is stopping" }));
@@ -243,6 +243,9 @@ class Engine implements InferenceEngine {
     return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.known.map(({ name }) => name) });
   }
 }
+
+/** In the agent's memory while it waits. */
+const heldBytes = (input: InferenceTask["input"]): number => (input instanceof Uint8Array ? input.length : 0);
 
 /**
  * The inference engine of this box. Executors are child processes with one onnxruntime thread each, below the agent in

@@ -176,16 +176,28 @@ export class ExecutorProcess {
   }
 
   private async sendTasks(tasks: InferenceTask[]): Promise<void> {
-    const items = tasks.map(({ pipeline, name, input }): ItemToRun => ({ pipeline, name, input }));
-    const sent = items.length === 1 ? await this.sendAlone(items[0]!) : await this.send({ kind: "runMany", items });
+    const items = tasks.flatMap(({ pipeline, name, input }): ItemToRun[] =>
+      input instanceof Uint8Array ? [{ pipeline, name, input }] : [],
+    );
+    const isTogether = items.length > 1 && items.length === tasks.length;
+    const sent = isTogether ? await this.send({ kind: "runMany", items }) : await this.sendAlone(tasks[0]!);
     if (!sent) this.kill(this.killReason ?? "its channel broke");
   }
 
-  private async sendAlone({ pipeline, name, input }: ItemToRun): Promise<boolean> {
+  private async sendAlone({ pipeline, name, input }: InferenceTask): Promise<boolean> {
     const inputBytes = input.length;
     let sent = await this.send({ kind: "run", pipeline, name, inputBytes });
-    for (let from = 0; sent && from < inputBytes; from += inputPartBytes)
-      sent = await this.send({ kind: "inputPart", bytes: input.subarray(from, from + inputPartBytes) });
+    try {
+      for await (const bytes of partsOf(input)) {
+        if (!sent) return false;
+        sent = await this.send({ kind: "inputPart", bytes });
+      }
+    } catch (error) {
+      // It waits for the rest of an input that does not come: only its end makes it forget what it has.
+      this.kill("its input broke off");
+      this.breakOff(() => SkeinError.from(error));
+      return false;
+    }
     return sent;
   }
 
@@ -202,4 +214,10 @@ export class ExecutorProcess {
     this.killReason ??= reason;
     this.child.kill("SIGKILL");
   }
+}
+
+async function* partsOf(input: InferenceTask["input"]): AsyncGenerator<Uint8Array> {
+  if (input instanceof Uint8Array)
+    for (let from = 0; from < input.length; from += inputPartBytes) yield input.subarray(from, from + inputPartBytes);
+  else yield* input.read();
 }

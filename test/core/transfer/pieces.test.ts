@@ -34,17 +34,27 @@ test("pieces that are here are not asked for", () => {
 test("a holder that failed is asked no more, its piece is asked of another, and spares come when no holder is left", () => {
   const table = new PieceTable({ here: none(2), holders: [a, b], spares: [c], atOnceMax: 2 });
   const [first, second] = all(table, 0) as [Assignment, Assignment];
-  table.failed(first);
+  table.failed(first, true);
   expect(all(table, 1)).toEqual([{ piece: 0, holder: b }]);
-  table.failed(second);
-  table.failed({ piece: 0, holder: b });
+  table.failed(second, true);
+  table.failed({ piece: 0, holder: b }, true);
   expect(all(table, 2)).toEqual([
     { piece: 0, holder: c },
     { piece: 1, holder: c },
   ]);
   expect(table.isStuck).toBe(false);
-  table.failed({ piece: 0, holder: c });
-  table.failed({ piece: 1, holder: c });
+  table.failed({ piece: 0, holder: c }, true);
+  table.failed({ piece: 1, holder: c }, true);
+  expect(table.isStuck).toBe(true);
+});
+
+test("a holder that fails now and then is asked again, one that only fails is not", () => {
+  const table = new PieceTable({ here: none(2), holders: [a], spares: [], atOnceMax: 1 });
+  const fail = (): void => table.failed(table.next(0)!);
+  for (let i = 0; i < 3; i++) fail();
+  table.arrived(table.next(0)!, 1);
+  for (let i = 0; i < 4; i++) fail();
+  expect(table.next(2)).toBeUndefined();
   expect(table.isStuck).toBe(true);
 });
 

@@ -188,3 +188,28 @@ test("what was leased anew before it was remembered is left as it is", () => {
   expect(step({ kind: "remembered", lease: lease([0]), result })).toEqual([]);
   expect(worker.held()).toMatchObject([{ shardId: "s2" }]);
 });
+
+test("once a leader of a later term was heard, an earlier one is not obeyed any more, with the reason", () => {
+  const { worker } = start();
+  expect(worker.fence(5)).toBeUndefined();
+  expect(worker.fence(5)).toBeUndefined();
+  expect(worker.fence(4)).toBe("the leader of term 4 was deposed: it has heard of term 5");
+  expect(worker.fence(6)).toBeUndefined();
+  expect(worker.fence(5)).toBe("the leader of term 5 was deposed: it has heard of term 6");
+});
+
+test("a run goes with the deadline of its lease", () => {
+  const { step } = start();
+  step({ kind: "leased", lease: { ...lease([0]), itemDeadlineMs: 12_000 } });
+  expect(step({ kind: "inputReady", ...at(0) })).toMatchObject([{ kind: "runItem", itemDeadlineMs: 12_000 }]);
+});
+
+test("a result of a shard that a deposed leader leased goes to the next one under its old shard id", () => {
+  const { worker, step, finish } = start();
+  step({ kind: "leased", lease: lease([0, 1], "job-x/1.1") });
+  worker.fence(2);
+  expect(worker.held()).toEqual([{ shardId: "job-x/1.1", jobId: "job-x", items: [0, 1] }]);
+  finish(0);
+  const [report] = step(copied(0));
+  expect(report).toMatchObject({ results: [{ item: 0, shardId: "job-x/1.1" }] });
+});

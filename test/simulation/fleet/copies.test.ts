@@ -2,16 +2,18 @@
 import { describe, expect, test } from "vitest";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash, JobId } from "../../../shared/ids.ts";
+import type { JobInput } from "../../../shared/job.ts";
 import type { Labels } from "../../../shared/labels.ts";
+import { looksLikeLedgerPiece } from "../../../shared/wire/ledger-snapshot.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import { type SimNode, sha256 } from "./sim-node.ts";
 
 const SOON_MS = 30_000;
-const SWEEP_MS = 300_000;
+const SWEEP_MS = 150_000;
 const DAY_MS = 24 * 3_600_000;
 
-async function raise(size: number, options: SimFleetOptions = {}): Promise<SimFleet> {
-  const fleet = new SimFleet(17, size, options);
+async function raise(size: number, options: SimFleetOptions = {}, seed = 17): Promise<SimFleet> {
+  const fleet = new SimFleet(seed, size, options);
   for (const node of fleet.nodes) node.sweepMs = SWEEP_MS;
   await fleet.start();
   await fleet.until("a leader", () => fleet.leader !== undefined, SOON_MS);
@@ -35,6 +37,13 @@ async function during<T>(fleet: SimFleet, call: Promise<T>): Promise<T | SkeinEr
   return answer!.value;
 }
 
+const pagesFor = (node: SimNode, name: string): JobInput[] =>
+  Array.from({ length: 6 }, (_, i) => {
+    const bytes = new TextEncoder().encode(`${name} page ${i}`);
+    node.blobs.keep(sha256(bytes), bytes);
+    return { name: `page-${i}`, blob: sha256(bytes), bytes: bytes.length };
+  });
+
 /** Hands pages in and waits for the end; resolves with all that the job stands on. */
 async function runJob(
   fleet: SimFleet,
@@ -42,11 +51,7 @@ async function runJob(
   more: { copies?: number } = {},
 ): Promise<{ jobId: JobId; blobs: BlobHash[] }> {
   const node = fleet.nodes[0]!;
-  const inputs = Array.from({ length: 6 }, (_, i) => {
-    const bytes = new TextEncoder().encode(`${name} page ${i}`);
-    node.blobs.keep(sha256(bytes), bytes);
-    return { name: `page-${i}`, blob: sha256(bytes), bytes: bytes.length };
-  });
+  const inputs = pagesFor(node, name);
   const answer = await during(fleet, node.agent!.submit({ pipeline: "ocr", inputs, ...more }));
   if (answer instanceof SkeinError) throw answer;
   const { jobId } = answer;
@@ -183,7 +188,8 @@ describe("a copy that rotted", () => {
     expect(holder).toBeDefined();
     first.blobs.rot(rotten);
     const reader = fleet.nodes.find((node) => !holds(node, rotten))!;
-    expect(await during(fleet, reader.agent!.readBlob(rotten))).toBeInstanceOf(Uint8Array);
+    const { chunks } = (await during(fleet, reader.agent!.readBlob(rotten))) as { chunks: AsyncIterable<Uint8Array> };
+    for await (const chunk of chunks) expect(chunk.length).toBeGreaterThan(0);
     await fleet.until("the holder knows", () => told(first, "blobDamaged").length > 0, SOON_MS);
     expect(told(first, "blobDamaged")[0]).toContain('"foundBy":"doubt"');
     await fleet.until("two copies again", () => hasCopies(fleet, rotten, 2), SOON_MS);
@@ -247,4 +253,54 @@ describe("what is kept no longer", () => {
     await fleet.until("they go", () => had.every((blob) => !holds(worker, blob)), 3 * SWEEP_MS);
     for (const blob of second.blobs) expect(hasCopies(fleet, blob, 2)).toBe(true);
   });
+});
+
+test("boxes fall over while jobs come, are shared and are forgotten: in the end each blob that is needed has its copies, and no other is left", async () => {
+  for (const seed of [1]) {
+    const fleet = await raise(4, {}, seed);
+    const pick = <T>(of: readonly T[]): T => of[Math.floor(of.length * fleet.random.random())]!;
+    const open: Promise<unknown>[] = [];
+    const handIn = (): void => {
+      const node = pick(fleet.nodes.filter((one) => one.isUp));
+      const inputs = pagesFor(node, `storm ${Math.floor(5 * fleet.random.random())}`);
+      const copies = 1 + Math.floor(3 * fleet.random.random());
+      open.push(node.agent!.submit({ pipeline: "ocr", inputs, copies: Math.max(2, copies) }).catch(() => {}));
+    };
+    const forget = (): void => {
+      const node = pick(fleet.nodes.filter((one) => one.isUp));
+      const ended = [...node.agent!.ledger.jobs.values()].filter((job) => job.state === "done");
+      if (ended.length > 0) open.push(node.agent!.forget(pick(ended).jobId).catch(() => {}));
+    };
+    for (let round = 0; round < 16; round++) {
+      const down = fleet.nodes.find((node) => !node.isUp);
+      if (down) await down.start();
+      else if (round % 2 === 0) pick(fleet.nodes).crash();
+      await fleet.run(Math.floor(12_000 * fleet.random.random()));
+      pick([handIn, handIn, forget])();
+      await fleet.run(Math.floor(3_000 * fleet.random.random()));
+    }
+    await fleet.heal();
+    await fleet.run(20_000);
+    handIn();
+    handIn();
+    await fleet.until("all has ended", () => fleet.hasConverged(), 120_000);
+    await fleet.run(3 * SWEEP_MS);
+    const { ledger } = fleet.leader!.agent!;
+    expect(ledger.jobs.size).toBeGreaterThanOrEqual(2);
+    for (const blob of ledger.holders.keys()) {
+      const facts = {
+        seed,
+        blob,
+        wanted: ledger.copiesOf(blob),
+        holders: holdersOf(fleet, blob).map(({ name }) => name),
+      };
+      expect({ ...facts, isRight: hasCopies(fleet, blob, ledger.copiesOf(blob)) }).toMatchObject({ isRight: true });
+    }
+    for (const node of fleet.nodes) {
+      const spare = [...node.blobs.held()].flatMap(([hash, bytes]) =>
+        looksLikeLedgerPiece(bytes) || holdersOf(fleet, hash).includes(node) ? [] : [hash],
+      );
+      expect({ seed, node: node.name, spare }).toMatchObject({ spare: [] });
+    }
+  }
 });

@@ -30,6 +30,8 @@ export interface SimFleetOptions {
   settings?: Record<string, string>;
   /** How long an item takes, drawn for each box. Default: so short that a minute sees much. */
   secondsPerItem?: readonly [min: number, max: number];
+  /** Every box is like this one. Default: each is another. */
+  alike?: { secondsPerItem: number; executors: number };
 }
 
 const SECONDS_PER_ITEM = [0.05, 0.45] as const;
@@ -71,8 +73,11 @@ export class SimFleet {
     const [fastest, slowest] = options.secondsPerItem ?? SECONDS_PER_ITEM;
     const snapshotLimits = size >= LARGE_NODES ? LARGE_SNAPSHOTS : SMALL_SNAPSHOTS;
     this.nodes = roster.map(({ nodeId, name, part }) => {
-      const secondsPerItem = fastest + (slowest - fastest) * this.random.random();
-      const executors = 1 + Math.floor(2 * this.random.random());
+      const drawn = {
+        secondsPerItem: fastest + (slowest - fastest) * this.random.random(),
+        executors: 1 + Math.floor(2 * this.random.random()),
+      };
+      const { secondsPerItem, executors } = options.alike ?? drawn;
       const world = { net: this.net, clock: this.clock, randomness: this.random, onFatal };
       const box = { nodeId, name, secondsPerItem, executors, roster, snapshotLimits, ...(part ? { part } : {}) };
       return new SimNode(box, world);
