@@ -36,6 +36,8 @@ export class BlobAccess {
   /** Everyone who may hold a blob besides its recorded holders: the reachable nodes. */
   readonly #reachable: () => NodeId[];
   readonly #fetcher: BlobFetcher;
+  /** Copies on their way, by the node they go to. */
+  readonly #copying = new Map<NodeId, Set<AbortController>>();
   readonly #fetching = new Map<BlobHash, Promise<void>>();
 
   constructor(world: Surroundings, peers: Peers, events: Events, reachable: () => NodeId[]) {
@@ -44,6 +46,9 @@ export class BlobAccess {
     this.#events = events;
     this.#reachable = reachable;
     this.#fetcher = new BlobFetcher(world, events, (holder, hash) => this.#doubt(holder, hash));
+    world.network.onLink(({ nodeId, state }) => {
+      if (state !== "up") this.#giveUpCopiesTo(nodeId);
+    });
     world.network.serveBlobs((hash, offset, length) => this.#serve(hash, offset, length));
     peers.answer("copy", (_from, question) => this.#takeCopies(question.blobs, question.inline, question.from));
     peers.answer("have", async (_from, { blobs }) => ({ held: await this.#held(blobs) }));
@@ -96,7 +101,10 @@ export class BlobAccess {
     return { bytes, chunks: this.#world.blobs.stream(hash) };
   }
 
-  /** Asks one node to hold these blobs, all of which are here. Resolves with those it holds now. */
+  /**
+   * Asks one node to hold these blobs, all of which are here. Resolves with those it holds now. Given up as soon as the node
+   * is suspected: results wait for this, and another box may take the copies at once, long before the link is down.
+   */
   async copyTo(to: NodeId, blobs: readonly BlobToCopy[]): Promise<Set<BlobHash>> {
     const held = new Set<BlobHash>();
     for (let rest = [...blobs]; rest.length > 0; ) {
@@ -104,9 +112,10 @@ export class BlobAccess {
       const batch = rest.splice(0, areSmall ? SMALL_COPY_BATCH : COPY_BATCH);
       const question = { blobs: batch.map((b) => b.hash), inline: await this.#inline(batch), from: [this.#peers.self] };
       const bytes = batch.reduce((sum, blob) => sum + blob.bytes, 0);
-      const answer = await this.#peers.ask(to, "copy", question, {
-        deadlineMs: COPY_BASE_MS + bytes / COPY_BYTES_PER_MS,
-      });
+      const deadlineMs = COPY_BASE_MS + bytes / COPY_BYTES_PER_MS;
+      const answer = await this.#whileHeard(to, (signal) =>
+        this.#peers.ask(to, "copy", question, { deadlineMs, signal }),
+      );
       for (const hash of answer.held) held.add(hash);
       if (answer.reason) {
         // If that is because ours is damaged, nobody but us can find that out.
@@ -115,6 +124,22 @@ export class BlobAccess {
       }
     }
     return held;
+  }
+
+  async #whileHeard<T>(node: NodeId, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const given = new AbortController();
+    const asking = this.#copying.get(node) ?? new Set();
+    this.#copying.set(node, asking.add(given));
+    try {
+      return await ask(given.signal);
+    } finally {
+      asking.delete(given);
+    }
+  }
+
+  #giveUpCopiesTo(peer: NodeId): void {
+    const error = new SkeinError("PEER_UNREACHABLE", { peer, reason: "it has gone quiet" });
+    for (const given of this.#copying.get(peer) ?? []) given.abort(error);
   }
 
   /** Which nodes hold which of these blobs, asked of each of them now. An unreachable one holds nothing for the moment. */

@@ -16,8 +16,9 @@ const ITEM_MS = 50;
 const ITEM_MS_MAX = 1_000;
 /** Work that is always there beside what runs, so that every box stays busy while a submit waits for an election; a job is half of it. */
 const AHEAD_MS = 3_000;
-/** What was recorded in so much time says how fast the fleet is; until then its executors are counted. */
+/** What was recorded in so much time says how fast the fleet is; until then its executors are counted, and half of them believed. */
 const PACE_MS = 2_000;
+const UNMEASURED = 0.5;
 const LOOK_MS = 200;
 /** How many rounds this box does in a millisecond is measured with so many. */
 const PROBE_ROUNDS = 20_000;
@@ -135,7 +136,7 @@ export class Canaries {
 
   #itemsPerMs(): number {
     const elapsedMs = this.#world.clock.monotonicMs() - (this.#firstHeardAtMs ?? Number.POSITIVE_INFINITY);
-    return elapsedMs > PACE_MS ? this.#heard.size / elapsedMs : this.#executors() / this.#itemMs;
+    return elapsedMs > PACE_MS ? this.#heard.size / elapsedMs : (UNMEASURED * this.#executors()) / this.#itemMs;
   }
 
   async #roundsPerMs(): Promise<number> {

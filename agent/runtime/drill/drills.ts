@@ -1,5 +1,6 @@
 import {
   type DrillAnswer,
+  type DrillLine,
   type DrillList,
   type DrillPlan,
   type DrillRecord,
@@ -39,6 +40,8 @@ export class Drills {
   readonly #deputy: () => Deputy;
   readonly #maker: FaultMaker;
   #run: DrillRun | undefined;
+  /** What the last one of this node told, for whoever watches it to the end. */
+  #lastTold: { drillId: string; lines: DrillLine[] } | undefined;
   /** Ended and agreed on, or given up. */
   #ending: Promise<void> = Promise.resolve();
   #looking: Cancel = () => {};
@@ -106,7 +109,8 @@ export class Drills {
     const record = ended && readDrillRecord(ended.recordJson);
     if (record) {
       const { startedAtMs, coordinator, outcomes } = record;
-      return { drillId, startedAtMs, coordinator, lines: [], outcomes, record };
+      const lines = this.#lastTold?.drillId === drillId ? this.#lastTold.lines : [];
+      return { drillId, startedAtMs, coordinator, lines, outcomes, record };
     }
     if (running?.drillId !== drillId) throw new SkeinError("DRILL_UNKNOWN", { drillId });
     if (running.startedBy === this.#world.network.self) return { ...this.#headOf(running), lines: [], outcomes: [] };
@@ -148,6 +152,7 @@ export class Drills {
       }
       await delay(clock, END_AGAIN_MS);
     }
+    this.#lastTold = { drillId, lines: this.#run?.lines ?? [] };
     this.#run = undefined;
     this.#parts.events.emit("drillEnded", { drillId, aborted: record.aborted ?? null });
   }

@@ -68,6 +68,7 @@ test("a process, a network and a disk in turn: noticed, borne, healed, nothing l
   const record = await drill(at, "killLeader", "partition", "fillDisk");
   const view = await settled(at.agent!.drill(record.drillId));
   expect(view.record).toEqual(record);
+  expect(view.lines.at(-1)!.text).toMatch(/held$/);
   for (const outcome of record.outcomes) {
     expect(outcome, JSON.stringify(record, null, 1)).toMatchObject({
       verdict: "held",
@@ -84,6 +85,8 @@ test("a process, a network and a disk in turn: noticed, borne, healed, nothing l
   expect(kill!.detectedAfterMs).toBeLessThan(100);
   expect(kill!.leaderAfterMs).toBeLessThan(2_000);
   expect(cut!.detectedAfterMs).toBeLessThan(1_500);
+  // Copies that were on their way to the box are made elsewhere as soon as it is suspected: nobody waits for its link to go down.
+  expect(cut!.longestPauseMs).toBeLessThan(TIMING.linkSuspectMs + 3 * TIMING.linkHeartbeatMs);
   expect(full!.detectedAfterMs).toBeLessThan(HOLD_MS + TIMING.capacityReportMs);
   // Nobody needs the canaries any more.
   for (const node of fleet.nodes) expect([...node.agent!.ledger.jobs.keys()]).toEqual([]);
