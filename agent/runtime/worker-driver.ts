@@ -4,7 +4,7 @@ import type { BlobHash, FleetId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
 import type { NotedRate } from "../../shared/wire/notes.ts";
-import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
+import type { CopyPlace } from "../core/replication/index.ts";
 import {
   type FinishedResult,
   type OutputToCopy,
@@ -15,6 +15,7 @@ import {
 import type { Cancel } from "../ports/index.ts";
 import type { BlobAccess, BlobToCopy } from "./blob-access.ts";
 import type { Events } from "./events.ts";
+import { copyOutputs } from "./output-copies.ts";
 import type { Peers } from "./peers.ts";
 import { ResultSigner } from "./proof.ts";
 import { SmallInHand } from "./small-in-hand.ts";
@@ -223,30 +224,15 @@ export class WorkerDriver {
 
   /** A result counts only once enough boxes hold it. Until then it is kept and the copy tried again: never fewer, to go on. */
   async #copyOutputs({ outputs, copies }: WorkerEffect & { kind: "copyOutputs" }): Promise<void> {
-    const self = this.#world.network.self;
-    const places = this.#init.places();
-    const wanted = copiesPossible(copies, places);
-    const holders = new Map<BlobHash, NodeId[]>(outputs.map(({ output }) => [output, [self]]));
-    const made = (output: BlobHash): number => copiesStaying(holders.get(output)!, places);
-    const isShort = ({ output }: OutputToCopy): boolean => made(output) < wanted;
-    let reason = "no other box that is reachable has room";
-    // The group goes to the same boxes in the same order: one request for all instead of one for each.
-    for (const target of copyTargets(outputs[0]!.output, places, [self], LIMITS.diskFreeBytesMin)) {
-      const lacking = new Map(outputs.filter(isShort).map((one) => [one.output, this.#toCopy(one)]));
-      if (lacking.size === 0) break;
-      try {
-        const held = await this.#init.blobAccess.copyTo(target, [...lacking.values()]);
-        for (const hash of held) holders.get(hash)!.push(target);
-      } catch (error) {
-        reason = SkeinError.from(error).message;
-      }
-    }
-    const short = outputs.filter(isShort);
-    const copied = outputs.filter((output) => !isShort(output));
+    const group = [...new Map(outputs.map((one) => [one.output, this.#toCopy(one)])).values()];
+    const wish = { copies, places: this.#init.places() };
+    const { holders, wanted, made, reason } = await copyOutputs(this.#world, this.#init.blobAccess, group, wish);
+    const copied = outputs.filter(({ output }) => made(output) >= wanted);
+    const short = outputs.filter(({ output }) => made(output) < wanted);
     if (copied.length > 0)
       this.#step({
         kind: "outputsCopied",
-        outputs: copied.map(({ jobId, item, output }) => ({ jobId, item, holders: holders.get(output)! })),
+        outputs: copied.map(({ jobId, item, output }) => ({ jobId, item, holders: [...holders.get(output)!] })),
       });
     if (short.length === 0) return;
     this.#tellWaiting(made(short[0]!.output), wanted, reason);
