@@ -1,26 +1,14 @@
-import type { BundledBlob } from "../../shared/blob-bundle.ts";
-import type { DrainView, LeaveView } from "../../shared/departure.ts";
-import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { FleetView, NodePart, NodeView, RosterNode } from "../../shared/fleet.ts";
-import { type BlobHash, type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
-import { isOpen, type JobSpec, type JobView, type Receipt } from "../../shared/job.ts";
-import type { Labels } from "../../shared/labels.ts";
+import type { NodePart, RosterNode } from "../../shared/fleet.ts";
+import { type JobId, type NodeId, shortNodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
-import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RaftEntry } from "../../shared/raft.ts";
-import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
-import type { Setting } from "../../shared/settings.ts";
-import type { JobStory } from "../../shared/story.ts";
-import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { hashToBytes } from "../../shared/wire/codec.ts";
 import { decodeLedgerEntry } from "../../shared/wire/ledger.ts";
 import { Fleet, type FleetEffect, type FleetEvent } from "../core/fleet/index.ts";
 import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "../core/ledger/index.ts";
 import { membersOf, Raft, type RaftRole, type RaftStatus } from "../core/raft/index.ts";
-import type { CopyPlace } from "../core/replication/index.ts";
-import type { BlobInfo, Cancel, JournalContents, ProbeResult } from "../ports/index.ts";
+import type { Cancel, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
 import { answerVerifications } from "./checking.ts";
 import { CopiesLoop } from "./copies-loop.ts";
@@ -28,13 +16,15 @@ import { Departure } from "./departure.ts";
 import { Deputy } from "./deputy.ts";
 import { Drills } from "./drill/drills.ts";
 import { Events } from "./events.ts";
-import type { AgentFace } from "./face.ts";
+import { Front, type FrontParts } from "./front.ts";
 import { GossipLoop } from "./gossip-loop.ts";
 import { Handover } from "./handover.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { LedgerFace } from "./ledger-face.ts";
+import { LedgerNews } from "./ledger-news.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
 import { Online } from "./online.ts";
+import { Outlook } from "./outlook.ts";
 import { Peers } from "./peers.ts";
 import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
@@ -47,10 +37,8 @@ import { SNAPSHOT_LIMITS, type SnapshotLimits } from "./snapshot-taking.ts";
 import { Snapshots } from "./snapshots.ts";
 import { SpareBlobs } from "./spare-blobs.ts";
 import { Standing } from "./standing.ts";
-import { submitJob } from "./submit.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { Sweep } from "./sweep.ts";
-import { fleetView, hasQuorum, quorumFacts } from "./views.ts";
 import { delay } from "./waiting.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
@@ -89,11 +77,8 @@ const FIGURES_MS = 100;
 const MEASURE_AGAIN_MS = 1_000;
 const MEASURED_AGAIN_AFTER: readonly string[] = ["EXECUTOR_DIED", "EXECUTORS_BUSY", "DEADLINE_EXCEEDED"];
 
-/** Jobs of which a snapshot brought news, the newest: each is up to three of the events that are kept. */
-const RESTORED_JOBS_TOLD_MAX = LIMITS.eventsKeptMax / 4;
-
 /** One agent: the cores, the drivers that carry their effects, and the face it shows. Knows no room of io/. */
-export class Agent implements AgentFace {
+export class Agent extends Front {
   readonly #world: Surroundings;
   readonly #init: AgentInit;
   readonly #events: Events;
@@ -113,12 +98,15 @@ export class Agent implements AgentFace {
   readonly #scrub: Scrub;
   readonly #snapshots: Pick<Snapshots, keyof Snapshots>;
   readonly #standing: Standing;
+  readonly #outlook: Outlook;
+  readonly #news: LedgerNews;
   readonly #deputy: Deputy;
   readonly #handover: Handover;
   readonly #online: Online;
   readonly #departure: Departure;
   readonly #recovery: Recovery;
   readonly #drills: Drills;
+  protected readonly front: FrontParts;
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
   readonly #loaded = Promise.withResolvers<void>();
@@ -127,11 +115,13 @@ export class Agent implements AgentFace {
   #stopped = false;
 
   constructor(surroundings: Surroundings, init: AgentInit) {
+    super();
     const spare = new SpareBlobs(surroundings.blobs, surroundings.clock);
     const world = { ...surroundings, blobs: spare };
     this.#world = world;
     this.#init = init;
     this.#events = new Events(world.clock, world.telemetry);
+    this.#news = new LedgerNews(this.#events);
     this.#peers = new Peers(world.network);
     const raft = new Raft({
       id: world.network.self,
@@ -161,20 +151,21 @@ export class Agent implements AgentFace {
       peers: this.#peers,
       onChange: () => this.#standingChanged(),
     });
+    this.#outlook = new Outlook(world, this.#standing, () => this.#gossip.nodes());
     const holdsLedger = () => this.#standing.holdsLedger;
     const members = () => this.#standing.members();
-    const noQuorum = () => this.#noQuorum();
+    const noQuorum = this.#outlook.noQuorum;
     this.#proposer = new Proposer(this.#driver, this.#peers, world, { noQuorum, holdsLedger, members });
-    this.#reader = new Reader(this.#driver, world, () => this.#noQuorum());
+    this.#reader = new Reader(this.#driver, world, this.#outlook.noQuorum);
     this.#settings = new Settings(this.#ledger, this.#proposer, this.#reader);
-    this.#blobAccess = new BlobAccess(world, this.#peers, this.#events, () => this.#reachable());
+    this.#blobAccess = new BlobAccess(world, this.#peers, this.#events, this.#outlook.reachable);
     this.#membership = new Membership(world, init.identity, {
       driver: this.#driver,
       ledger: this.#ledger,
       proposer: this.#proposer,
       events: this.#events,
       standing: this.#standing,
-      nodes: () => this.#nodes(),
+      nodes: this.#outlook.nodes,
     });
     this.#worker = new WorkerDriver(world, {
       fleetId: init.identity.fleetId,
@@ -187,7 +178,7 @@ export class Agent implements AgentFace {
         const known = this.#ledger.jobs.get(jobId)?.results[item];
         return known?.node === node && known.shardId === shardId && known.finishedAtMs === finishedAtMs;
       },
-      places: () => this.#places(),
+      places: this.#outlook.places,
       onRateChange: () => this.#gossip.changed(),
     });
     answerVerifications(world, { peers: this.#peers, blobAccess: this.#blobAccess, signer: this.#worker.signer });
@@ -198,13 +189,13 @@ export class Agent implements AgentFace {
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
     this.#online = new Online(world, {
       peers,
-      nodes: () => this.#nodes(),
+      nodes: this.#outlook.nodes,
       ownRate: (pipeline) => this.#worker.rates().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
       ownQueue: () => this.#worker.itemsQueued,
     });
-    const places = () => this.#places();
+    const places = this.#outlook.places;
     this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places });
-    this.#retention = new Retention(world, { ledger, peers, proposer, events, reachable: () => this.#reachable() });
+    this.#retention = new Retention(world, { ledger, peers, proposer, events, reachable: this.#outlook.reachable });
     this.#sweep = new Sweep(world, {
       ...this.#parts(),
       spare,
@@ -215,7 +206,7 @@ export class Agent implements AgentFace {
       sweepMs: init.sweepMs ?? TIMING.sweepMs,
     });
     this.#scrub = new Scrub(world, { spare, peers, proposer, events, itemsQueued: () => this.#worker.itemsQueued });
-    const common = { ...this.#parts(), driver: this.#driver, nodes: () => this.#nodes() };
+    const common = { ...this.#parts(), driver: this.#driver, nodes: this.#outlook.nodes };
     const { fleetName } = init.identity;
     this.#handover = new Handover(world, common);
     this.#departure = new Departure(world, {
@@ -241,6 +232,7 @@ export class Agent implements AgentFace {
       members,
       own: this.#ledgerFace(),
     });
+    this.front = this.#frontParts();
     this.#answerPeers();
   }
 
@@ -308,168 +300,6 @@ export class Agent implements AgentFace {
     await this.#world.blobs.close();
   }
 
-  // ---- the face
-
-  health(): Health {
-    const view = this.fleet();
-    return {
-      ok: this.#ready,
-      nodeId: view.self,
-      name: this.#init.name,
-      state: this.#ready ? "ready" : "starting",
-      hasLeader: view.leader !== undefined,
-      hasQuorum: view.hasQuorum,
-    };
-  }
-
-  fleet(): FleetView {
-    const { self } = this.#world.network;
-    const view = fleetView(
-      this.#init.identity,
-      self,
-      this.#standing.status(),
-      this.#nodes(),
-      this.#ledger.lastRecovery,
-    );
-    return { ...view, scrub: this.#scrub.view() };
-  }
-
-  removeNode(nodeIdOrName: string): Promise<NodeId> {
-    return this.#deputy.call("removeNode", nodeIdOrName);
-  }
-
-  drainNode(nodeIdOrName: string, drained: boolean): Promise<DrainView> {
-    return this.#deputy.call("drainNode", nodeIdOrName, drained);
-  }
-
-  labelNode(nodeIdOrName: string, labels: Labels): Promise<LabelsView> {
-    return this.#deputy.call("labelNode", nodeIdOrName, labels);
-  }
-
-  transferLeader(nodeIdOrName?: string): Promise<{ leader: NodeId; term: number }> {
-    return this.#deputy.call("transferLeader", nodeIdOrName);
-  }
-
-  leave(force: boolean): Promise<LeaveView> {
-    return this.#departure.leave(force);
-  }
-
-  recoveryView(): Promise<RecoveryView> {
-    return this.#recovery.view();
-  }
-
-  recover(request: RecoverRequest): Promise<RecoverAnswer> {
-    return this.#recovery.recover(request);
-  }
-
-  invite(validForMs: number = TIMING.inviteMs): Promise<InviteAnswer> {
-    return this.#deputy.call("invite", validForMs);
-  }
-
-  async submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
-    this.#refuseWorkAtWitness();
-    const { ledger, proposer, blobAccess } = this.#parts();
-    const places = () => this.#places();
-    const pipelines = () => this.#pipelines();
-    const noQuorum = () => this.#noQuorum();
-    return submitJob(this.#world, { ledger, proposer, blobAccess, places, noQuorum, pipelines }, spec);
-  }
-
-  jobs(): Promise<JobView[]> {
-    return this.#deputy.call("jobs");
-  }
-
-  job(jobId: JobId): Promise<JobDetail> {
-    return this.#deputy.call("job", jobId);
-  }
-
-  cancel(jobId: JobId): Promise<JobView> {
-    return this.#deputy.call("cancel", jobId);
-  }
-
-  pause(jobId: JobId, paused: boolean): Promise<JobView> {
-    return this.#deputy.call("pause", jobId, paused);
-  }
-
-  why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
-    return this.#deputy.call("why", jobId, shard, item);
-  }
-
-  forget(jobId: JobId): Promise<{ forgotten: JobId }> {
-    return this.#deputy.call("forget", jobId);
-  }
-
-  results(jobId: JobId): Promise<ResultsPage> {
-    return this.#deputy.call("results", jobId);
-  }
-
-  receipt(jobId: JobId): Promise<Receipt> {
-    return this.#deputy.call("receipt", jobId);
-  }
-
-  verify(jobId: JobId, request: VerifyRequest): Promise<VerifyPage> {
-    return this.#deputy.call("verify", jobId, request);
-  }
-
-  async putBlob(source: AsyncIterable<Uint8Array>, expected: BlobHash): Promise<BlobInfo & { existed: boolean }> {
-    this.#refuseWorkAtWitness();
-    const existed = (await this.blobSize(expected)) !== undefined;
-    return { ...(await this.#world.blobs.put(source, expected)), existed };
-  }
-
-  infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer> {
-    return this.#online.run(pipeline, name, input);
-  }
-
-  async putBlobs(blobs: readonly BundledBlob[]): Promise<void> {
-    this.#refuseWorkAtWitness();
-    await Promise.all(blobs.map(({ hash, bytes }) => this.#world.blobs.put(bytes, hash)));
-  }
-
-  blobSize(hash: BlobHash): Promise<number | undefined> {
-    return this.#world.blobs.size(hash);
-  }
-
-  readBlob(hash: BlobHash): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }> {
-    return this.#blobAccess.readInChunks(hash, this.#ledger.holdersOf(hash));
-  }
-
-  settings(): Promise<Setting[]> {
-    return this.#deputy.call("settings");
-  }
-
-  setting(name: string): Promise<Setting> {
-    return this.#deputy.call("setting", name);
-  }
-
-  setSetting(name: string, value: string): Promise<Setting> {
-    return this.#deputy.call("setSetting", name, value);
-  }
-
-  startDrill(request: DrillRequest): Promise<DrillAnswer> {
-    return this.#deputy.call("startDrill", request);
-  }
-
-  drills(): Promise<DrillList> {
-    return this.#deputy.call("drills");
-  }
-
-  drill(drillId: string): Promise<DrillView> {
-    return this.#deputy.call("drill", drillId);
-  }
-
-  eventsSince(id: number): AgentEvent[] {
-    return this.#events.since(id);
-  }
-
-  onEvent(listener: (event: AgentEvent) => void): () => void {
-    return this.#events.on(listener);
-  }
-
-  requestStop(): void {
-    this.#init.onStopRequested();
-  }
-
   /** For tests and the simulator, after every step. The ledger, which only grows, is asked by itself. */
   assertSound(): void {
     this.#driver.raft.assertSound();
@@ -499,11 +329,6 @@ export class Agent implements AgentFace {
     return this.#driver.status();
   }
 
-  #refuseWorkAtWitness(): void {
-    if (this.#init.part === "witness")
-      throw new SkeinError("BAD_REQUEST", { reason: "this box is a witness and keeps no pages; hand them to another" });
-  }
-
   // ---- how the parts move one another
 
   #parts(): { ledger: Ledger; peers: Peers; proposer: Proposer; events: Events; blobAccess: BlobAccess } {
@@ -516,12 +341,31 @@ export class Agent implements AgentFace {
     };
   }
 
+  #frontParts(): FrontParts {
+    return {
+      ...this.#parts(),
+      world: this.#world,
+      name: this.#init.name,
+      identity: this.#init.identity,
+      part: this.#init.part,
+      standing: this.#standing,
+      outlook: this.#outlook,
+      scrub: this.#scrub,
+      online: this.#online,
+      departure: this.#departure,
+      recovery: this.#recovery,
+      deputy: this.#deputy,
+      isReady: () => this.#ready,
+      onStopRequested: this.#init.onStopRequested,
+    };
+  }
+
   #makeSnapshots(): Snapshots {
     return new Snapshots(this.#world, {
       ...this.#parts(),
       driver: this.#driver,
       limits: this.#init.snapshotLimits ?? {},
-      reachable: () => this.#reachable(),
+      reachable: this.#outlook.reachable,
       apply: (entry) => this.#apply(entry),
       onRestored: (index, before) => this.#restored(index, before),
       onFatal: this.#init.onFatal,
@@ -548,9 +392,9 @@ export class Agent implements AgentFace {
       departure: this.#departure,
       handover: this.#handover,
       drills: this.#drills,
-      places: () => this.#places(),
-      nodes: () => this.#nodes(),
-      reachable: () => this.#reachable(),
+      places: this.#outlook.places,
+      nodes: this.#outlook.nodes,
+      reachable: this.#outlook.reachable,
       leader: () => this.#standing.leader(),
     });
   }
@@ -602,13 +446,7 @@ export class Agent implements AgentFace {
     this.#reader.applied(index);
     this.#standing.moved();
     this.#rosterChanged();
-    for (const job of [...this.#ledger.jobs.values()].slice(-RESTORED_JOBS_TOLD_MAX)) {
-      const known = before.get(job.jobId);
-      if (!known) this.#tellJob("jobSubmitted", job);
-      if (job.recordedCount !== (known?.recordedCount ?? 0)) this.#tellProgress(job);
-      const state = known?.state ?? "running";
-      if (job.state !== state) this.#tellJob(isOpen(job.state) ? "jobPaused" : "jobEnded", job);
-    }
+    this.#news.restored(this.#ledger, before);
   }
 
   #applyLedgerEntry(entry: RaftEntry): void {
@@ -629,33 +467,15 @@ export class Agent implements AgentFace {
 
   #ledgerMoved(event: LedgerEvent): void {
     if (event.kind === "rosterChanged") this.#rosterChanged();
-    if (event.kind === "fleetRecovered") this.#events.emit("fleetRecovered", { ...event.recovery }, "warn");
-    if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
-    if (event.kind === "resultsRecorded") {
-      const { jobId } = event.job;
-      for (const { item, node, recordedAtIndex } of event.results)
-        this.#events.emit("resultRecorded", { jobId, item, node, recordedAtIndex }, "debug");
-      this.#tellProgress(event.job);
-    }
-    if (event.kind === "jobPaused") this.#tellJob("jobPaused", event.job);
-    if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
+    this.#news.moved(event);
     this.#leading?.ledgerMoved(event);
     this.#copies.ledgerMoved(event);
     this.#sweep.ledgerMoved(event);
   }
 
-  #tellJob(event: string, job: JobRecord): void {
-    const { jobId, pipeline, state, failedCount, inputs } = job;
-    this.#events.emit(event, { jobId, pipeline, state, items: inputs.length, itemsFailed: failedCount });
-  }
-
-  #tellProgress({ jobId, recordedCount, inputs }: JobRecord): void {
-    this.#events.emit("jobProgressed", { jobId, itemsRecorded: recordedCount, items: inputs.length }, "debug");
-  }
-
   #beginToLead(term: number): void {
     const { ledger, proposer, peers, events } = this.#parts();
-    this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes: () => this.#nodes() });
+    this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes: this.#outlook.nodes });
     this.#copies.begin();
     this.#retention.begin();
     this.#events.emit("leadershipBegun", { term });
@@ -698,7 +518,7 @@ export class Agent implements AgentFace {
     const told = this.#told;
     if (told.term === term && told.role === role && told.leader === leader) return;
     this.#told = { term, role, ...(leader ? { leader } : {}) };
-    this.#events.emit("leaderChanged", { ...this.#told, ...(leader ? { name: this.#nameOf(leader) } : {}) });
+    this.#events.emit("leaderChanged", { ...this.#told, ...(leader ? { name: this.#standing.nameOf(leader) } : {}) });
     this.#gossip.step({ kind: "leaderChanged", leader });
     if (!leader) return;
     this.#worker.leaderKnown();
@@ -723,7 +543,13 @@ export class Agent implements AgentFace {
 
   #fleetChanged(effects: FleetEffect[], event: FleetEvent["kind"]): void {
     for (const { nodeId, from, to, because } of effects)
-      this.#events.emit("nodePresenceChanged", { node: nodeId, name: this.#nameOf(nodeId), from, to, because });
+      this.#events.emit("nodePresenceChanged", {
+        node: nodeId,
+        name: this.#standing.nameOf(nodeId),
+        from,
+        to,
+        because,
+      });
     if (effects.length > 0 || event === "linkChanged" || event === "rosterChanged") this.#leading?.fleetChanged();
     else if (this.#leading) this.#figuresDue ??= this.#world.clock.after(FIGURES_MS, () => this.#figuresChanged());
   }
@@ -731,60 +557,5 @@ export class Agent implements AgentFace {
   #figuresChanged(): void {
     this.#figuresDue = undefined;
     this.#leading?.fleetChanged();
-  }
-
-  // ---- what this node knows
-
-  #nodes(): NodeView[] {
-    return this.#gossip.nodes();
-  }
-
-  #reachable(): NodeId[] {
-    return this.#nodes()
-      .filter((node) => !node.isSelf && node.link !== undefined && node.link.state !== "down")
-      .map((node) => node.nodeId);
-  }
-
-  /**
-   * Boxes that hold copies. One that was admitted and never came up is none: nothing waits for it. A voter that is gone
-   * is waited for, but not where a witness votes: there the other box shall go on alone, and copies are made good later.
-   * A node that came up and has not heard yet who votes waits for any: it is not alone because it knows nobody.
-   */
-  #places(): CopyPlace[] {
-    const { conf } = this.#standing.status();
-    const goesOnAlone = conf.witnesses.length > 0;
-    const isUninformed = conf.voters.length === 0;
-    const isWaitedFor = ({ role, presence }: NodeView): boolean =>
-      role === "voter" && !(goesOnAlone && presence === "gone");
-    return this.#nodes()
-      .filter((node) => node.presence === "fresh" || isUninformed || isWaitedFor(node))
-      .filter((node) => node.role !== "witness")
-      .map((node) => ({
-        nodeId: node.nodeId,
-        live: node.isSelf || node.presence === "fresh",
-        diskFreeBytes: node.report?.vitals.diskFreeBytes ?? LIMITS.diskFreeBytesMin,
-        ...(node.labels?.zone !== undefined && { zone: node.labels.zone }),
-        ...(node.drained && { drained: node.drained }),
-        ...(node.leaving && { leaving: node.leaving }),
-      }));
-  }
-
-  #pipelines(): Set<string> {
-    const own = this.#world.engine.pipelines().map(({ name }) => name);
-    const measured = this.#nodes().flatMap(({ report }) => report?.rates.map(({ pipeline }) => pipeline) ?? []);
-    return new Set([...own, ...measured]);
-  }
-
-  #noQuorum(): SkeinError | undefined {
-    const { network } = this.#world;
-    const status = this.#standing.status();
-    const links = network.links();
-    if (hasQuorum(status, network.self, links)) return undefined;
-    const nameOf = (nodeId: NodeId): string => this.#nameOf(nodeId);
-    return new SkeinError("NO_QUORUM", quorumFacts(status, network.self, links, nameOf));
-  }
-
-  #nameOf(nodeId: NodeId): string {
-    return this.#standing.nameOf(nodeId);
   }
 }

@@ -93,7 +93,7 @@ test("a folder without images, a missing folder and an unknown pipeline are refu
   });
   const unknown = await box().skein("run", "translate", some);
   expect(unknown.exitCode).toBe(2);
-  expect(unknown.err).toContain('There is no pipeline "translate". This fleet knows: ocr.');
+  expect(unknown.err).toContain('There is no pipeline "translate". This fleet knows: ocr, canary.');
   expect(await jobIds()).toEqual(before);
 });
 

@@ -1,0 +1,50 @@
+import type { JobId } from "../../shared/ids.ts";
+import { isOpen } from "../../shared/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { JobRecord, Ledger, LedgerEvent } from "../core/ledger/index.ts";
+import type { Events } from "./events.ts";
+
+/** Jobs of which a snapshot brought news, the newest: each is up to three of the events that are kept. */
+const RESTORED_JOBS_TOLD_MAX = LIMITS.eventsKeptMax / 4;
+
+/** Tells what was agreed as events, for whoever watches. */
+export class LedgerNews {
+  readonly #events: Events;
+
+  constructor(events: Events) {
+    this.#events = events;
+  }
+
+  moved(event: LedgerEvent): void {
+    if (event.kind === "fleetRecovered") this.#events.emit("fleetRecovered", { ...event.recovery }, "warn");
+    if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
+    if (event.kind === "resultsRecorded") {
+      const { jobId } = event.job;
+      for (const { item, node, recordedAtIndex } of event.results)
+        this.#events.emit("resultRecorded", { jobId, item, node, recordedAtIndex }, "debug");
+      this.#tellProgress(event.job);
+    }
+    if (event.kind === "jobPaused") this.#tellJob("jobPaused", event.job);
+    if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
+  }
+
+  /** A snapshot took the place of entries that were never applied here. */
+  restored(ledger: Ledger, before: ReadonlyMap<JobId, JobRecord>): void {
+    for (const job of [...ledger.jobs.values()].slice(-RESTORED_JOBS_TOLD_MAX)) {
+      const known = before.get(job.jobId);
+      if (!known) this.#tellJob("jobSubmitted", job);
+      if (job.recordedCount !== (known?.recordedCount ?? 0)) this.#tellProgress(job);
+      const state = known?.state ?? "running";
+      if (job.state !== state) this.#tellJob(isOpen(job.state) ? "jobPaused" : "jobEnded", job);
+    }
+  }
+
+  #tellJob(event: string, job: JobRecord): void {
+    const { jobId, pipeline, state, failedCount, inputs } = job;
+    this.#events.emit(event, { jobId, pipeline, state, items: inputs.length, itemsFailed: failedCount });
+  }
+
+  #tellProgress({ jobId, recordedCount, inputs }: JobRecord): void {
+    this.#events.emit("jobProgressed", { jobId, itemsRecorded: recordedCount, items: inputs.length }, "debug");
+  }
+}
