@@ -156,6 +156,8 @@ function verdictText(verdict: Verdict): string {
       "copies of each result",
       verdict.copiesMin === verdict.copiesMax ? `${verdict.copiesMin}` : `${verdict.copiesMin} to ${verdict.copiesMax}`,
     ],
+    ["copies read back whole", `${verdict.copiesSound}`],
+    ["valid signatures", `${verdict.signaturesValid}`],
     ["in all", duration(1000 * verdict.seconds)],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));

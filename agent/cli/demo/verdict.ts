@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import type { Client } from "../../../shared/client.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import type { Receipt } from "../../../shared/job.ts";
 import { readPageText, wordRecall } from "../../../shared/page-text.ts";
+import type { Fault, VerifyPage } from "../../../shared/verification.ts";
 import type { LocalAgent } from "./local-fleet.ts";
 import type { DemoPage } from "./pages.ts";
 import type { Watch } from "./watch.ts";
@@ -24,6 +26,9 @@ export interface Verdict {
   resultsRecordedTwice: number;
   copiesMin: number;
   copiesMax: number;
+  /** Copies of inputs and results that their holders read back whole, and signatures that are those of the boxes that computed. */
+  copiesSound: number;
+  signaturesValid: number;
   /** The killed box, started again, tells the same story as the others. */
   caughtUp: boolean;
   promisesHeld: boolean;
@@ -52,6 +57,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   const { lost, recall } = await readBack(receipt, pages, agents);
   const twice = recordedTwice(watch);
   const caughtUp = receipts.every((other) => storyOf(other) === storyOf(receipt));
+  const verified = await verifyAll(agents[0]!.client, jobId);
   const newLeader = watch.leaders.find((leader) => leader.atMs >= killedAtMs);
   const nextResultAtMs = watch.recordedAtMs.filter((atMs) => atMs > killedAtMs).sort((a, b) => a - b)[0];
   const broken = [
@@ -59,6 +65,8 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     ...(twice > 0 ? [`${twice} results were recorded twice`] : []),
     ...(receipt.job.itemsRecorded < pages.length ? ["the job did not end"] : []),
     ...(receipt.copiesMin < 2 ? [`a result has only ${receipt.copiesMin} copies`] : []),
+    ...verified.faults.map(({ name, reason }) => `${name ?? "the job"}: ${reason}`),
+    ...(verified.signaturesValid < pages.length ? [`only ${verified.signaturesValid} signatures hold`] : []),
     ...(recall < RECALL_MIN ? [`word recall is ${recall.toFixed(3)}`] : []),
     ...(caughtUp ? [] : [`${killed.name} tells another story than the others`]),
     ...(newLeader && nextResultAtMs ? [] : ["nobody took over"]),
@@ -85,10 +93,28 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     resultsRecordedTwice: twice,
     copiesMin: receipt.copiesMin,
     copiesMax: receipt.copiesMax,
+    copiesSound: verified.copiesSound,
+    signaturesValid: verified.signaturesValid,
     caughtUp,
     promisesHeld: broken.length === 0,
     broken,
   };
+}
+
+/** Has every holder read its copies back, and every signature checked. */
+async function verifyAll(
+  client: Client,
+  jobId: JobId,
+): Promise<{ faults: Fault[]; copiesSound: number; signaturesValid: number }> {
+  const all = { faults: [] as Fault[], copiesSound: 0, signaturesValid: 0 };
+  for (let fromItem: number | undefined = 0; fromItem !== undefined; ) {
+    const page: VerifyPage = await client.jobVerify(jobId, { fromItem });
+    all.faults.push(...page.faults);
+    all.copiesSound += page.copiesSound;
+    all.signaturesValid += page.signaturesValid;
+    fromItem = page.nextItem;
+  }
+  return all;
 }
 
 /** A result that cannot be fetched whole from any box is lost, whatever the ledger says. */
