@@ -69,14 +69,17 @@ export class Forecast {
     return ahead;
   }
 
-  /** Until its node has run those. */
-  aheadMs(shard: LeasedShard): number {
-    let aheadMs = 0;
+  /** What the runs of those take: only runs stand between a shard and its beginning, for copies and records come after. */
+  runsAheadMs(shard: LeasedShard): number {
+    const node = this.#table.nodes.get(shard.node);
+    if (!node) return Number.POSITIVE_INFINITY;
+    let seconds = 0;
     for (const one of this.#table.shardsOf(shard.node)) {
       if (one === shard) break;
-      aheadMs += (1_000 * unreported(one)) / (this.#rateOf(this.#table.nodes.get(shard.node)!, one) ?? 1);
+      const pipeline = this.#table.jobs.get(one.jobId)!.pipeline;
+      seconds += (unreported(one) * this.#speeds.runSeconds(node, pipeline)) / node.executors;
     }
-    return aheadMs;
+    return 1_000 * seconds;
   }
 
   /** How much longer than usual the last run may take, seconds. */
