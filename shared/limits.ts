@@ -52,6 +52,8 @@ export const LIMITS = {
   /** Bytes of small blobs in one fsync, and waiting for theirs before a further put waits with them in its hand. */
   smallBlobsCommitBytesMax: 4 * MiB,
   smallBlobsWaitingBytesMax: 8 * MiB,
+  /** Small blobs written lately that are still in memory: some seconds of the smallest results, their inputs and copies. */
+  smallBlobsRecentBytesMax: 4 * MiB,
   /** Bytes of small blobs removed before their database is written anew to free the space; and at least half of what is left, so that this never costs more than it frees. */
   smallBlobsRemovedBytesMin: 16 * MiB,
   /** One input of the `ocr` pipeline, encoded. */

@@ -76,7 +76,7 @@ export class LocalFleet {
     const log = createWriteStream(agent.logPath, { flags: "a" });
     await once(log, "open");
     // The IPC channel is how an agent notices that the demonstration died: it then stops too.
-    const child = spawn(process.execPath, ["--max-semi-space-size=2", ...skein(["start", "--data", agent.dataDir])], {
+    const child = spawn(process.execPath, ["--max-semi-space-size=8", ...skein(["start", "--data", agent.dataDir])], {
       stdio: ["ignore", log, log, "ipc"],
     });
     log.close();

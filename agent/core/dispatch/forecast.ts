@@ -1,6 +1,9 @@
 import type { Speeds } from "./speeds.ts";
 import { type DispatchJob, type DispatchNode, type DispatchTable, type LeasedShard, unreported } from "./table.ts";
 
+/** Reports of a busy node come in groups, each after a copy and the record of the group before: so long a silence says nothing. */
+const PATIENCE_MS_MIN = 250;
+
 /** How long what is in hand will take, from what was seen. */
 export class Forecast {
   readonly #table: DispatchTable;
@@ -39,7 +42,7 @@ export class Forecast {
     const leftMs = this.#queuedMs(shard, 1_000 * this.#speeds.runSeconds(node, pipeline));
     const stillMs = nowMs - (shard.movedAtMs ?? this.#table.workOf(shard.node).progressAtMs);
     const slowRunSeconds = this.#speeds.slowRunSeconds(node, pipeline);
-    const patienceMs = 1_000 * (slowRunSeconds + this.#speeds.handOverSeconds(shard.node));
+    const patienceMs = Math.max(PATIENCE_MS_MIN, 1_000 * (slowRunSeconds + this.#speeds.handOverSeconds(shard.node)));
     if (stillMs > patienceMs) return Math.max(leftMs, patienceMs) * (stillMs / patienceMs);
     return Math.max(leftMs - stillMs, 0) + 1_000 * this.#slowness(node, job);
   }
@@ -64,6 +67,19 @@ export class Forecast {
       ahead += unreported(one);
     }
     return ahead;
+  }
+
+  /** What the runs of those take: only runs stand between a shard and its beginning, for copies and records come after. */
+  runsAheadMs(shard: LeasedShard): number {
+    const node = this.#table.nodes.get(shard.node);
+    if (!node) return Number.POSITIVE_INFINITY;
+    let seconds = 0;
+    for (const one of this.#table.shardsOf(shard.node)) {
+      if (one === shard) break;
+      const pipeline = this.#table.jobs.get(one.jobId)!.pipeline;
+      seconds += (unreported(one) * this.#speeds.runSeconds(node, pipeline)) / node.executors;
+    }
+    return 1_000 * seconds;
   }
 
   /** How much longer than usual the last run may take, seconds. */

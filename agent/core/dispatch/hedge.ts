@@ -6,10 +6,18 @@ import { type DispatchJob, type DispatchNode, type DispatchTable, type LeasedSha
 
 /** A second copy, or a move, must end before this part of what the first still needs. */
 const GAIN = 0.9;
+/**
+ * And so much sooner. What is reported lags behind what is done by the copies and the record of it: of items that take less
+ * than a millisecond a node has done hundreds that the leader counts as not begun, and all of them would be done twice.
+ */
+const GAIN_MS_MIN = 250;
 /** Hedges of a job cost at most this part of its work done so far, beside an allowance for small jobs and last shards. */
 export const HEDGE_PART = 0.05;
 export const HEDGE_ALLOWANCE_ITEMS = 4;
 export const HEDGE_ALLOWANCE_SECONDS = 0.5;
+/** And never more items than this part of the job, or so many: half a second is a whole job of the shortest ones. */
+const HEDGE_ITEMS_PART = 0.015;
+const HEDGE_ITEMS_MAX = 16;
 
 interface Late {
   shard: LeasedShard;
@@ -37,7 +45,7 @@ export class Hedges {
   /** The node has nothing in hand, and nothing waits that it could have. */
   next(node: DispatchNode, nowMs: number): DispatchEffect[] {
     const late = this.#latest(node, nowMs, (shard, job) => this.#isUnbegun(shard, job));
-    if (late && this.#endsSooner(node, late, late.shard.items.size)) return this.#move(node, late, nowMs);
+    if (late && this.#endsSooner(node, late, late.shard.items.size, 1)) return this.#move(node, late, nowMs);
     const slow = this.#latest(node, nowMs, (shard, job) => uncovered(job, shard).length > 0);
     return slow ? this.#hedge(node, slow, nowMs) : [];
   }
@@ -55,15 +63,19 @@ export class Hedges {
     return latest;
   }
 
-  /** A worker begins one run more than it has executors. */
+  /** A worker begins one run more than it has executors, and what it has done is not reported at once. */
   #isUnbegun(shard: LeasedShard, job: DispatchJob): boolean {
     const executors = this.#table.nodes.get(shard.node)?.executors ?? 1;
     if (shard.reportedCount > 0 || this.#forecast.itemsAhead(shard) <= executors) return false;
+    if (this.#forecast.runsAheadMs(shard) < GAIN_MS_MIN) return false;
     return uncovered(job, shard).length === shard.items.size;
   }
 
-  #endsSooner(node: DispatchNode, { job, remainingMs }: Late, items: number): boolean {
-    return this.#forecast.endsInMs(node, job, items) < GAIN * remainingMs;
+  /** By so many items of the shard, which are such a part of what is left of it. */
+  #endsSooner(node: DispatchNode, { job, remainingMs }: Late, items: number, part: number): boolean {
+    const mineMs = this.#forecast.endsInMs(node, job, items);
+    const endsInMs = Math.max(mineMs, remainingMs * (1 - part));
+    return mineMs < GAIN * remainingMs && endsInMs <= remainingMs - GAIN_MS_MIN;
   }
 
   #move(node: DispatchNode, { shard, job, remainingMs }: Late, nowMs: number): DispatchEffect[] {
@@ -84,7 +96,7 @@ export class Hedges {
     const theirsMs = remainingMs / left.length;
     const together = Math.ceil((left.length * theirsMs) / (theirsMs + 1_000 / rate));
     const count = Math.min(left.length, together, this.#itemsInBudget(node, job));
-    if (count === 0 || !this.#endsSooner(node, slow, count)) return [];
+    if (count === 0 || !this.#endsSooner(node, slow, count, count / left.length)) return [];
     const items = left.slice(-count);
     job.hedgedItems += count;
     job.hedgedSeconds += count * this.#speeds.runSeconds(node, job.pipeline);
@@ -97,7 +109,8 @@ export class Hedges {
     const runSeconds = this.#speeds.runSeconds(node, job.pipeline);
     const allowance = Math.max(HEDGE_ALLOWANCE_SECONDS, HEDGE_ALLOWANCE_ITEMS * runSeconds);
     const budget = HEDGE_PART * job.workSeconds + allowance - job.hedgedSeconds;
-    return Math.max(0, Math.floor(budget / runSeconds + 1e-9));
+    const itemsMax = Math.max(HEDGE_ITEMS_MAX, HEDGE_ITEMS_PART * job.items) - job.hedgedItems;
+    return Math.max(0, Math.floor(Math.min(itemsMax, budget / runSeconds + 1e-9)));
   }
 }
 

@@ -52,6 +52,8 @@ export interface JobInit {
 export interface DispatchJob extends JobInit {
   /** Counts up over all jobs. */
   readonly order: number;
+  /** How many were open at first. */
+  readonly items: number;
   /** Items neither recorded nor given up. */
   readonly open: ItemSet;
   /** Items nobody has and anybody may have, handed out from the front. */
@@ -102,6 +104,7 @@ export class DispatchTable {
     const job: DispatchJob = {
       ...init,
       order: ++this.#jobCount,
+      items: items.length,
       open: new ItemSet(capacity, items),
       waiting: new ItemSet(capacity, items),
       picky: new Set(),

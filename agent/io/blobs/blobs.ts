@@ -88,9 +88,7 @@ class DiskBlobs implements Blobs {
   async #putSmall(bytes: Uint8Array, expected?: BlobHash): Promise<BlobInfo> {
     const hash = hashOf(bytes);
     if (expected && hash !== expected) throw new SkeinError("BLOB_HASH_MISMATCH", { expected, actual: hash });
-    await this.#alone(hash, async () => {
-      if ((await this.#durableSize(hash)) === undefined) await this.#small.put(hash, bytes);
-    });
+    await this.#alone(hash, () => this.#small.put(hash, bytes));
     return { hash, bytes: bytes.length };
   }
 
@@ -105,8 +103,8 @@ class DiskBlobs implements Blobs {
   }
 
   async read(hash: BlobHash): Promise<Uint8Array> {
-    const small = await this.#readSmall(hash);
-    if (small) return small;
+    const small = await this.#small.read(hash);
+    if (small) return this.#checkSmall(hash, small);
     const file = await this.#open(hash);
     try {
       const bytes = new Uint8Array((await file.stat()).size);
@@ -119,7 +117,8 @@ class DiskBlobs implements Blobs {
 
   async verify(hash: BlobHash): Promise<boolean> {
     try {
-      if (await this.#readSmall(hash)) return true;
+      const small = await this.#small.readFromDisk(hash);
+      if (small) return Boolean(await this.#checkSmall(hash, small));
       const file = await this.#open(hash);
       try {
         await this.#check(hash, file);
@@ -163,13 +162,13 @@ class DiskBlobs implements Blobs {
   }
 
   async list(): Promise<BlobInfo[]> {
-    const found = await this.#small.list();
+    const found = new Map((await this.#small.list()).map((info) => [info.hash, info]));
     for (const folder of FOLDERS)
       for (const name of await readdir(join(this.#path, folder))) {
         const bytes = isBlobHash(name) ? await this.#fileSize(name) : undefined;
-        if (bytes !== undefined) found.push({ hash: name as BlobHash, bytes });
+        if (bytes !== undefined) found.set(name as BlobHash, { hash: name as BlobHash, bytes });
       }
-    return found;
+    return [...found.values()];
   }
 
   async freeBytes(): Promise<number> {
@@ -251,12 +250,11 @@ class DiskBlobs implements Blobs {
   }
 
   /** @throws BLOB_HASH_MISMATCH once it is set aside */
-  async #readSmall(hash: BlobHash): Promise<Uint8Array | undefined> {
-    const bytes = await this.#small.read(hash);
-    if (!bytes || hashOf(bytes) === hash) return bytes;
+  async #checkSmall(hash: BlobHash, bytes: Uint8Array): Promise<Uint8Array> {
+    if (hashOf(bytes) === hash) return bytes;
     await this.#alone(hash, async () => {
       // A sound one may have taken its place since.
-      const now = await this.#small.read(hash);
+      const now = await this.#small.readFromDisk(hash);
       if (!now || hashOf(now) === hash) return;
       await writeFile(damaged(this.#fileOf(hash)), now);
       await this.#small.remove(hash);

@@ -5,6 +5,7 @@ import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { BlobInfo, Telemetry } from "../../ports/index.ts";
 import { type DiskDeps, isDiskFull, makeFolder } from "./disk.ts";
+import { RecentBlobs } from "./recent.ts";
 import type { Turns } from "./turns.ts";
 
 type Level = ClassicLevel<string, Uint8Array>;
@@ -33,6 +34,7 @@ export class SmallBlobs {
   readonly #freeBytes: () => Promise<number>;
   readonly #turns: Turns;
   readonly #telemetry: Telemetry;
+  readonly #recent = new RecentBlobs();
   #level!: Level;
   #sequence = 0;
   #waiting: Waiting[] = [];
@@ -59,12 +61,19 @@ export class SmallBlobs {
   }
 
   async size(hash: BlobHash): Promise<number | undefined> {
+    const recent = this.#recent.sizeOf(hash);
+    if (recent !== undefined) return recent;
     await this.#reopening;
     return (await this.#placeOf(hash))?.bytes;
   }
 
   /** What is kept under this hash, sound or not: empty if even that cannot be read. Undefined if there is none. */
   async read(hash: BlobHash): Promise<Uint8Array | undefined> {
+    return this.#recent.read(hash) ?? this.readFromDisk(hash);
+  }
+
+  /** The same, past what is still in memory. */
+  async readFromDisk(hash: BlobHash): Promise<Uint8Array | undefined> {
     await this.#reopening;
     const place = await this.#placeOf(hash);
     if (!place) return undefined;
@@ -77,9 +86,9 @@ export class SmallBlobs {
     }
   }
 
-  /** Durable when it resolves. @throws DISK_FULL */
-  put(hash: BlobHash, bytes: Uint8Array): Promise<void> {
-    return this.#commit(hash, bytes);
+  /** Durable when it resolves. What is here already is not written again. One at a time for each hash. @throws DISK_FULL */
+  async put(hash: BlobHash, bytes: Uint8Array): Promise<void> {
+    if (this.#recent.sizeOf(hash) === undefined) await this.#commit(hash, bytes);
   }
 
   async remove(hash: BlobHash): Promise<void> {
@@ -108,19 +117,25 @@ export class SmallBlobs {
   /** What cannot be read is not here; the database is mended before the next write. @throws whatever is no damage */
   #noteDamage(error: unknown): void {
     if (!isDamage(error)) throw error;
+    this.#recent.clear();
     this.#telemetry.log("warn", "smallBlobsUnreadable", { path: this.#path, reason: String(error) });
     this.#needs = "repair";
   }
 
   async #placeOf(hash: BlobHash): Promise<Place | undefined> {
+    return (await this.#placesOf([hash])).get(hash);
+  }
+
+  async #placesOf(hashes: readonly BlobHash[]): Promise<Map<BlobHash, Place>> {
+    const places = new Map<BlobHash, Place>();
     try {
-      const value = await this.#level.get(indexKey(hash));
-      return value && placeFrom(value);
+      const values = await this.#level.getMany(hashes.map(indexKey));
+      for (const [n, value] of values.entries()) if (value) places.set(hashes[n]!, placeFrom(value));
     } catch (error) {
-      // Its bytes may be there, but nothing says where: another node has them.
+      // Their bytes may be there, but nothing says where: another node has them.
       this.#noteDamage(error);
-      return undefined;
     }
+    return places;
   }
 
   async #commit(hash: BlobHash, bytes?: Uint8Array): Promise<void> {
@@ -168,10 +183,14 @@ export class SmallBlobs {
       }
       const freeBytes = await this.#freeBytes();
       group = this.#nextGroup();
-      const refused = freeBytes < LIMITS.diskFreeBytesMin ? group.filter(({ bytes }) => bytes) : [];
-      for (const { reject } of refused) reject(new SkeinError("DISK_FULL", { path: this.#path, freeBytes }));
-      group = group.filter((waiting) => !refused.includes(waiting));
-      await this.#write(group);
+      // One look for the whole group: one for each is a task for a thread, which costs more than the write.
+      const places = await this.#placesOf(group.map(({ hash }) => hash));
+      const isFull = freeBytes < LIMITS.diskFreeBytesMin;
+      const isRefused = ({ hash, bytes }: Waiting): boolean => isFull && bytes !== undefined && !places.has(hash);
+      for (const waiting of group.filter(isRefused))
+        waiting.reject(new SkeinError("DISK_FULL", { path: this.#path, freeBytes }));
+      group = group.filter((waiting) => !isRefused(waiting));
+      await this.#write(group, places);
       for (const { resolve } of group) resolve();
     } catch (error) {
       // Also when the database could not be opened: then nobody was taken out of the queue yet.
@@ -185,6 +204,7 @@ export class SmallBlobs {
   }
 
   #failed(error: unknown): void {
+    this.#recent.clear();
     this.#needs = isDamage(error) ? "repair" : "reopening";
     this.#telemetry.log("warn", "smallBlobsNotWritten", { path: this.#path, reason: String(error) });
   }
@@ -200,21 +220,24 @@ export class SmallBlobs {
     return group;
   }
 
-  async #write(group: Waiting[]): Promise<void> {
-    if (group.length === 0) return;
+  async #write(group: readonly Waiting[], places: ReadonlyMap<BlobHash, Place>): Promise<void> {
     const batch = this.#level.batch();
     let removedBytes = 0;
-    for (const { hash, bytes } of group)
-      if (bytes) {
+    for (const { hash, bytes } of group) {
+      const known = places.get(hash);
+      if (!bytes) {
+        this.#recent.drop(hash);
+        batch.del(indexKey(hash));
+        if (known) batch.del(contentKey(known.sequence));
+        removedBytes += known?.bytes ?? 0;
+      } else if (!known) {
         const place = { sequence: ++this.#sequence, bytes: bytes.length };
         batch.put(contentKey(place.sequence), bytes).put(indexKey(hash), placeBytes(place));
-      } else {
-        const place = await this.#placeOf(hash);
-        batch.del(indexKey(hash));
-        if (place) batch.del(contentKey(place.sequence));
-        removedBytes += place?.bytes ?? 0;
       }
-    await batch.write({ sync: true });
+    }
+    if (batch.length > 0) await batch.write({ sync: true });
+    else await batch.close();
+    for (const { hash, bytes } of group) if (bytes) this.#recent.keep(hash, bytes);
     this.#removedBytes += removedBytes;
   }
 

@@ -87,3 +87,15 @@ test("hedges of a job stay under their budget: a twentieth of its work and an al
   const { hedgedItems, hedgedSeconds } = dispatch.table.jobs.get(X)!;
   expect([hedgedItems, hedgedSeconds]).toEqual([HEDGE_ALLOWANCE_ITEMS, HEDGE_ALLOWANCE_ITEMS]);
 });
+
+test("items of a millisecond are neither hedged nor moved while their reports are only a little behind, and are once they stay away", () => {
+  const node = worker(A, 1_000);
+  const shards = [range(200), range(400).slice(200)];
+  const idle = worker(B, 1_000);
+  const silentUntil = (atMs: number): number => {
+    const dispatch = holding(node, shards);
+    return leases(nodesAre(dispatch, [node, idle], atMs)).length;
+  };
+  expect([50, 100, 200, 240].map(silentUntil)).toEqual([0, 0, 0, 0]);
+  expect(silentUntil(6_000)).toBe(1);
+});

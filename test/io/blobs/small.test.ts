@@ -52,7 +52,7 @@ test("more than may wait at once is taken all the same", async () => {
   expect(await blobs.list()).toHaveLength(count);
 });
 
-test("a small blob that an older agent kept as a file is read, not written again, and removed", async () => {
+test("a small blob that an older agent kept as a file is read, listed once when it is put again, and removed", async () => {
   const path = await temporaryFolder();
   const blobs = await open(path);
   const bytes = some(100);
@@ -160,4 +160,38 @@ test("a write that fails fails its puts alone: the next are durable", async () =
   await blobs.close();
   const later = await open(path);
   for (const bytes of many) expect(await later.verify(hashOf(bytes))).toBe(true);
+});
+
+test("what was written lately is read without the disk, by nobody who verifies, and never after its removal", async () => {
+  const path = await temporaryFolder();
+  const blobs = await open(path);
+  const [bytes, empty] = [some(900), new Uint8Array()];
+  const { hash } = await blobs.put(bytes);
+  await blobs.put(empty);
+  const looks = vi.spyOn(ClassicLevel.prototype, "getMany");
+  onTestFinished(() => looks.mockRestore());
+  expect(await blobs.read(hash)).toEqual(bytes);
+  expect(await blobs.size(hash)).toBe(900);
+  expect(await blobs.size(hashOf(empty))).toBe(0);
+  await blobs.put(bytes);
+  expect(looks).not.toHaveBeenCalled();
+  expect(await blobs.verify(hash)).toBe(true);
+  expect(looks).toHaveBeenCalled();
+  await blobs.remove(hash);
+  expect(await blobs.size(hash)).toBeUndefined();
+  await expect(blobs.read(hash)).rejects.toMatchObject({ code: "BLOB_MISSING" });
+  await blobs.put(bytes);
+  expect(await blobs.verify(hash)).toBe(true);
+});
+
+test("a full disk refuses new small blobs and takes those that it has", async () => {
+  const path = await temporaryFolder();
+  const [here, fresh] = [some(100), some(100)];
+  const first = await open(path);
+  await first.put(here);
+  await first.close();
+  const blobs = await openBlobs(path, { telemetry: silent, isFull: () => true });
+  onTestFinished(() => blobs.close());
+  expect(await blobs.put(here)).toMatchObject({ hash: hashOf(here) });
+  await expect(blobs.put(fresh)).rejects.toMatchObject({ code: "DISK_FULL" });
 });
