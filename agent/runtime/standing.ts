@@ -53,6 +53,8 @@ export class Standing {
   #asking = false;
   #turn = 0;
   #next: Cancel = () => {};
+  /** Asked for some times a second, among a thousand links. */
+  readonly #linked = new Set<NodeId>();
   #stopped = false;
 
   constructor(world: Surroundings, init: StandingInit) {
@@ -60,6 +62,11 @@ export class Standing {
     this.#init = init;
     this.#rosterAtStart = byId(init.roster);
     this.#holdsLedger = init.part === "full" && this.#isIn(init.driver.status().conf);
+    // Before anyone else listens, for whoever does may ask who leads.
+    world.network.onLink(({ nodeId, state }) => {
+      if (state === "down") this.#linked.delete(nodeId);
+      else this.#linked.add(nodeId);
+    });
     init.peers.answer("fleetNews", async (_from, { rosterIndex }) => this.#tell(rosterIndex));
   }
 
@@ -90,9 +97,7 @@ export class Standing {
       const newest = news.appliedIndex > own.applied ? conf : own.conf;
       return { term: own.term, commit: own.commit, conf: newest, ...(own.leader ? { leader: own.leader } : {}) };
     }
-    const isLinked =
-      leader !== undefined &&
-      this.#world.network.links().some(({ nodeId, state }) => nodeId === leader && state !== "down");
+    const isLinked = leader !== undefined && this.#linked.has(leader);
     return { term: Math.max(term, own.term), commit: appliedIndex, conf, ...(isLinked ? { leader } : {}) };
   }
 
@@ -128,7 +133,7 @@ export class Standing {
   /** Linked nodes, those most likely to hold the ledger first: all that is known of the others may be old. */
   members(): NodeId[] {
     const { conf, leader } = this.status();
-    const linked = this.#linked();
+    const linked = this.#linked;
     const full = membersOf(conf).filter((nodeId) => !isWitness(conf, nodeId));
     const best = [...(leader ? [leader] : []), ...full].filter((nodeId) => linked.has(nodeId));
     return [...new Set([...best, ...linked])];
@@ -231,11 +236,6 @@ export class Standing {
 
   #isIn(conf: ConfState): boolean {
     return membersOf(conf).includes(this.#world.network.self);
-  }
-
-  #linked(): Set<NodeId> {
-    const links = this.#world.network.links().filter((link) => link.state !== "down");
-    return new Set(links.map((link) => link.nodeId));
   }
 }
 
