@@ -184,6 +184,8 @@ export class Agent implements AgentFace {
       peers: this.#peers,
       events: this.#events,
       leader: () => this.#standing.leader(),
+      // Of a seat that was lost, no leader need ever hear the term.
+      term: () => (this.#standing.holdsLedger ? this.#driver.status().term : 0),
       doubtLeader: () => this.#standing.doubtLeader(),
       isRecorded: ({ jobId, item, node, shardId, finishedAtMs }) => {
         const known = this.#ledger.jobs.get(jobId)?.results[item];

@@ -152,7 +152,7 @@ export class SimNode {
     });
     this.#fillDisk(false);
     watchLeases(this.network, {
-      knownTerm: () => this.agent?.raftStatus().term ?? 0,
+      knownTerm: () => (this.agent?.holdsLedger ? this.agent.raftStatus().term : 0),
       onTaken: (lease) => this.ears?.onLeaseTaken(this, lease),
     });
     const agent = new Agent(

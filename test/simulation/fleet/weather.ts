@@ -23,7 +23,6 @@ export interface Sum {
   items: number;
   duplicates: number;
   settings: number;
-  leasesOutOfTerm: number;
   fleetMs: number;
   realMs: number;
   /** Of all threads of the process: what collects garbage and compiles as well. */
@@ -52,7 +51,6 @@ export const NO_WEATHER: Sum = {
   items: 0,
   duplicates: 0,
   settings: 0,
-  leasesOutOfTerm: 0,
   fleetMs: 0,
   realMs: 0,
   cpuMs: 0,
@@ -117,7 +115,6 @@ async function oneStorm(
   sum.items += fleet.checks.itemsRecorded;
   sum.duplicates += fleet.duplicates;
   sum.settings += clients.answered;
-  sum.leasesOutOfTerm += fleet.checks.leasesOutOfTerm;
   sum.fleetMs += fleet.clock.monotonicMs();
   return undefined;
 }
@@ -128,7 +125,7 @@ const replay = ({ nodes, faults, voters, witness }: Weather, seed: number): stri
 };
 
 export const summaryOf = ({ nodes }: Pick<Weather, "nodes">, sum: Sum): string =>
-  `${sum.seeds} storms over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ${sum.leasesOutOfTerm} leases taken outside their term, ` +
+  `${sum.seeds} storms over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ` +
   `${sum.settings} settings written or read, ${(sum.fleetMs / 60_000).toFixed(1)} min of fleet time in ` +
   `${(sum.cpuMs / 1_000).toFixed(1)} s of CPU time and ${(sum.realMs / 1_000).toFixed(1)} s by the wall: ` +
   `${(sum.fleetMs / sum.cpuMs).toFixed(1)} times real time by CPU time, ${(sum.fleetMs / sum.realMs).toFixed(1)} by the wall`;
