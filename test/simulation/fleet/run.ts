@@ -1,5 +1,6 @@
 /**
- * `npm run simulate:fleet -- --nodes N --minutes M [--jobs P] [--voters V] [--witness] [--faults F]`: storms over whole
+ * `npm run simulate:fleet -- --nodes N --minutes M [--jobs P] [--voters V] [--witness]
+ * [--faults F | --calm S]`: storms over whole
  * fleets, one seed after another, in P processes, for M minutes. `--seed S` begins there; without `--minutes` it is the one.
  */
 import { fork } from "node:child_process";
@@ -16,6 +17,8 @@ const { values } = parseArgs({
     stride: { type: "string", default: "1" },
     faults: { type: "string", default: "40" },
     voters: { type: "string" },
+    /** Instead of faults: so many seconds of the fleet's time without one. */
+    calm: { type: "string" },
     witness: { type: "boolean", default: false },
   },
 });
@@ -33,6 +36,7 @@ const faults = Number(values.faults);
 const jobs = Number(values.jobs);
 const minutes = Number(values.minutes ?? (values.seed === undefined ? 1 : 0));
 const first = Number(values.seed ?? Date.now() % 1_000_000_000);
+const calm = values.calm === undefined ? {} : { calmSeconds: Number(values.calm) };
 const voters = values.voters ?? (nodes > VOTERS_MAX ? String(VOTERS_MAX) : undefined);
 
 const isBroken = jobs > 1 ? await inProcesses() : await here();
@@ -47,6 +51,7 @@ async function here(): Promise<boolean> {
     nodes,
     faults,
     witness: values.witness,
+    ...calm,
     ...(voters === undefined ? {} : { voters: Number(voters) }),
     onStep: ({ seed, storms, fleet }) => {
       if (process.send || performance.now() - toldAtMs < PROGRESS_MS) return;
@@ -77,6 +82,7 @@ function inProcess(job: number): Promise<WeatherReport> {
     seed: first + job,
     stride: jobs,
     ...(voters === undefined ? {} : { voters }),
+    ...(values.calm === undefined ? {} : { calm: values.calm }),
   };
   const child = fork(import.meta.filename, [
     ...Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]),
@@ -97,5 +103,5 @@ function tell(reports: readonly WeatherReport[]): void {
   for (const report of reports) for (const key of Object.keys(sum) as (keyof Sum)[]) sum[key] += report.sum[key];
   sum.realMs /= reports.length;
   for (const { broken } of reports) if (broken) console.log(`${broken}\n`);
-  console.log(`seeds from ${first}: ${summaryOf({ nodes }, sum)}`);
+  console.log(`seeds from ${first}: ${summaryOf({ nodes, ...calm }, sum)}`);
 }

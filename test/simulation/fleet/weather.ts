@@ -10,6 +10,8 @@ export interface Weather {
   stride?: number;
   nodes: number;
   faults: number;
+  /** No storm: so long a time without a fault, in seconds of the fleet, with as much work. */
+  calmSeconds?: number;
   /** Fewer than nodes: the others have no log, and seats change hands within a storm. */
   voters?: number;
   witness?: boolean;
@@ -99,7 +101,8 @@ async function oneStorm(
     await fleet.start();
     clients.start();
     traffic.start();
-    await storm(fleet, init.faults, happened);
+    if (init.calmSeconds === undefined) await storm(fleet, init.faults, happened);
+    else await fleet.run(1_000 * init.calmSeconds);
     traffic.stop();
     await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
     await clients.finish();
@@ -119,13 +122,14 @@ async function oneStorm(
   return undefined;
 }
 
-const replay = ({ nodes, faults, voters, witness }: Weather, seed: number): string => {
+const replay = ({ nodes, faults, voters, witness, calmSeconds }: Weather, seed: number): string => {
   const more = `${voters === undefined ? "" : ` --voters ${voters}`}${witness ? " --witness" : ""}`;
-  return `npm run simulate:fleet -- --seed ${seed} --nodes ${nodes} --faults ${faults}${more}`;
+  const harm = calmSeconds === undefined ? `--faults ${faults}` : `--calm ${calmSeconds}`;
+  return `npm run simulate:fleet -- --seed ${seed} --nodes ${nodes} ${harm}${more}`;
 };
 
-export const summaryOf = ({ nodes }: Pick<Weather, "nodes">, sum: Sum): string =>
-  `${sum.seeds} storms over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ` +
+export const summaryOf = ({ nodes, calmSeconds }: Pick<Weather, "nodes" | "calmSeconds">, sum: Sum): string =>
+  `${sum.seeds} ${calmSeconds === undefined ? "storms" : "calms"} over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ` +
   `${sum.settings} settings written or read, ${(sum.fleetMs / 60_000).toFixed(1)} min of fleet time in ` +
   `${(sum.cpuMs / 1_000).toFixed(1)} s of CPU time and ${(sum.realMs / 1_000).toFixed(1)} s by the wall: ` +
   `${(sum.fleetMs / sum.cpuMs).toFixed(1)} times real time by CPU time, ${(sum.fleetMs / sum.realMs).toFixed(1)} by the wall`;
