@@ -19,6 +19,8 @@ const { values } = parseArgs({
     voters: { type: "string" },
     /** Instead of faults: so many seconds of the fleet's time without one. */
     calm: { type: "string" },
+    /** One job of so many items, instead of one after another. */
+    items: { type: "string" },
     witness: { type: "boolean", default: false },
   },
 });
@@ -37,6 +39,7 @@ const jobs = Number(values.jobs);
 const minutes = Number(values.minutes ?? (values.seed === undefined ? 1 : 0));
 const first = Number(values.seed ?? Date.now() % 1_000_000_000);
 const calm = values.calm === undefined ? {} : { calmSeconds: Number(values.calm) };
+const items = values.items === undefined ? {} : { items: Number(values.items) };
 const voters = values.voters ?? (nodes > VOTERS_MAX ? String(VOTERS_MAX) : undefined);
 
 const isBroken = jobs > 1 ? await inProcesses() : await here();
@@ -52,6 +55,7 @@ async function here(): Promise<boolean> {
     faults,
     witness: values.witness,
     ...calm,
+    ...items,
     ...(voters === undefined ? {} : { voters: Number(voters) }),
     onStep: ({ seed, storms, fleet }) => {
       if (process.send || performance.now() - toldAtMs < PROGRESS_MS) return;
@@ -83,6 +87,7 @@ function inProcess(job: number): Promise<WeatherReport> {
     stride: jobs,
     ...(voters === undefined ? {} : { voters }),
     ...(values.calm === undefined ? {} : { calm: values.calm }),
+    ...(values.items === undefined ? {} : { items: values.items }),
   };
   const child = fork(import.meta.filename, [
     ...Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]),

@@ -1,3 +1,4 @@
+import { invariant } from "../../../shared/errors.ts";
 import { Clients } from "./clients.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import { storm } from "./storm.ts";
@@ -12,6 +13,8 @@ export interface Weather {
   faults: number;
   /** No storm: so long a time without a fault, in seconds of the fleet, with as much work. */
   calmSeconds?: number;
+  /** One job of so many items instead of clients that hand in ever more. */
+  items?: number;
   /** Fewer than nodes: the others have no log, and seats change hands within a storm. */
   voters?: number;
   witness?: boolean;
@@ -100,7 +103,8 @@ async function oneStorm(
   try {
     await fleet.start();
     clients.start();
-    traffic.start();
+    if (init.items === undefined) traffic.start();
+    else await oneJob(fleet, init.items);
     if (init.calmSeconds === undefined) await storm(fleet, init.faults, happened);
     else await fleet.run(1_000 * init.calmSeconds);
     traffic.stop();
@@ -122,8 +126,13 @@ async function oneStorm(
   return undefined;
 }
 
-const replay = ({ nodes, faults, voters, witness, calmSeconds }: Weather, seed: number): string => {
-  const more = `${voters === undefined ? "" : ` --voters ${voters}`}${witness ? " --witness" : ""}`;
+async function oneJob(fleet: SimFleet, items: number): Promise<void> {
+  await fleet.until("a leader", () => fleet.leader !== undefined, CONVERGE_MS);
+  invariant(await fleet.submit(fleet.leader!, items), "the job is taken");
+}
+
+const replay = ({ nodes, faults, voters, witness, calmSeconds, items }: Weather, seed: number): string => {
+  const more = `${voters === undefined ? "" : ` --voters ${voters}`}${witness ? " --witness" : ""}${items === undefined ? "" : ` --items ${items}`}`;
   const harm = calmSeconds === undefined ? `--faults ${faults}` : `--calm ${calmSeconds}`;
   return `npm run simulate:fleet -- --seed ${seed} --nodes ${nodes} ${harm}${more}`;
 };
@@ -132,7 +141,8 @@ export const summaryOf = ({ nodes, calmSeconds }: Pick<Weather, "nodes" | "calmS
   `${sum.seeds} ${calmSeconds === undefined ? "storms" : "calms"} over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ` +
   `${sum.settings} settings written or read, ${(sum.fleetMs / 60_000).toFixed(1)} min of fleet time in ` +
   `${(sum.cpuMs / 1_000).toFixed(1)} s of CPU time and ${(sum.realMs / 1_000).toFixed(1)} s by the wall: ` +
-  `${(sum.fleetMs / sum.cpuMs).toFixed(1)} times real time by CPU time, ${(sum.fleetMs / sum.realMs).toFixed(1)} by the wall`;
+  `${(sum.fleetMs / sum.cpuMs).toFixed(1)} times real time by CPU time, ${(sum.fleetMs / sum.realMs).toFixed(1)} by the wall; ` +
+  `at most ${(process.resourceUsage().maxRSS / 1_000).toFixed(0)} MB of memory`;
 
 /** Of more boxes than voters the seats change hands within a storm. */
 const optionsOf = ({ voters, witness = false, nodes }: Weather): SimFleetOptions => ({
