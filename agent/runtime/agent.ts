@@ -17,7 +17,7 @@ import { Deputy } from "./deputy.ts";
 import { Drills } from "./drill/drills.ts";
 import { Events } from "./events.ts";
 import { Front, type FrontParts } from "./front.ts";
-import { GossipLoop } from "./gossip-loop.ts";
+import { type FleetListener, GossipLoop, type ReportReader } from "./gossip-loop.ts";
 import { Handover } from "./handover.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { LedgerFace } from "./ledger-face.ts";
@@ -58,6 +58,8 @@ export interface AgentInit {
   snapshotLimits?: Partial<SnapshotLimits>;
   /** Default: as in shared/limits.ts. */
   sweepMs?: number;
+  /** Default: decodes each. A simulator hands the same bytes to a thousand agents. */
+  readReport?: ReportReader;
   onStopRequested: () => void;
   /** This box has left the fleet: its folder must not be started again. */
   onLeft: () => Promise<void>;
@@ -173,6 +175,8 @@ export class Agent extends Front {
       peers: this.#peers,
       events: this.#events,
       leader: () => this.#standing.leader(),
+      // Of a seat that was lost, no leader need ever hear the term.
+      term: () => (this.#standing.holdsLedger ? this.#driver.status().term : 0),
       doubtLeader: () => this.#standing.doubtLeader(),
       isRecorded: ({ jobId, item, node, shardId, finishedAtMs }) => {
         const known = this.#ledger.jobs.get(jobId)?.results[item];
@@ -182,9 +186,9 @@ export class Agent extends Front {
       onRateChange: () => this.#gossip.changed(),
     });
     answerVerifications(world, { peers: this.#peers, blobAccess: this.#blobAccess, signer: this.#worker.signer });
-    this.#gossip = new GossipLoop(world, new Fleet({ self: world.network.self }), this.#figures(), (effects, event) =>
-      this.#fleetChanged(effects, event),
-    );
+    const fleetListener: FleetListener = (effects, event) => this.#fleetChanged(effects, event);
+    const fleet = new Fleet({ self: world.network.self });
+    this.#gossip = new GossipLoop(world, fleet, this.#figures(), fleetListener, init.readReport);
     const { ledger, peers, proposer, events } = this.#parts();
     this.#snapshots = init.part === "witness" ? this.#witnessLog() : this.#makeSnapshots();
     this.#online = new Online(world, {

@@ -22,6 +22,9 @@ export interface OwnFigures {
 /** Called for every event that was taken in, with what changed by it. */
 export type FleetListener = (effects: FleetEffect[], event: FleetEvent["kind"]) => void;
 
+/** What a peer's bytes say, checked. */
+export type ReportReader = (bytes: Uint8Array) => CapacityReport;
+
 /** Between a change worth telling and its report, so that a burst of changes is one message. */
 const CHANGE_REPORT_MS = 200;
 /** A new link's gossip subscriptions are exchanged within some tens of milliseconds. */
@@ -35,16 +38,24 @@ export class GossipLoop {
   readonly #fleet: Fleet;
   readonly #own: OwnFigures;
   readonly #onChange: FleetListener;
+  readonly #read: ReportReader;
   readonly #startedAtMs: number;
   readonly #timers: Cancel[] = [];
   #sequence = 0;
   #reportDue: Cancel | undefined;
 
-  constructor(world: Surroundings, fleet: Fleet, own: OwnFigures, onChange: FleetListener) {
+  constructor(
+    world: Surroundings,
+    fleet: Fleet,
+    own: OwnFigures,
+    onChange: FleetListener,
+    read: ReportReader = decodeCapacityReport,
+  ) {
     this.#world = world;
     this.#fleet = fleet;
     this.#own = own;
     this.#onChange = onChange;
+    this.#read = read;
     this.#startedAtMs = world.clock.nowMs();
   }
 
@@ -125,7 +136,7 @@ export class GossipLoop {
 
   #hear(from: NodeId, bytes: Uint8Array): void {
     try {
-      const report = decodeCapacityReport(bytes);
+      const report = this.#read(bytes);
       if (report.nodeId !== from)
         throw new SkeinError("FRAME_INVALID", { peer: from, reason: "it reports for another" });
       this.step({ kind: "reportReceived", report, atMs: this.#world.clock.monotonicMs() });

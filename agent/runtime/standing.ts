@@ -33,6 +33,8 @@ export interface FleetStatus {
 /** News as they are kept: with the roster, told with them or before. */
 type KeptNews = Omit<FleetNews, "roster"> & { roster: ReadonlyMap<NodeId, RosterNode> };
 
+/** Of so many questions one goes to whoever comes next, for all that is known of who votes may be old. */
+const ANYONE_EVERY = 4;
 /** News that nobody confirmed for so long does not rule out other news any more. */
 const NEWS_OLD_MS = 10 * TIMING.fleetNewsMs;
 
@@ -53,13 +55,23 @@ export class Standing {
   #asking = false;
   #turn = 0;
   #next: Cancel = () => {};
+  /** Asked for some times a second, among a thousand links. */
+  readonly #linked = new Set<NodeId>();
+  /** Where among the others it begins to ask, 0 to 1: nodes that start together and know nobody would all ask the same one. */
+  readonly #startsAt: number;
   #stopped = false;
 
   constructor(world: Surroundings, init: StandingInit) {
     this.#world = world;
     this.#init = init;
+    this.#startsAt = world.randomness.random();
     this.#rosterAtStart = byId(init.roster);
     this.#holdsLedger = init.part === "full" && this.#isIn(init.driver.status().conf);
+    // Before anyone else listens, for whoever does may ask who leads.
+    world.network.onLink(({ nodeId, state }) => {
+      if (state === "down") this.#linked.delete(nodeId);
+      else this.#linked.add(nodeId);
+    });
     init.peers.answer("fleetNews", async (_from, { rosterIndex }) => this.#tell(rosterIndex));
   }
 
@@ -90,9 +102,7 @@ export class Standing {
       const newest = news.appliedIndex > own.applied ? conf : own.conf;
       return { term: own.term, commit: own.commit, conf: newest, ...(own.leader ? { leader: own.leader } : {}) };
     }
-    const isLinked =
-      leader !== undefined &&
-      this.#world.network.links().some(({ nodeId, state }) => nodeId === leader && state !== "down");
+    const isLinked = leader !== undefined && this.#linked.has(leader);
     return { term: Math.max(term, own.term), commit: appliedIndex, conf, ...(isLinked ? { leader } : {}) };
   }
 
@@ -127,11 +137,19 @@ export class Standing {
 
   /** Linked nodes, those most likely to hold the ledger first: all that is known of the others may be old. */
   members(): NodeId[] {
+    return [...new Set([...this.#likely(), ...this.#anyone()])];
+  }
+
+  #likely(): NodeId[] {
     const { conf, leader } = this.status();
-    const linked = this.#linked();
     const full = membersOf(conf).filter((nodeId) => !isWitness(conf, nodeId));
-    const best = [...(leader ? [leader] : []), ...full].filter((nodeId) => linked.has(nodeId));
-    return [...new Set([...best, ...linked])];
+    return [...(leader ? [leader] : []), ...full].filter((nodeId) => this.#linked.has(nodeId));
+  }
+
+  #anyone(): NodeId[] {
+    const linked = [...this.#linked];
+    const first = Math.floor(this.#startsAt * linked.length);
+    return [...linked.slice(first), ...linked.slice(0, first)];
   }
 
   /** A request found that the leader is not who it was. */
@@ -189,8 +207,7 @@ export class Standing {
   }
 
   async #askOne(): Promise<void> {
-    const members = this.members();
-    const whom = members[this.#turn % members.length];
+    const whom = this.#whomToAsk();
     if (whom === undefined) return;
     try {
       const known = this.#news;
@@ -204,6 +221,19 @@ export class Standing {
       this.#turn++;
       this.#world.telemetry.log("debug", "fleetNewsMissing", { whom, reason: SkeinError.from(error).message });
     }
+  }
+
+  /**
+   * Those who likely know, in turns, and now and then anyone. Among many nodes that wait for a leader nearly all of the
+   * others know as little, so that it would be long until one asked a voter again.
+   */
+  #whomToAsk(): NodeId | undefined {
+    const likely = this.#likely();
+    const rounds = Math.floor(this.#turn / ANYONE_EVERY);
+    if (likely.length > 0 && (this.#turn + 1) % ANYONE_EVERY !== 0)
+      return likely[(this.#turn - rounds) % likely.length];
+    const anyone = this.#anyone();
+    return anyone[(likely.length > 0 ? rounds : this.#turn) % anyone.length];
   }
 
   #hear(news: KeptNews): void {
@@ -231,11 +261,6 @@ export class Standing {
 
   #isIn(conf: ConfState): boolean {
     return membersOf(conf).includes(this.#world.network.self);
-  }
-
-  #linked(): Set<NodeId> {
-    const links = this.#world.network.links().filter((link) => link.state !== "down");
-    return new Set(links.map((link) => link.nodeId));
   }
 }
 

@@ -43,6 +43,8 @@ export interface WorkerInit {
   events: Events;
   /** The leader now, if any is known. */
   leader: () => NodeId | undefined;
+  /** The latest term that this node's own log heard of; 0 without a log. */
+  term: () => number;
   /** The leader did not take a report: it may not lead any more. */
   doubtLeader: () => void;
   /** The ledger here has this very result. */
@@ -76,13 +78,10 @@ export class WorkerDriver {
     this.#memory = new WorkerMemory(world, this.signer);
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
-      if (!this.#worker.fence(term)) this.#step({ kind: "takenBack", shardIds });
+      if (!this.#worker.fence(term, init.term())) this.#step({ kind: "takenBack", shardIds });
       return {};
     });
-    init.peers.answer("holding", async (_from, { term }) => {
-      this.#worker.fence(term);
-      return { shards: this.held() };
-    });
+    init.peers.answer("holding", async (_from, { term }) => ({ shards: this.#worker.adopt(term) }));
   }
 
   /** Takes up what an earlier life had finished and could not hand in; to be called before a leader asks what is held. */
@@ -159,7 +158,9 @@ export class WorkerDriver {
   }
 
   async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
-    const reason = (await this.#refusal(lease)) ?? this.#worker.fence(lease.term);
+    const known = this.#init.term();
+    const refusal = await this.#refusal(lease);
+    const reason = refusal ?? this.#worker.fence(lease.term, Math.max(known, this.#init.term()));
     if (reason) return { accepted: false, reason };
     this.#step({ kind: "leased", lease });
     return { accepted: true, reason: "" };

@@ -32,8 +32,9 @@ export type Packet = { connection: string } & (
 );
 
 export interface Gossip {
-  id: string;
   author: NodeId;
+  /** Lives of boxes that heard it. */
+  seenBy: Set<PretendPeer>;
   /** Who has it, or will for sure: to send it there again changes nothing. */
   reached: Set<NodeId>;
 }
@@ -51,7 +52,6 @@ const MEASURE_BEATS = 8;
 /** As in the real room: the lower id dials at once, the higher leaves it the first moves. */
 const HIGHER_ID_FIRST_MS = 400;
 const HIGHER_ID_NEXT_MS = 2_000;
-const SEEN_MAX = 4_096;
 
 export class PretendPeer implements PeerNetwork {
   readonly self: NodeId;
@@ -63,7 +63,6 @@ export class PretendPeer implements PeerNetwork {
   readonly #queued = new Map<NodeId, { atMs: number; bytes: number }>();
   readonly #requests: PretendRequests;
   readonly #turns = new Map<NodeId, Turns>();
-  readonly #seen = new Set<string>();
   readonly #linkListeners: LinkListener[] = [];
   readonly #consensusListeners: ((from: NodeId, message: Uint8Array) => void)[] = [];
   readonly #gossipListeners: ((from: NodeId, message: Uint8Array) => void)[] = [];
@@ -237,9 +236,7 @@ export class PretendPeer implements PeerNetwork {
         limit: LIMITS.gossipBytesMax,
       });
     if (!this.isStarted) return;
-    const id = `${this.self} ${this.#net.clock.monotonicMs()} ${++this.#counter}`;
-    this.#see(id);
-    this.#spread({ id, author: this.self, reached: new Set([this.self]) }, message.slice());
+    this.#spread({ author: this.self, seenBy: new Set([this]), reached: new Set([this.self]) }, message.slice());
   }
 
   onGossip(listener: (from: NodeId, message: Uint8Array) => void): void {
@@ -307,9 +304,9 @@ export class PretendPeer implements PeerNetwork {
   }
 
   #gossipHeard(carrier: NodeId, { message, body }: Packet & { kind: "gossip" }): void {
-    const { id, author } = message;
-    if (this.#seen.has(id) || !this.#roster.has(author)) return;
-    this.#see(id);
+    const { author, seenBy } = message;
+    if (seenBy.has(this) || !this.#roster.has(author)) return;
+    seenBy.add(this);
     this.#spread(message, body);
     this.#guard(carrier, () => {
       for (const listener of this.#gossipListeners) listener(author, body);
@@ -321,12 +318,6 @@ export class PretendPeer implements PeerNetwork {
     const left: [NodeId, string][] = [];
     for (const [peer, { connection }] of this.#links) if (!message.reached.has(peer)) left.push([peer, connection]);
     if (left.length > 0) this.#net.spread(this.self, message, body, left);
-  }
-
-  #see(id: string): void {
-    this.#seen.add(id);
-    const oldest = this.#seen.values().next().value;
-    if (this.#seen.size > SEEN_MAX && oldest !== undefined) this.#seen.delete(oldest);
   }
 
   #tick(): void {

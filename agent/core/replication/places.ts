@@ -52,16 +52,15 @@ export function copyTargets(
     .map((place) => ({ place, score: scoreOf(blob, place, diskFreeBytesMin) }))
     .sort((a, b) => b.score - a.score);
   const crowd = crowds(places.filter((place) => !place.leaving && holders.includes(place.nodeId)));
-  const rank = (place: CopyPlace): number => (place.drained ? places.length + 1 : 0) + (crowd.get(zoneOf(place)) ?? 0);
-  const targets: NodeId[] = [];
-  while (rest.length > 0) {
-    let best = 0;
-    for (let i = 1; i < rest.length; i++) if (rank(rest[i]!.place) < rank(rest[best]!.place)) best = i;
-    const [{ place }] = rest.splice(best, 1) as [(typeof rest)[number]];
-    targets.push(place.nodeId);
-    crowd.set(zoneOf(place), (crowd.get(zoneOf(place)) ?? 0) + 1);
-  }
-  return targets;
+  // Each place of a zone comes after as many as the zone has before it: to take the least crowded one by one is to sort by that.
+  const ranked = [...rest.filter(({ place }) => !place.drained), ...rest.filter(({ place }) => place.drained)].map(
+    ({ place }) => {
+      const before = crowd.get(zoneOf(place)) ?? 0;
+      crowd.set(zoneOf(place), before + 1);
+      return { nodeId: place.nodeId, rank: (place.drained ? 2 * places.length : 0) + before };
+    },
+  );
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
 }
 
 /** How much this blob belongs on this node: the larger, the more. */

@@ -84,11 +84,24 @@ export class Worker {
     return [...this.#fetchNext(), ...this.#runNext(), ...this.#copyNext(nowMs), ...this.#report(nowMs)];
   }
 
-  /** A leader of this term speaks. Why it is not to be obeyed, as the end of a sentence; undefined if it is. */
-  fence(term: number): string | undefined {
-    if (term < this.#term) return `the leader of term ${term} was deposed: it has heard of term ${this.#term}`;
+  /**
+   * A leader of this term gives an order. Why it is not to be obeyed, as the end of a sentence; undefined if it is. A
+   * leader whose first word is an order did not come to know what is held here, and leases it to others: what has not
+   * begun is left to them.
+   * @param known the latest term that this node has heard of by itself
+   */
+  fence(term: number, known = 0): string | undefined {
+    const latest = Math.max(this.#term, known);
+    if (term < latest) return `the leader of term ${term} was deposed: it has heard of term ${latest}`;
+    if (term > this.#term) this.#drop(({ lease }) => lease.term < term);
     this.#term = term;
     return undefined;
+  }
+
+  /** The leader of this term asks what is held here, and takes it over from whoever leased it. */
+  adopt(term: number): HeldShard[] {
+    this.#term = Math.max(this.#term, term);
+    return this.held();
   }
 
   /** What a new leader needs to know, so that it does not lease these to others. */
@@ -120,7 +133,7 @@ export class Worker {
         this.#remember(event.lease, event.result);
         break;
       case "takenBack":
-        this.#drop(event.shardIds);
+        this.#drop(({ lease }) => event.shardIds.includes(lease.shardId));
         break;
       case "inputReady":
         this.#move(event, ["fetching"], "ready");
@@ -213,10 +226,10 @@ export class Worker {
   }
 
   /** What has not begun is dropped; a run that has begun cannot be stopped and its result may still be the first. */
-  #drop(shardIds: ShardId[]): void {
+  #drop(isUnwanted: (task: Task) => boolean): void {
     for (const task of this.#tasks.values()) {
       const hasBegun = task.phase === "running" || task.phase === "storing" || task.result !== undefined;
-      if (shardIds.includes(task.lease.shardId) && !hasBegun) this.#tasks.drop(task);
+      if (!hasBegun && isUnwanted(task)) this.#tasks.drop(task);
     }
   }
 

@@ -198,6 +198,30 @@ test("once a leader of a later term was heard, an earlier one is not obeyed any 
   expect(worker.fence(5)).toBe("the leader of term 5 was deposed: it has heard of term 6");
 });
 
+test("nor is one of whose successor this node itself has heard, though no leader spoke yet", () => {
+  const { worker } = start();
+  expect(worker.fence(5, 6)).toBe("the leader of term 5 was deposed: it has heard of term 6");
+  expect(worker.fence(6, 6)).toBeUndefined();
+});
+
+test("what a new leader asked for is its own; one that leases without having asked goes on without what has not begun", () => {
+  const begin = () => {
+    const begun = start();
+    begun.worker.fence(1);
+    begun.step({ kind: "leased", lease: lease([0, 1, 2], "job-x/1.1") });
+    begun.step({ kind: "inputReady", ...at(0) });
+    return begun.worker;
+  };
+  const [asked, unasked] = [begin(), begin()];
+  expect(asked.adopt(2)).toEqual([{ shardId: "job-x/1.1", jobId: "job-x", items: [0, 1, 2] }]);
+  expect(asked.fence(2)).toBeUndefined();
+  expect(asked.held()).toEqual([{ shardId: "job-x/1.1", jobId: "job-x", items: [0, 1, 2] }]);
+  expect(unasked.fence(2)).toBeUndefined();
+  expect(unasked.held()).toEqual([{ shardId: "job-x/1.1", jobId: "job-x", items: [0] }]);
+  expect(unasked.adopt(1)).toHaveLength(1);
+  expect(unasked.fence(1)).toBe("the leader of term 1 was deposed: it has heard of term 2");
+});
+
 test("a run goes with the deadline of its lease", () => {
   const { step } = start();
   step({ kind: "leased", lease: { ...lease([0]), itemDeadlineMs: 12_000 } });
@@ -207,8 +231,7 @@ test("a run goes with the deadline of its lease", () => {
 test("a result of a shard that a deposed leader leased goes to the next one under its old shard id", () => {
   const { worker, step, finish } = start();
   step({ kind: "leased", lease: lease([0, 1], "job-x/1.1") });
-  worker.fence(2);
-  expect(worker.held()).toEqual([{ shardId: "job-x/1.1", jobId: "job-x", items: [0, 1] }]);
+  expect(worker.adopt(2)).toEqual([{ shardId: "job-x/1.1", jobId: "job-x", items: [0, 1] }]);
   finish(0);
   const [report] = step(copied(0));
   expect(report).toMatchObject({ results: [{ item: 0, shardId: "job-x/1.1" }] });

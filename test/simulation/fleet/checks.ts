@@ -43,8 +43,6 @@ export class Checks implements Ears {
   #fault: unknown;
   /** Faults of that kind so far. */
   executorsBroken = 0;
-  /** Leases that a worker took though it knew of a later term. */
-  leasesOutOfTerm = 0;
   #failures = 0;
 
   constructor(nodes: readonly SimNode[], expectedOf: (input: BlobHash) => BlobHash | undefined) {
@@ -125,9 +123,10 @@ export class Checks implements Ears {
     this.#copies.lost(blob);
   }
 
-  /** Counted, and no fault yet: workers do not refuse the lease of a leader that was deposed while it was frozen or cut off. */
-  onLeaseTaken(_node: SimNode, { term, known }: { term: number; known: number }): void {
-    if (term < known) this.leasesOutOfTerm++;
+  /** A leader that was deposed while it was frozen or cut off is not obeyed by whoever knows better. */
+  onLeaseTaken({ name }: SimNode, lease: { shardId: string; term: number; known: number }): void {
+    const { shardId, term, known } = lease;
+    this.#guard(() => invariant(term >= known, `${name} takes ${shardId} of term ${term} and knows of ${known}`));
   }
 
   #guard(check: () => void): void {

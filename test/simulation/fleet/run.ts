@@ -1,5 +1,6 @@
 /**
- * `npm run simulate:fleet -- --nodes N --minutes M [--jobs P] [--voters V] [--witness] [--faults F]`: storms over whole
+ * `npm run simulate:fleet -- --nodes N --minutes M [--jobs P] [--voters V] [--witness]
+ * [--faults F | --calm S]`: storms over whole
  * fleets, one seed after another, in P processes, for M minutes. `--seed S` begins there; without `--minutes` it is the one.
  */
 import { fork } from "node:child_process";
@@ -16,6 +17,10 @@ const { values } = parseArgs({
     stride: { type: "string", default: "1" },
     faults: { type: "string", default: "40" },
     voters: { type: "string" },
+    /** Instead of faults: so many seconds of the fleet's time without one. */
+    calm: { type: "string" },
+    /** One job of so many items, instead of one after another. */
+    items: { type: "string" },
     witness: { type: "boolean", default: false },
   },
 });
@@ -23,11 +28,18 @@ const { values } = parseArgs({
 const VOTERS_MAX = 5;
 const PROGRESS_MS = 10_000;
 
+// Errors are made by the thousand here, as answers; their words tell them apart, and a seed tells the rest.
+Error.stackTraceLimit = 3;
+// Messages are cut from pools; of Node's small ones each second of a fleet takes hundreds.
+Buffer.poolSize = 65_536;
+
 const nodes = Number(values.nodes);
 const faults = Number(values.faults);
 const jobs = Number(values.jobs);
 const minutes = Number(values.minutes ?? (values.seed === undefined ? 1 : 0));
 const first = Number(values.seed ?? Date.now() % 1_000_000_000);
+const calm = values.calm === undefined ? {} : { calmSeconds: Number(values.calm) };
+const items = values.items === undefined ? {} : { items: Number(values.items) };
 const voters = values.voters ?? (nodes > VOTERS_MAX ? String(VOTERS_MAX) : undefined);
 
 const isBroken = jobs > 1 ? await inProcesses() : await here();
@@ -42,6 +54,8 @@ async function here(): Promise<boolean> {
     nodes,
     faults,
     witness: values.witness,
+    ...calm,
+    ...items,
     ...(voters === undefined ? {} : { voters: Number(voters) }),
     onStep: ({ seed, storms, fleet }) => {
       if (process.send || performance.now() - toldAtMs < PROGRESS_MS) return;
@@ -72,6 +86,8 @@ function inProcess(job: number): Promise<WeatherReport> {
     seed: first + job,
     stride: jobs,
     ...(voters === undefined ? {} : { voters }),
+    ...(values.calm === undefined ? {} : { calm: values.calm }),
+    ...(values.items === undefined ? {} : { items: values.items }),
   };
   const child = fork(import.meta.filename, [
     ...Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]),
@@ -92,5 +108,5 @@ function tell(reports: readonly WeatherReport[]): void {
   for (const report of reports) for (const key of Object.keys(sum) as (keyof Sum)[]) sum[key] += report.sum[key];
   sum.realMs /= reports.length;
   for (const { broken } of reports) if (broken) console.log(`${broken}\n`);
-  console.log(`seeds from ${first}: ${summaryOf({ nodes }, sum)}`);
+  console.log(`seeds from ${first}: ${summaryOf({ nodes, ...calm }, sum)}`);
 }

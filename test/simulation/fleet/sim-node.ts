@@ -15,6 +15,7 @@ import { PretendNotes } from "../../support/pretend-notes.ts";
 import type { PretendPeer } from "../../support/pretend-peer.ts";
 import { pretendSigner } from "../../support/pretend-signer.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
+import { readReportOnce } from "./reports-once.ts";
 import { WatchedBlobs } from "./watched-blobs.ts";
 import { watchLeases, watchLedger } from "./watching.ts";
 
@@ -151,7 +152,7 @@ export class SimNode {
     });
     this.#fillDisk(false);
     watchLeases(this.network, {
-      knownTerm: () => this.agent?.raftStatus().term ?? 0,
+      knownTerm: () => (this.agent?.holdsLedger ? this.agent.raftStatus().term : 0),
       onTaken: (lease) => this.ears?.onLeaseTaken(this, lease),
     });
     const agent = new Agent(
@@ -188,6 +189,7 @@ export class SimNode {
         contents: await journal.load(),
         snapshotLimits: this.#snapshotLimits,
         sweepMs: this.sweepMs,
+        readReport: readReportOnce,
         onStopRequested: () => {
           this.stopRequested = true;
         },

@@ -1,3 +1,4 @@
+import { invariant } from "../../../shared/errors.ts";
 import { Clients } from "./clients.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import { storm } from "./storm.ts";
@@ -10,6 +11,10 @@ export interface Weather {
   stride?: number;
   nodes: number;
   faults: number;
+  /** No storm: so long a time without a fault, in seconds of the fleet, with as much work. */
+  calmSeconds?: number;
+  /** One job of so many items instead of clients that hand in ever more. */
+  items?: number;
   /** Fewer than nodes: the others have no log, and seats change hands within a storm. */
   voters?: number;
   witness?: boolean;
@@ -23,9 +28,10 @@ export interface Sum {
   items: number;
   duplicates: number;
   settings: number;
-  leasesOutOfTerm: number;
   fleetMs: number;
   realMs: number;
+  /** Of all threads of the process: what collects garbage and compiles as well. */
+  cpuMs: number;
 }
 
 /** How far it is. */
@@ -50,9 +56,9 @@ export const NO_WEATHER: Sum = {
   items: 0,
   duplicates: 0,
   settings: 0,
-  leasesOutOfTerm: 0,
   fleetMs: 0,
   realMs: 0,
+  cpuMs: 0,
 };
 
 /** After healing every job must have ended and every ledger tell the same, within this much of the fleet's time. */
@@ -70,10 +76,13 @@ export async function weather(
   init: Weather & { forMs: number; onStep?: (now: Progress) => void },
 ): Promise<WeatherReport> {
   const startMs = performance.now();
+  const startCpu = process.cpuUsage();
   const sum = { ...NO_WEATHER };
   do {
     const broken = await oneStorm(init, init.first + sum.seeds * (init.stride ?? 1), sum);
     sum.realMs = performance.now() - startMs;
+    const { user, system } = process.cpuUsage(startCpu);
+    sum.cpuMs = (user + system) / 1_000;
     if (broken) return { sum, summary: summaryOf(init, sum), broken };
     sum.seeds++;
   } while (performance.now() - startMs < init.forMs);
@@ -94,8 +103,10 @@ async function oneStorm(
   try {
     await fleet.start();
     clients.start();
-    traffic.start();
-    await storm(fleet, init.faults, happened);
+    if (init.items === undefined) traffic.start();
+    else await oneJob(fleet, init.items);
+    if (init.calmSeconds === undefined) await storm(fleet, init.faults, happened);
+    else await fleet.run(1_000 * init.calmSeconds);
     traffic.stop();
     await fleet.until("the fleet converges after healing", () => fleet.hasConverged(), CONVERGE_MS);
     await clients.finish();
@@ -111,20 +122,27 @@ async function oneStorm(
   sum.items += fleet.checks.itemsRecorded;
   sum.duplicates += fleet.duplicates;
   sum.settings += clients.answered;
-  sum.leasesOutOfTerm += fleet.checks.leasesOutOfTerm;
   sum.fleetMs += fleet.clock.monotonicMs();
   return undefined;
 }
 
-const replay = ({ nodes, faults, voters, witness }: Weather, seed: number): string => {
-  const more = `${voters === undefined ? "" : ` --voters ${voters}`}${witness ? " --witness" : ""}`;
-  return `npm run simulate:fleet -- --seed ${seed} --nodes ${nodes} --faults ${faults}${more}`;
+async function oneJob(fleet: SimFleet, items: number): Promise<void> {
+  await fleet.until("a leader", () => fleet.leader !== undefined, CONVERGE_MS);
+  invariant(await fleet.submit(fleet.leader!, items), "the job is taken");
+}
+
+const replay = ({ nodes, faults, voters, witness, calmSeconds, items }: Weather, seed: number): string => {
+  const more = `${voters === undefined ? "" : ` --voters ${voters}`}${witness ? " --witness" : ""}${items === undefined ? "" : ` --items ${items}`}`;
+  const harm = calmSeconds === undefined ? `--faults ${faults}` : `--calm ${calmSeconds}`;
+  return `npm run simulate:fleet -- --seed ${seed} --nodes ${nodes} ${harm}${more}`;
 };
 
-export const summaryOf = ({ nodes }: Pick<Weather, "nodes">, sum: Sum): string =>
-  `${sum.seeds} storms over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ${sum.leasesOutOfTerm} leases taken outside their term, ` +
-  `${sum.settings} settings written or read, ${(sum.fleetMs / 60_000).toFixed(1)} min of fleet time in ${Math.round(sum.realMs / 1_000)} s, ` +
-  `${(sum.fleetMs / sum.realMs).toFixed(1)} times real time`;
+export const summaryOf = ({ nodes, calmSeconds }: Pick<Weather, "nodes" | "calmSeconds">, sum: Sum): string =>
+  `${sum.seeds} ${calmSeconds === undefined ? "storms" : "calms"} over ${nodes} nodes: ${sum.steps} steps, ${sum.jobs} jobs, ${sum.items} items, ${sum.duplicates} reported twice, ` +
+  `${sum.settings} settings written or read, ${(sum.fleetMs / 60_000).toFixed(1)} min of fleet time in ` +
+  `${(sum.cpuMs / 1_000).toFixed(1)} s of CPU time and ${(sum.realMs / 1_000).toFixed(1)} s by the wall: ` +
+  `${(sum.fleetMs / sum.cpuMs).toFixed(1)} times real time by CPU time, ${(sum.fleetMs / sum.realMs).toFixed(1)} by the wall; ` +
+  `at most ${(process.resourceUsage().maxRSS / 1_000).toFixed(0)} MB of memory`;
 
 /** Of more boxes than voters the seats change hands within a storm. */
 const optionsOf = ({ voters, witness = false, nodes }: Weather): SimFleetOptions => ({
