@@ -38,13 +38,17 @@ export class HandOut {
   }
 
   step(nowMs: number): DispatchEffect[] {
+    const { hedges } = this.#parts;
     const effects = this.#coverSuspects(nowMs);
+    hedges.moved();
     for (let granted = true; granted; ) {
       granted = false;
       for (const node of this.#nodesWithRoom(SHARDS_IN_HAND, nowMs)) {
         const next = this.#nextFor(node, nowMs);
         effects.push(...next);
-        if (next.length > 0) granted = true;
+        if (next.length === 0) continue;
+        granted = true;
+        hedges.moved();
       }
     }
     return effects;

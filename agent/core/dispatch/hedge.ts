@@ -34,6 +34,8 @@ export class Hedges {
   readonly #speeds: Speeds;
   readonly #forecast: Forecast;
   readonly #leases: Leases;
+  /** Longest first; the same for every idle node, be they a thousand, until something moves. */
+  #late: { unbegun: Late[]; uncovered: Late[] } | undefined;
 
   constructor(parts: { table: DispatchTable; speeds: Speeds; forecast: Forecast; leases: Leases }) {
     this.#table = parts.table;
@@ -44,23 +46,39 @@ export class Hedges {
 
   /** The node has nothing in hand, and nothing waits that it could have. */
   next(node: DispatchNode, nowMs: number): DispatchEffect[] {
-    const late = this.#latest(node, nowMs, (shard, job) => this.#isUnbegun(shard, job));
+    const late = this.#latest(node, this.#lateAt(nowMs).unbegun);
     if (late && this.#endsSooner(node, late, late.shard.items.size, 1)) return this.#move(node, late, nowMs);
-    const slow = this.#latest(node, nowMs, (shard, job) => uncovered(job, shard).length > 0);
+    const slow = this.#latest(node, this.#lateAt(nowMs).uncovered);
     return slow ? this.#hedge(node, slow, nowMs) : [];
   }
 
-  #latest(node: DispatchNode, nowMs: number, may: (shard: LeasedShard, job: DispatchJob) => boolean): Late | undefined {
-    let latest: Late | undefined;
+  /** Something was leased or taken back, or time went on. */
+  moved(): void {
+    this.#late = undefined;
+  }
+
+  #latest(node: DispatchNode, among: readonly Late[]): Late | undefined {
+    return among.find(
+      ({ shard, job }) =>
+        shard.node !== node.nodeId &&
+        this.#speeds.rateOf(node, job.pipeline) !== undefined &&
+        mayHave(node.nodeId, job, shard.items),
+    );
+  }
+
+  #lateAt(nowMs: number): { unbegun: Late[]; uncovered: Late[] } {
+    if (this.#late) return this.#late;
+    const all: Late[] = [];
     for (const shard of this.#table.shards.values()) {
       const job = this.#table.jobs.get(shard.jobId)!;
-      if (shard.node === node.nodeId || job.paused) continue;
-      if (this.#speeds.rateOf(node, job.pipeline) === undefined || !may(shard, job)) continue;
-      if (!mayHave(node.nodeId, job, shard.items)) continue;
-      const remainingMs = this.#forecast.remainingMs(shard, nowMs);
-      if (!latest || remainingMs > latest.remainingMs) latest = { shard, job, remainingMs };
+      if (!job.paused && uncovered(job, shard).length > 0)
+        all.push({ shard, job, remainingMs: this.#forecast.remainingMs(shard, nowMs) });
     }
-    return latest;
+    // Not by their difference: of what will never end there is none.
+    all.sort((a, b) => Number(a.remainingMs < b.remainingMs) - Number(a.remainingMs > b.remainingMs));
+    const unbegun = all.filter(({ shard, job }) => this.#isUnbegun(shard, job));
+    this.#late = { unbegun, uncovered: all };
+    return this.#late;
   }
 
   /** A worker begins one run more than it has executors, and what it has done is not reported at once. */

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate:fleet -- --nodes N --minutes M [--jobs P] [--voters V] [--witness]
- * [--faults F | --calm S]`: storms over whole
+ * `npm run simulate:fleet -- --nodes N --minutes M [--jobs P] [--voters V] [--witness] [--faults F | --calm S] [--items I]`:
+ * storms, or times without a fault, over whole
  * fleets, one seed after another, in P processes, for M minutes. `--seed S` begins there; without `--minutes` it is the one.
  */
 import { fork } from "node:child_process";
