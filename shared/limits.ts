@@ -24,8 +24,13 @@ export const LIMITS = {
   deputyPieceBytes: 512 * KiB,
   /** Such answers kept for whoever fetches them piece by piece. */
   deputyAnswersKept: 8,
-  /** Blob transfers at once with one peer, each way. */
+  /** Blobs asked of one peer at once. */
   bulkPerPeerMax: 8,
+  /**
+   * Blobs given to one peer at once. More than it asks for: one whose last byte was read is under way here until its stream
+   * is closed, and by then the peer asks for the next.
+   */
+  bulkServedPerPeerMax: 16,
   /** Fetches from one peer that wait for their turn. */
   bulkWaitingPerPeerMax: 256,
   /** Bytes a bulk reader holds before it stops the sender. With the 256 KiB window in flight it stays under libp2p's 4 MiB. */
@@ -338,6 +343,7 @@ const mustHold: [boolean, string][] = [
   [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
   [LIMITS.blobHeldBytesMax * 2 < LIMITS.inferenceQueueBytesMax, "an input that is held may wait"],
   [LIMITS.smallBlobBytesMax < LIMITS.blobPieceBytes, "what comes in pieces is a file"],
+  [2 * LIMITS.bulkPerPeerMax <= LIMITS.bulkServedPerPeerMax, "a peer that asks as it may is not refused"],
   [LIMITS.frameBytesMax < 4 * MiB, "a frame fits in libp2p's read buffer"],
   [TIMING.heartbeatTicks * 3 <= TIMING.electionTicks, "three heartbeats may be lost before an election"],
   [TIMING.electionTicks < TIMING.electionTicksMax, "patience has room to grow"],

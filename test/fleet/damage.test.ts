@@ -111,13 +111,12 @@ test("inputs that rotted on one box's disk are found when it reads them and fetc
     bench,
     pages.map(({ blob }) => blob),
   );
-  const damagedBefore = damagesSaid(bench).length;
   const jobId = await fleet.submit(attic, pages);
   await stage.expectPromisesHeld(jobId, pages);
   const worked = (await attic.client.results(jobId)).results.filter(({ node }) => node === bench.nodeId);
   expect(worked.length, "items bench worked on").toBeGreaterThan(0);
-  const found = damagesSaid(bench).slice(damagedBefore);
-  for (const { input } of worked) expect(found).toContain(input);
+  // By whoever read it first: a run, or the scrub of a box that had nothing else to do.
+  for (const { input } of worked) expect(damagesSaid(bench)).toContain(input);
 });
 
 test("an input of which the box that takes the job has only a rotten copy is refused, and taken when it is sent again", async () => {

@@ -237,7 +237,8 @@ export class SmallBlobs {
     }
     if (batch.length > 0) await batch.write({ sync: true });
     else await batch.close();
-    for (const { hash, bytes } of group) if (bytes) this.#recent.keep(hash, bytes);
+    // What was there already is not known to be sound: whoever reads it shall see what is on the disk.
+    for (const { hash, bytes } of group) if (bytes && !places.has(hash)) this.#recent.keep(hash, bytes);
     this.#removedBytes += removedBytes;
   }
 

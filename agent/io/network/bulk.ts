@@ -101,7 +101,7 @@ export class Bulk {
     const { self } = this.#init;
     let blob: Fetched | undefined;
     let failure: SkeinError | undefined;
-    if (active >= LIMITS.bulkPerPeerMax)
+    if (active >= LIMITS.bulkServedPerPeerMax)
       failure = new SkeinError("PEER_BUSY", { peer: self, reason: `${active} transfers to this node are under way` });
     else
       try {

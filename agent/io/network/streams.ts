@@ -28,6 +28,10 @@ export async function takeStreams(
       else stream.abort(new Error("not on the roster"));
     },
     // Twice our own bound, so that it is our refusal that a peer hears.
-    { maxInboundStreams: 2 * LIMITS.bulkPerPeerMax, maxOutboundStreams: 2 * LIMITS.bulkPerPeerMax },
+    {
+      // Room to refuse what is too much by name.
+      maxInboundStreams: LIMITS.bulkServedPerPeerMax + LIMITS.bulkPerPeerMax,
+      maxOutboundStreams: LIMITS.bulkServedPerPeerMax,
+    },
   );
 }

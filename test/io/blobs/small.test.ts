@@ -89,6 +89,18 @@ test("a damaged small blob is found by its hash, kept beside, and replaced by th
   expect(await readdir(join(path, hash.slice(0, 2)))).toEqual([]);
 });
 
+test("a small blob that was here before is read from the disk when it was put again, and so found damaged", async () => {
+  const path = await temporaryFolder();
+  const first = await openBlobs(path, { telemetry: silent });
+  const bytes = some(700);
+  const { hash } = await first.put(bytes);
+  await first.close();
+  await rotSmall(path, hash);
+  const again = await open(path);
+  await again.put(bytes, hash);
+  await expect(again.read(hash)).rejects.toMatchObject({ code: "BLOB_HASH_MISMATCH" });
+});
+
 test("removing small blobs gives their space back", async () => {
   const path = await temporaryFolder();
   const blobs = await open(path);

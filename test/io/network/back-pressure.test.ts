@@ -219,7 +219,7 @@ test("more transfers from one peer than its share are refused by name", async ()
     stream.send(framed(WIRE.blobQuestion.encode({ hash: randomBytes(32), offset: 0 })));
     return await header;
   };
-  for (let i = 0; i < LIMITS.bulkPerPeerMax; i++) expect(await ask()).toBe("begun");
+  for (let i = 0; i < LIMITS.bulkServedPerPeerMax; i++) expect(await ask()).toBe("begun");
   expect(await ask()).toBe("PEER_BUSY");
 });
 
