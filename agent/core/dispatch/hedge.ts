@@ -113,13 +113,20 @@ export class Hedges {
     const rate = this.#speeds.rateOf(node, job.pipeline)!;
     const theirsMs = remainingMs / left.length;
     const together = Math.ceil((left.length * theirsMs) / (theirsMs + 1_000 / rate));
-    const count = Math.min(left.length, together, this.#itemsInBudget(node, job));
+    const isOverdue = nowMs > shard.dueAtMs;
+    const count = Math.min(left.length, together, isOverdue ? left.length : this.#itemsInBudget(node, job));
     if (count === 0 || !this.#endsSooner(node, slow, count, count / left.length)) return [];
     const items = left.slice(-count);
+    const mineMs = this.#forecast.endsInMs(node, job, count);
+    const theirs = this.#table.nameOf(shard.node);
+    const because = `${node.name} is idle and ends in ${seconds(mineMs)} what ${theirs} may take ${seconds(remainingMs)} for`;
+    // A node that is past its deadline is not what it was taken for: what is done for it is no guess, and not in the budget.
+    if (isOverdue) {
+      const late = `${theirs} is ${seconds(nowMs - shard.dueAtMs)} past its deadline; ${because}`;
+      return [this.#leases.lease(job, node, items, { kind: "cover", because: late }, nowMs)];
+    }
     job.hedgedItems += count;
     job.hedgedSeconds += count * this.#speeds.runSeconds(node, job.pipeline);
-    const mineMs = this.#forecast.endsInMs(node, job, count);
-    const because = `${node.name} is idle and ends in ${seconds(mineMs)} what ${this.#table.nameOf(shard.node)} may take ${seconds(remainingMs)} for`;
     return [this.#leases.lease(job, node, items, { kind: "hedge", because }, nowMs)];
   }
 

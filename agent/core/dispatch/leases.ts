@@ -2,7 +2,14 @@ import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import type { StoryKind } from "../../../shared/story.ts";
 import type { Speeds } from "./speeds.ts";
 import { onShard, rangesOf, type Story } from "./story.ts";
-import type { DispatchJob, DispatchNode, DispatchTable, LeasedShard, LeaseKind } from "./table.ts";
+import {
+  type DispatchJob,
+  type DispatchNode,
+  type DispatchTable,
+  type LeasedShard,
+  type LeaseKind,
+  unreported,
+} from "./table.ts";
 
 export type DispatchEffect =
   | {
@@ -27,6 +34,10 @@ export type DispatchEffect =
 const RECORD_MS = 1_000;
 
 const KINDS: Record<LeaseKind, StoryKind> = { share: "leased", hedge: "hedged", cover: "covered", adopted: "adopted" };
+
+/** A shard that takes so many times what its node was expected to take for it, and some time more, is overdue. */
+const OVERDUE_FACTOR = 2;
+const OVERDUE_FLOOR_MS = 1_500;
 
 /** The one place where shards come and go: the table, the story and the effect are changed together. */
 export class Leases {
@@ -102,11 +113,23 @@ export class Leases {
       reported: new Set(),
       leasedItems: items,
       leasedAtMs: nowMs,
+      dueAtMs: nowMs + OVERDUE_FLOOR_MS + OVERDUE_FACTOR * this.#expectedMs(jobId, node, items.length),
       reportedCount: 0,
       toIdle: false,
       movedAtMs: undefined,
     });
     const about = onShard({ shardId, node }, this.#table.nameOf(node));
     this.#story.tell(jobId, { atMs: nowMs, kind: KINDS[kind], ...about, ...rangesOf(items), because });
+  }
+
+  /** By its speed now, with what it has in hand already. */
+  #expectedMs(jobId: JobId, nodeId: NodeId, items: number): number {
+    const node = this.#table.nodes.get(nodeId);
+    if (!node) return Number.POSITIVE_INFINITY;
+    const secondsOf = (of: JobId, count: number): number =>
+      count / (this.#speeds.rateOf(node, this.#table.jobs.get(of)!.pipeline) ?? 1);
+    let seconds = secondsOf(jobId, items);
+    for (const shard of this.#table.shardsOf(nodeId)) seconds += secondsOf(shard.jobId, unreported(shard));
+    return 1_000 * seconds;
   }
 }

@@ -32,6 +32,8 @@ export interface LeasedShard {
   readonly reported: Set<number>;
   readonly leasedItems: readonly number[];
   readonly leasedAtMs: number;
+  /** Its deadline: later than this its node is not what it was when it was leased. */
+  readonly dueAtMs: number;
   /** Items that its node reported. */
   reportedCount: number;
   /** Its node had nothing to run when it was leased. */

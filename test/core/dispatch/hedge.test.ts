@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { Dispatch, type DispatchNode, HEDGE_ALLOWANCE_ITEMS } from "../../../agent/core/dispatch/index.ts";
+import {
+  Dispatch,
+  type DispatchEffect,
+  type DispatchNode,
+  HEDGE_ALLOWANCE_ITEMS,
+} from "../../../agent/core/dispatch/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import { A, B, C, shard } from "../../support/nouns.ts";
 import { leases, nodesAre, opened, range, recorded, report, worker, X } from "./steps.ts";
@@ -86,6 +91,30 @@ test("hedges of a job stay under their budget: a twentieth of its work and an al
   expect(granted.flatMap(({ items }) => items)).toHaveLength(HEDGE_ALLOWANCE_ITEMS);
   const { hedgedItems, hedgedSeconds } = dispatch.table.jobs.get(X)!;
   expect([hedgedItems, hedgedSeconds]).toEqual([HEDGE_ALLOWANCE_ITEMS, HEDGE_ALLOWANCE_ITEMS]);
+});
+
+test("what a node holds long past its deadline is done elsewhere too, whatever the budget says", () => {
+  const dispatch = new Dispatch(1);
+  const late = range(12).map((i) => worker(`late-${i}` as NodeId, 1));
+  opened(dispatch, 24, late);
+  const idle = range(12).map((i) => worker(`idle-${i}` as NodeId, 1));
+  const inTime = leases(nodesAre(dispatch, [...late, ...idle], 3_000));
+  expect(inTime.flatMap(({ items }) => items).length).toBeLessThanOrEqual(HEDGE_ALLOWANCE_ITEMS);
+  const covered = new Set(inTime.flatMap(({ items }) => items));
+  const take = (effects: DispatchEffect[]): void => {
+    for (const { items, because } of leases(effects)) {
+      expect(because).toContain("past its deadline");
+      for (const item of items) covered.add(item);
+    }
+  };
+  for (let atMs = 20_000; atMs < 40_000; atMs += 250) {
+    take(dispatch.step({ kind: "ticked" }, atMs));
+    for (const { nodeId } of idle)
+      for (const { items } of [...dispatch.table.shardsOf(nodeId)])
+        take(recorded(dispatch, nodeId, [...items], atMs + 100));
+  }
+  expect(covered.size).toBe(24);
+  expect(dispatch.table.jobs.get(X)!.hedgedItems).toBeLessThanOrEqual(HEDGE_ALLOWANCE_ITEMS);
 });
 
 test("items of a millisecond are neither hedged nor moved while their reports are only a little behind, and are once they stay away", () => {
