@@ -3,7 +3,10 @@
  * then, as by a long garbage collection or a slow card. Nobody is unplugged, so nobody may be suspected of it: no shard
  * taken back, no leader lost, no node late. `npm run bench -- alarms`, or `node test/bench/alarms.ts MINUTES`.
  */
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { SkeinError } from "../../shared/errors.ts";
+import type { JobId } from "../../shared/ids.ts";
 import { RealFleet } from "../fleet/real-fleet.ts";
 import { Chance } from "../nemesis/chance.ts";
 import { canaries, roundsPerSecond, submit } from "../unplug/work.ts";
@@ -24,6 +27,18 @@ const ALARMS = [
   "workerSilent",
 ];
 
+/** An agent that is stopped as a kept connection runs out drops the call on it: then once more, under the same key. */
+async function handIn(fleet: RealFleet): Promise<JobId> {
+  const work = canaries(ITEMS, rounds);
+  const key = randomUUID();
+  for (let tries = 1; ; tries++)
+    try {
+      return await submit(chance.one(fleet.agents).client, work, key);
+    } catch (error) {
+      if (SkeinError.from(error).code !== "AGENT_UNREACHABLE" || tries === 5) throw error;
+    }
+}
+
 const chance = new Chance(20261129);
 const rounds = Math.round(roundsPerSecond() * ITEM_SECONDS);
 const fleet = await RealFleet.raise(["attic", "bench", "cellar"], { executors: 2 });
@@ -34,7 +49,7 @@ try {
   let jobs = 0;
   const working = (async () => {
     for (; performance.now() < endMs; jobs++) {
-      const jobId = await submit(chance.one(fleet.agents).client, canaries(ITEMS, rounds));
+      const jobId = await handIn(fleet);
       await fleet.until("the next job is due", () => fleet.recorded(jobId) >= ITEMS - 20 || performance.now() > endMs);
     }
   })();
