@@ -13,6 +13,7 @@ import { writeWhole } from "./files.ts";
 import { type CommonOptions, clientFor, wholeNumber } from "./options.ts";
 import type { SteadyClient } from "./steady-client.ts";
 import { bytes, plain, plural, table } from "./table.ts";
+import { verifyWhole } from "./verify-whole.ts";
 import type { World } from "./world.ts";
 
 /** A box that is busy, or a change of leader, is borne so long. */
@@ -42,7 +43,14 @@ export async function verify(jobId: string | undefined, options: VerifyOptions, 
   const client = await clientFor(options, world);
   const document = options.receipt === undefined ? undefined : await openReceipt(options.receipt, jobId);
   const ofDocument = document && (await verifyDocument(document, client, world));
-  const ofFleet = jobId === undefined ? undefined : await verifyJob(client, jobId, recompute, world);
+  const ofFleet =
+    jobId === undefined
+      ? undefined
+      : await verifyWhole(
+          (request) => client.call((one) => one.jobVerify(jobId, request), PATIENCE),
+          recompute,
+          (items) => world.err(`${plural(items, "item")} verified...\n`),
+        );
   const faults = [...(ofDocument ?? []), ...(ofFleet?.faults ?? [])];
   const nodes = await client.call((one) => one.nodes()).catch(() => [] as NodeView[]);
   const answer = {
@@ -108,37 +116,6 @@ function ledgerFaults(document: Receipt, known: Receipt): Fault[] {
     const reason = agreed ? `the ledger has another ${others.join(", ")}` : "the ledger has no result of it";
     return [{ what: "ledgerDiffers", item: told.item, name: told.name, node: told.node, reason }];
   });
-}
-
-/** All pages of a verification as one. */
-async function verifyJob(client: SteadyClient, jobId: string, recompute: number, world: World): Promise<VerifyPage> {
-  let whole: VerifyPage | undefined;
-  let fromItem: number | undefined = 0;
-  let left = recompute;
-  while (fromItem !== undefined) {
-    const request = { fromItem, recompute: left };
-    const page: VerifyPage = await client.call((one) => one.jobVerify(jobId, request), PATIENCE);
-    whole = whole ? joined(whole, page) : page;
-    left -= page.recomputed + page.faults.filter(({ what }) => what.startsWith("recompute")).length;
-    fromItem = page.nextItem;
-    if (fromItem !== undefined) world.err(`${plural(whole.itemsVerified, "item")} verified...\n`);
-  }
-  return whole!;
-}
-
-const SUMS = ["itemsVerified", "copiesSound", "bytesRead", "signaturesValid", "recomputed", "recomputedAlike"] as const;
-
-function joined(whole: VerifyPage, page: VerifyPage): VerifyPage {
-  const sums = Object.fromEntries(SUMS.map((sum) => [sum, whole[sum] + page[sum]])) as Pick<
-    VerifyPage,
-    (typeof SUMS)[number]
-  >;
-  // A node that does not answer is told once, whatever it holds.
-  const fresh = page.faults.filter(
-    ({ what, node }) =>
-      what !== "holderSilent" || !whole.faults.some((known) => known.what === what && known.node === node),
-  );
-  return { jobId: whole.jobId, ...sums, faults: [...whole.faults, ...fresh] };
 }
 
 function toldOfDocument(document: Receipt): string {

@@ -15,7 +15,7 @@ const INLINE_TOTAL_MAX = LIMITS.frameBytesMax / 2;
 const COPY_BATCH = 32;
 const SMALL_COPY_BATCH = 128;
 /** Slowest link a copy may be made over, for the request's deadline. */
-const COPY_BYTES_PER_MS = 500;
+export const COPY_BYTES_PER_MS = 500;
 const COPY_BASE_MS = 5_000;
 
 export interface BlobToCopy {

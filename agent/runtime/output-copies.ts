@@ -2,7 +2,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
-import type { BlobAccess, BlobToCopy } from "./blob-access.ts";
+import { type BlobAccess, type BlobToCopy, COPY_BYTES_PER_MS } from "./blob-access.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { within } from "./waiting.ts";
 
@@ -11,7 +11,6 @@ import { within } from "./waiting.ts";
  * Beside it stands what a slow link needs for the bytes, so that those are not sent twice for nothing.
  */
 const PATIENCE_MS = 500;
-const LINK_BYTES_PER_MS = 500;
 
 /** How far copies of a group of outputs came. */
 export interface Copied {
@@ -44,7 +43,7 @@ export async function copyOutputs(
     reason: "no other box that is reachable has room",
   };
   const lacking = (): BlobToCopy[] => outputs.filter(({ hash }) => copied.made(hash) < wanted);
-  const patienceMs = PATIENCE_MS + outputs.reduce((sum, { bytes }) => sum + bytes, 0) / LINK_BYTES_PER_MS;
+  const patienceMs = PATIENCE_MS + outputs.reduce((sum, { bytes }) => sum + bytes, 0) / COPY_BYTES_PER_MS;
   const underWay = new Set<Promise<void>>();
   for (const target of copyTargets(outputs[0]!.hash, places, [self], LIMITS.diskFreeBytesMin)) {
     const rest = lacking();

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { verifyWhole } from "../../agent/cli/verify-whole.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { Lan } from "../fleet/lan.ts";
@@ -166,7 +167,7 @@ async function expectKept(fleet: RealFleet, jobs: readonly Job[]): Promise<numbe
     }
     expectRecordedOnce(fleet, jobId);
     const [first] = fleet.agents as [RealFleet["agents"][number]];
-    const { faults } = await first.client.jobVerify(jobId, {});
+    const { faults } = await verifyWhole((request) => first.client.jobVerify(jobId, request));
     if (faults.length > 0) throw new Error(`${where} does not verify: ${JSON.stringify(faults.slice(0, 5))}`);
     ignored += (await first.client.job(jobId)).job.duplicatesIgnored;
   }

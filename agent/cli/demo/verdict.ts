@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import type { Client } from "../../../shared/client.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import type { Receipt } from "../../../shared/job.ts";
 import { readPageText, wordRecall } from "../../../shared/page-text.ts";
-import type { Fault, VerifyPage } from "../../../shared/verification.ts";
+import { verifyWhole } from "../verify-whole.ts";
 import type { LocalAgent } from "./local-fleet.ts";
 import type { DemoPage } from "./pages.ts";
 import type { Watch } from "./watch.ts";
@@ -57,7 +56,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   const { lost, recall } = await readBack(receipt, pages, agents);
   const twice = recordedTwice(watch);
   const caughtUp = receipts.every((other) => storyOf(other) === storyOf(receipt));
-  const verified = await verifyAll(agents[0]!.client, jobId);
+  const verified = await verifyWhole((request) => agents[0]!.client.jobVerify(jobId, request));
   const newLeader = watch.leaders.find((leader) => leader.atMs >= killedAtMs);
   const nextResultAtMs = watch.recordedAtMs.filter((atMs) => atMs > killedAtMs).sort((a, b) => a - b)[0];
   const broken = [
@@ -99,22 +98,6 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     promisesHeld: broken.length === 0,
     broken,
   };
-}
-
-/** Has every holder read its copies back, and every signature checked. */
-async function verifyAll(
-  client: Client,
-  jobId: JobId,
-): Promise<{ faults: Fault[]; copiesSound: number; signaturesValid: number }> {
-  const all = { faults: [] as Fault[], copiesSound: 0, signaturesValid: 0 };
-  for (let fromItem: number | undefined = 0; fromItem !== undefined; ) {
-    const page: VerifyPage = await client.jobVerify(jobId, { fromItem });
-    all.faults.push(...page.faults);
-    all.copiesSound += page.copiesSound;
-    all.signaturesValid += page.signaturesValid;
-    fromItem = page.nextItem;
-  }
-  return all;
 }
 
 /** A result that cannot be fetched whole from any box is lost, whatever the ledger says. */

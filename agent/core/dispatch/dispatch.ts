@@ -55,7 +55,7 @@ export class Dispatch {
     const { table } = this;
     const speeds = this.#speeds;
     const forecast = new Forecast(table, speeds);
-    this.#leases = new Leases({ table, speeds, story: this.#story, term });
+    this.#leases = new Leases({ table, speeds, forecast, story: this.#story, term });
     const leases = this.#leases;
     const hedges = new Hedges({ table, speeds, forecast, leases });
     const [turns, breakers] = [this.#turns, this.#breakers];

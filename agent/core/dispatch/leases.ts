@@ -1,15 +1,9 @@
 import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import type { StoryKind } from "../../../shared/story.ts";
+import type { Forecast } from "./forecast.ts";
 import type { Speeds } from "./speeds.ts";
 import { onShard, rangesOf, type Story } from "./story.ts";
-import {
-  type DispatchJob,
-  type DispatchNode,
-  type DispatchTable,
-  type LeasedShard,
-  type LeaseKind,
-  unreported,
-} from "./table.ts";
+import type { DispatchJob, DispatchNode, DispatchTable, LeasedShard, LeaseKind } from "./table.ts";
 
 export type DispatchEffect =
   | {
@@ -43,13 +37,15 @@ const OVERDUE_FLOOR_MS = 1_500;
 export class Leases {
   readonly #table: DispatchTable;
   readonly #speeds: Speeds;
+  readonly #forecast: Forecast;
   readonly #story: Story;
   readonly #term: number;
   #shardCount = 0;
 
-  constructor(parts: { table: DispatchTable; speeds: Speeds; story: Story; term: number }) {
+  constructor(parts: { table: DispatchTable; speeds: Speeds; forecast: Forecast; story: Story; term: number }) {
     this.#table = parts.table;
     this.#speeds = parts.speeds;
+    this.#forecast = parts.forecast;
     this.#story = parts.story;
     this.#term = parts.term;
   }
@@ -126,10 +122,7 @@ export class Leases {
   #expectedMs(jobId: JobId, nodeId: NodeId, items: number): number {
     const node = this.#table.nodes.get(nodeId);
     if (!node) return Number.POSITIVE_INFINITY;
-    const secondsOf = (of: JobId, count: number): number =>
-      count / (this.#speeds.rateOf(node, this.#table.jobs.get(of)!.pipeline) ?? 1);
-    let seconds = secondsOf(jobId, items);
-    for (const shard of this.#table.shardsOf(nodeId)) seconds += secondsOf(shard.jobId, unreported(shard));
-    return 1_000 * seconds;
+    const rate = this.#speeds.rateOf(node, this.#table.jobs.get(jobId)!.pipeline) ?? 1;
+    return 1_000 * (this.#forecast.secondsInHand(node) + items / rate);
   }
 }
