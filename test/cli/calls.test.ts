@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { apiUrl } from "../../agent/cli/options.ts";
 import { bytes, duration, table } from "../../agent/cli/table.ts";
 import type { JobId } from "../../shared/ids.ts";
-import { type PretendApi, startPretendApi } from "../support/pretend-api.ts";
-import { NODE_IDS, sha256 } from "../support/pretend-face.ts";
+import { type PretendApi, startPretendApi, submitHalfDone } from "../support/pretend-api.ts";
+import { NODE_IDS } from "../support/pretend-face.ts";
 import { pretendWorld, skein } from "../support/pretend-world.ts";
 
 let pretend: PretendApi;
@@ -14,15 +14,7 @@ afterEach(() => pretend.api.stop());
 
 const api = (): string[] => ["--api", pretend.api.url];
 
-async function aJob(): Promise<JobId> {
-  const page = new TextEncoder().encode("text");
-  const blob = sha256(page);
-  await pretend.client.putBlob(blob, page);
-  const inputs = [1, 2, 3, 4].map((i) => ({ name: `p${i}.png`, blob, bytes: page.length }));
-  const { jobId } = await pretend.client.jobSubmit({ pipeline: "ocr", inputs });
-  pretend.face.record(jobId, 3);
-  return jobId;
-}
+const aJob = (): Promise<JobId> => submitHalfDone(pretend);
 
 test("status tells the fleet in a few lines", async () => {
   await aJob();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { JobId } from "../../shared/ids.ts";
-import { type PretendApi, startPretendApi } from "../support/pretend-api.ts";
+import { type PretendApi, startPretendApi, submitHalfDone } from "../support/pretend-api.ts";
 import { sha256 } from "../support/pretend-face.ts";
 import { skein } from "../support/pretend-world.ts";
 
@@ -12,15 +12,7 @@ afterEach(() => pretend.api.stop());
 
 const api = (): string[] => ["--api", pretend.api.url];
 
-async function aJob(): Promise<JobId> {
-  const page = new TextEncoder().encode("text");
-  const blob = sha256(page);
-  await pretend.client.putBlob(blob, page);
-  const inputs = [1, 2, 3, 4].map((i) => ({ name: `p${i}.png`, blob, bytes: page.length }));
-  const { jobId } = await pretend.client.jobSubmit({ pipeline: "ocr", inputs });
-  pretend.face.record(jobId, 3);
-  return jobId;
-}
+const aJob = (): Promise<JobId> => submitHalfDone(pretend);
 
 test("why tells a job's decisions in sentences, with times from the submit and names for ids", async () => {
   const jobId = await aJob();

@@ -1,7 +1,8 @@
 /** A real API over HTTP on a free port of loopback, in front of a pretend face. */
 import { type Api, startApi } from "../../agent/api/index.ts";
 import { type Client, createClient } from "../../shared/client.ts";
-import { PretendFace } from "./pretend-face.ts";
+import type { JobId } from "../../shared/ids.ts";
+import { PretendFace, sha256 } from "./pretend-face.ts";
 
 export interface PretendApi {
   face: PretendFace;
@@ -22,4 +23,15 @@ export async function startPretendApi(
   const api = await startApi(face, { host, port, telemetry, ...(token === undefined ? {} : { token }) });
   const client = createClient({ url: api.url, fetch, ...(token === undefined ? {} : { token }) });
   return { face, api, client, logged };
+}
+
+/** A job of four pages, three of which are recorded. */
+export async function submitHalfDone({ client, face }: PretendApi): Promise<JobId> {
+  const page = new TextEncoder().encode("text");
+  const blob = sha256(page);
+  await client.putBlob(blob, page);
+  const inputs = [1, 2, 3, 4].map((i) => ({ name: `p${i}.png`, blob, bytes: page.length }));
+  const { jobId } = await client.jobSubmit({ pipeline: "ocr", inputs });
+  face.record(jobId, 3);
+  return jobId;
 }

@@ -22,20 +22,12 @@ async function raise(size: number, options: SimFleetOptions = {}, seed = 17): Pr
   return fleet;
 }
 
-/** What comes of a call while the fleet's time goes on. */
-async function during<T>(fleet: SimFleet, call: Promise<T>): Promise<T | SkeinError> {
-  let answer: { value: T | SkeinError } | undefined;
-  call.then(
-    (value) => {
-      answer = { value };
-    },
-    (error: unknown) => {
-      answer = { value: SkeinError.from(error) };
-    },
+/** What comes of a call, a refusal too, while the fleet's time goes on. */
+const during = <T>(fleet: SimFleet, call: Promise<T>): Promise<T | SkeinError> =>
+  fleet.settled(
+    call.catch((error: unknown) => SkeinError.from(error)),
+    60_000,
   );
-  await fleet.until("the answer", () => answer !== undefined, 60_000);
-  return answer!.value;
-}
 
 const pagesFor = (node: SimNode, name: string): JobInput[] =>
   Array.from({ length: 6 }, (_, i) => {

@@ -18,19 +18,7 @@ async function raise(seed: number, options: SimFleetOptions = {}): Promise<SimFl
   return fleet;
 }
 
-async function settled<T>(fleet: SimFleet, promise: Promise<T>): Promise<T> {
-  const answer = promise.then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
-  );
-  let told: Awaited<typeof answer> | undefined;
-  void answer.then((one) => {
-    told = one;
-  });
-  await fleet.until("an answer", () => told !== undefined, 20_000);
-  if ("error" in told!) throw told.error;
-  return told!.value;
-}
+const settled = <T>(fleet: SimFleet, promise: Promise<T>): Promise<T> => fleet.settled(promise, 20_000);
 
 const stateOf = (node: SimNode, jobId: JobId): JobState | undefined => node.agent!.ledger.jobs.get(jobId)?.state;
 const recordedOf = (node: SimNode, jobId: JobId): number => node.agent!.ledger.jobs.get(jobId)?.recordedCount ?? 0;

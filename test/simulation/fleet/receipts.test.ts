@@ -16,21 +16,7 @@ async function raise(seed: number, size = 3, options: SimFleetOptions = {}): Pro
   return fleet;
 }
 
-/** What it came to, while the fleet's time goes on. */
-async function settled<T>(fleet: SimFleet, promise: Promise<T>): Promise<T> {
-  let told: { value: T } | { error: unknown } | undefined;
-  promise.then(
-    (value) => {
-      told = { value };
-    },
-    (error: unknown) => {
-      told = { error };
-    },
-  );
-  await fleet.until("an answer", () => told !== undefined, 60_000);
-  if (!("value" in told!)) throw told!.error;
-  return told.value;
-}
+const settled = <T>(fleet: SimFleet, promise: Promise<T>): Promise<T> => fleet.settled(promise, 60_000);
 
 const isDone = (node: SimNode, jobId: JobId): boolean => node.agent!.ledger.jobs.get(jobId)?.state === "done";
 

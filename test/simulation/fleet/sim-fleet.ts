@@ -136,6 +136,22 @@ export class SimFleet {
     return [...(newest?.jobs.values() ?? [])].reduce((sum, job) => sum + job.duplicatesIgnored, 0);
   }
 
+  /** What it comes to while the fleet's time goes on; rejects as it does. */
+  async settled<T>(promise: Promise<T>, withinMs: number): Promise<T> {
+    let told: { value: T } | { error: unknown } | undefined;
+    promise.then(
+      (value) => {
+        told = { value };
+      },
+      (error: unknown) => {
+        told = { error };
+      },
+    );
+    await this.until("an answer", () => told !== undefined, withinMs);
+    if (!("value" in told!)) throw told!.error;
+    return told.value;
+  }
+
   get leader(): SimNode | undefined {
     return this.nodes.find((node) => node.agent?.raftStatus().role === "leader");
   }

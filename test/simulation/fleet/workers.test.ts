@@ -23,21 +23,7 @@ const rolesIn = (node: SimNode): Map<string, NodeRole> =>
 const namesOf = (node: SimNode, role: NodeRole): string[] =>
   [...rolesIn(node)].flatMap(([name, is]) => (is === role ? [name] : []));
 
-/** What it came to, while the fleet's time goes on. */
-async function settled<T>(fleet: SimFleet, promise: Promise<T>): Promise<T> {
-  let told: { value: T } | { error: unknown } | undefined;
-  promise.then(
-    (value) => {
-      told = { value };
-    },
-    (error: unknown) => {
-      told = { error };
-    },
-  );
-  await fleet.until("an answer", () => told !== undefined, 20_000);
-  if (!("value" in told!)) throw told!.error;
-  return told.value;
-}
+const settled = <T>(fleet: SimFleet, promise: Promise<T>): Promise<T> => fleet.settled(promise, 20_000);
 
 async function ended(fleet: SimFleet, via: SimNode, jobId: JobId): Promise<void> {
   for (let n = 0; n < 200; n++) {
