@@ -10,6 +10,7 @@ import {
 } from "./checks.ts";
 import { isNodeId, type NodeId } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
+import { checkModelProfile, type ModelProfile } from "./model-profile.ts";
 
 /** What does not change while the agent runs. */
 export interface HardwareFacts {
@@ -19,12 +20,29 @@ export interface HardwareFacts {
   model: string;
   cpuModel: string;
   cores: number;
-  /** `x64` or `arm64`. */
+  /** `x64`, `arm64`, or `arm`: 32 bits, which no onnxruntime is made for. */
   arch: string;
   memoryTotalBytes: number;
   /** What inference may use of it, by the profile. */
   memoryUsableBytes: number;
+  /** By the profile: work is shed from the first, the device slows itself from the second. */
+  warnC?: number;
+  throttleC?: number;
+  /** onnxruntime execution providers that made a session here, by its names. */
+  providers?: string[];
+  /** Where the agent's folder lies. */
+  storage?: StorageKind;
+  /** Median of a small write made durable, and of a long one. */
+  fsyncMs?: number;
+  writeBytesPerSecond?: number;
+  /** Vector extensions that inference gains by, e.g. `avx2 avx512_vnni` or `asimd asimddp`. */
+  vector?: string;
+  /** `container docker`, `vm kvm`; absent on the bare machine. */
+  inside?: string;
 }
+
+export const STORAGE_KINDS = ["nvme", "ssd", "emmc", "sd", "hdd", "memory", "network"] as const;
+export type StorageKind = (typeof STORAGE_KINDS)[number];
 
 /** What changes while the agent runs. */
 export interface Vitals {
@@ -34,8 +52,35 @@ export interface Vitals {
   cpuLoad: number;
   /** Hottest zone; absent where there is no sensor. */
   temperatureC?: number;
-  /** True once the hottest zone is at or over the profile's throttling limit. */
+  /** True once the hottest zone is at or over the profile's throttling limit, or the box says that it slows itself. */
   throttled: boolean;
+  /** Over the last minute. */
+  temperatureTrendCPerMinute?: number;
+  /** What the box says slows it, e.g. `under-voltage`, `frequency capped`. */
+  slowedBy?: string[];
+  power?: "mains" | "battery";
+  batteryPercent?: number;
+  /** Of the fastest core, now. */
+  frequencyMHz?: number;
+  fanRpm?: number;
+  /** Of the box's own clock, for quiet hours. */
+  utcOffsetMinutes?: number;
+}
+
+/** What this node measured of its link to another. */
+export interface LinkSpeed {
+  nodeId: NodeId;
+  bytesPerSecond: number;
+}
+
+/** How far a model that was placed on this node is. */
+export interface ModelState {
+  pipeline: string;
+  state: "fetching" | "loading" | "ready" | "failed";
+  /** Of `failed`. */
+  reason?: string;
+  /** Of its files, on this disk. */
+  bytesHere: number;
 }
 
 /** Measured speed of one pipeline on one node. */
@@ -64,6 +109,10 @@ export interface CapacityReport {
   itemsQueued: number;
   /** Where this node's API listens, for people; empty if it is on loopback only. */
   apiUrl: string;
+  /** Figures of the models here. */
+  profiles?: ModelProfile[];
+  links?: LinkSpeed[];
+  models?: ModelState[];
 }
 
 /** Larger than any box, smaller than where arithmetic on it would lose bytes. */
@@ -93,6 +142,9 @@ export function checkCapacityReport(value: unknown): CapacityReport {
     rates: checkRates(report.rates),
     itemsQueued: checkWhole(report.itemsQueued, "itemsQueued", 0, LIMITS.jobItemsMax * LIMITS.jobsOpenMax),
     apiUrl: checkText(report.apiUrl, "apiUrl", LIMITS.nameBytesMax, 0),
+    ...someOf("profiles", checkList(report.profiles ?? [], "profiles", LIMITS.modelsMax, checkModelProfile)),
+    ...someOf("links", checkList(report.links ?? [], "links", LIMITS.nodesMax, checkLinkSpeed)),
+    ...someOf("models", checkList(report.models ?? [], "models", LIMITS.modelsMax, checkModelState)),
   };
 }
 
@@ -103,9 +155,52 @@ function checkHardware(hardware: Record<string, unknown>): HardwareFacts {
     model: checkText(hardware.model, "hardware.model", LIMITS.nameBytesMax),
     cpuModel: checkText(hardware.cpuModel, "hardware.cpuModel", LIMITS.nameBytesMax),
     cores: checkWhole(hardware.cores, "hardware.cores", 1, CORES_MAX),
-    arch: checkOneOf(hardware.arch, "hardware.arch", ["x64", "arm64"]),
+    arch: checkOneOf(hardware.arch, "hardware.arch", ["x64", "arm64", "arm"]),
     memoryTotalBytes,
     memoryUsableBytes: checkWhole(hardware.memoryUsableBytes, "hardware.memoryUsableBytes", 0, memoryTotalBytes),
+    ...optional("warnC", hardware.warnC, (value, path) => checkNumber(value, path, 0, TEMPERATURE_C.max)),
+    ...optional("throttleC", hardware.throttleC, (value, path) => checkNumber(value, path, 0, TEMPERATURE_C.max)),
+    ...someOf(
+      "providers",
+      checkList(hardware.providers ?? [], "providers", 16, (one, path) => checkText(one, path, 32)),
+    ),
+    ...optional("storage", hardware.storage, (value, path) => checkOneOf(value, path, STORAGE_KINDS)),
+    ...optional("fsyncMs", hardware.fsyncMs, (value, path) => checkNumber(value, path, 0, 1e6)),
+    ...optional("writeBytesPerSecond", hardware.writeBytesPerSecond, (value, path) =>
+      checkNumber(value, path, 0, 1e12),
+    ),
+    ...optional("vector", hardware.vector, (value, path) => checkText(value, path, LIMITS.nameBytesMax)),
+    ...optional("inside", hardware.inside, (value, path) => checkText(value, path, 64)),
+  };
+}
+
+/** Absent, or as protobuf tells it: empty. */
+const isAbsent = (value: unknown): boolean => value === undefined || value === null || value === "";
+
+function optional<K extends string, T>(
+  key: K,
+  value: unknown,
+  check: (value: unknown, path: string) => T,
+): { [P in K]?: T } {
+  return isAbsent(value) ? {} : ({ [key]: check(value, key) } as { [P in K]?: T });
+}
+
+const someOf = <K extends string, T>(key: K, list: T[]): { [P in K]?: T[] } =>
+  list.length === 0 ? {} : ({ [key]: list } as { [P in K]?: T[] });
+
+function checkLinkSpeed(value: unknown, path: string): LinkSpeed {
+  const link = checkRecord(value, path);
+  if (!isNodeId(link.nodeId)) refuse(`${path}.nodeId`, "must be a peer id");
+  return { nodeId: link.nodeId, bytesPerSecond: checkNumber(link.bytesPerSecond, `${path}.bytesPerSecond`, 0, 1e12) };
+}
+
+function checkModelState(value: unknown, path: string): ModelState {
+  const model = checkRecord(value, path);
+  return {
+    pipeline: checkText(model.pipeline, `${path}.pipeline`, LIMITS.nameBytesMax),
+    state: checkOneOf(model.state, `${path}.state`, ["fetching", "loading", "ready", "failed"]),
+    ...optional("reason", model.reason, (reason, at) => checkText(reason, at, LIMITS.becauseBytesMax)),
+    bytesHere: checkWhole(model.bytesHere, `${path}.bytesHere`, 0, BYTES_MAX),
   };
 }
 
@@ -118,6 +213,18 @@ function checkVitals(vitals: Record<string, unknown>): Vitals {
     cpuLoad: checkNumber(vitals.cpuLoad, "vitals.cpuLoad", 0, 1),
     ...(temperatureC !== undefined && { temperatureC: checkNumber(temperatureC, "vitals.temperatureC", min, max) }),
     throttled: checkBoolean(vitals.throttled, "vitals.throttled"),
+    ...optional("temperatureTrendCPerMinute", vitals.temperatureTrendCPerMinute, (value, path) =>
+      checkNumber(value, path, -1_000, 1_000),
+    ),
+    ...someOf(
+      "slowedBy",
+      checkList(vitals.slowedBy ?? [], "slowedBy", 8, (one, path) => checkText(one, path, 64)),
+    ),
+    ...optional("power", vitals.power, (value, path) => checkOneOf(value, path, ["mains", "battery"] as const)),
+    ...optional("batteryPercent", vitals.batteryPercent, (value, path) => checkNumber(value, path, 0, 100)),
+    ...optional("frequencyMHz", vitals.frequencyMHz, (value, path) => checkNumber(value, path, 0, 100_000)),
+    ...optional("fanRpm", vitals.fanRpm, (value, path) => checkNumber(value, path, 0, 1e6)),
+    ...optional("utcOffsetMinutes", vitals.utcOffsetMinutes, (value, path) => checkNumber(value, path, -1_440, 1_440)),
   };
 }
 

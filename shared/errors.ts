@@ -71,7 +71,24 @@ export const ERRORS = {
   },
   DEADLINE_EXCEEDED: { status: 504, exit: 1, say: (f) => `${f.what} did not finish within ${f.deadlineMs} ms.` },
   MODEL_INVALID: { status: 500, exit: 1, say: (f) => `The model ${f.model} cannot be loaded: ${f.reason}.` },
+  MODEL_REFUSED: {
+    status: 422,
+    exit: 2,
+    say: (f) => `The model ${f.model} is not accepted: ${f.reason}.`,
+  },
+  MODEL_EXISTS: {
+    status: 409,
+    exit: 2,
+    say: (f) => `${f.model} is another model already, and a version is given once. Add yours under the next version.`,
+  },
+  SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
+  RULES_CONFLICT: {
+    status: 409,
+    exit: 2,
+    say: (f) => `These rules cannot hold together: ${list(f.rules)}. ${f.reason}. Take one of them back first.`,
+  },
   // Not found.
+  MODEL_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no model ${f.model}. \`skein model list\` lists them.` },
   JOB_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no job ${f.jobId}. \`skein jobs\` lists them.` },
   JOB_ENDED: { status: 409, exit: 1, say: (f) => `Job ${f.jobId} has ended already: it is ${f.state}.` },
   JOB_OPEN: {

@@ -1,7 +1,10 @@
+import type { Replicas } from "./decision.ts";
 import type { NodePart } from "./fleet.ts";
 import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "./ids.ts";
 import type { ItemResult, JobInput, JobPriority } from "./job.ts";
 import type { Labels } from "./labels.ts";
+import type { ModelManifest } from "./model.ts";
+import type { KeptRule } from "./rules.ts";
 
 /** The first entry of a fleet. */
 export interface FleetFounded {
@@ -93,6 +96,45 @@ export interface DrillEnded {
   recordJson: string;
 }
 
+/** A model that was loaded and found sound by the box that proposes it. A version is given once, for ever. */
+export interface ModelAdded {
+  manifest: ModelManifest;
+  /** Nodes that held every file then. */
+  holders: NodeId[];
+  /** Nodes that shall hold each file, whether or not the model stands there. */
+  copies: number;
+  addedBy: NodeId;
+  addedAtMs: number;
+}
+
+export interface ModelRemoved {
+  name: string;
+  version: number;
+}
+
+/** `name:alias` means this version from now on; 0 takes the alias away. */
+export interface ModelAliased {
+  name: string;
+  alias: string;
+  version: number;
+}
+
+/** A rule for the planner; without `rule` it is taken back. */
+export type RuleChanged = Pick<KeptRule, "ruleId"> & Partial<KeptRule>;
+
+/** Where models stand from now on, and how that was decided: a PlacementDecision as JSON. */
+export interface PlacementDecided {
+  term: number;
+  replicas: Replicas[];
+  decisionJson: string;
+}
+
+/** How a leader split a job: a JobDecision as JSON. */
+export interface JobPlanned {
+  jobId: JobId;
+  decisionJson: string;
+}
+
 export interface JobCancelled {
   jobId: JobId;
   reason: string;
@@ -151,4 +193,10 @@ export type LedgerEntry =
   | ({ kind: "jobsForgotten" } & JobsForgotten)
   | ({ kind: "nodeLabelled" } & NodeLabelled)
   | ({ kind: "drillBegun" } & DrillBegun)
-  | ({ kind: "drillEnded" } & DrillEnded);
+  | ({ kind: "drillEnded" } & DrillEnded)
+  | ({ kind: "modelAdded" } & ModelAdded)
+  | ({ kind: "modelRemoved" } & ModelRemoved)
+  | ({ kind: "modelAliased" } & ModelAliased)
+  | ({ kind: "ruleChanged" } & RuleChanged)
+  | ({ kind: "placementDecided" } & PlacementDecided)
+  | ({ kind: "jobPlanned" } & JobPlanned);

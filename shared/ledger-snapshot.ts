@@ -1,13 +1,21 @@
 /**
- * A ledger as a row of records, in this order: one head, its invitations, settings and drills, each job followed by its items, and who holds
- * the blobs of all items. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
+ * A ledger as a row of records, in this order: one head, its invitations, settings and drills, its models, their aliases, the
+ * planner's rules and placements, each job followed by its items, the decisions about jobs, and who holds the blobs of all
+ * items and then of all models. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
  * bytes. Holders come last because they change for every item when a box goes; what is recorded of an ended job does not.
  */
 import type { KeptDrill, RunningDrill } from "./drill.ts";
 import type { FleetRecovery, RosterNode } from "./fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
 import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult } from "./job.ts";
-import type { InviteIssued } from "./ledger-entry.ts";
+import type {
+  InviteIssued,
+  JobPlanned,
+  ModelAdded,
+  ModelAliased,
+  PlacementDecided,
+  RuleChanged,
+} from "./ledger-entry.ts";
 
 /** What is one of a kind, or small. */
 export interface LedgerHead {
@@ -66,10 +74,16 @@ export type LedgerRecord =
   | { kind: "invites"; invites: KeptInvite[] }
   | { kind: "settings"; settings: KeptSetting[] }
   | { kind: "drills"; drills: KeptDrill[] }
+  /** Its holders are told at the end. */
+  | ({ kind: "model" } & ModelAdded)
+  | ({ kind: "alias" } & ModelAliased)
+  | ({ kind: "rule" } & RuleChanged)
+  | ({ kind: "placement" } & PlacementDecided)
+  | ({ kind: "decision" } & JobPlanned)
   | ({ kind: "job" } & KeptJob)
   /** Of the job before it, following on the items before it. */
   | { kind: "items"; items: KeptItem[] }
-  /** Of the items of all jobs, in their order, following on the holders before it. */
+  /** Of the items of all jobs, in their order, then of the files of all models (as inputs), following on the holders before it. */
   | { kind: "holders"; holders: KeptHolders[] };
 
 /** Names a piece of a snapshot: a blob with some of the records. */

@@ -139,6 +139,21 @@ export const LIMITS = {
   /** A scrub reads at least so many bytes a second while it runs: a disk of 32 GB in two hours, at a tenth of what a slow card gives. */
   scrubBytesPerSecondMin: 4_000_000,
   labelsPerNodeMax: 16,
+  /** Versions of models that a fleet knows at once, aliases, and rules for the planner: all of them go into a snapshot. */
+  modelsMax: 256,
+  modelAliasesMax: 256,
+  rulesMax: 256,
+  /** Files of one model, their paths, inputs or outputs of its graph; and its manifest, as JSON. */
+  modelFilesMax: 256,
+  modelPathBytesMax: 200,
+  modelTensorsMax: 128,
+  manifestBytesMax: 128 * KiB,
+  /** A decision of the planner, as JSON: of a large fleet only the nodes that mattered. Decisions kept of one job, and of all. */
+  decisionBytesMax: 48 * KiB,
+  placementBytesMax: 256 * KiB,
+  decisionsPerJob: 4,
+  decisionsKept: 256,
+  placementsKept: 4,
   /** Decisions that a leader remembers of one job, and jobs of which it remembers any: some 15 MB when all is full. */
   storyLinesPerJob: 512,
   storyJobsMax: 128,
@@ -322,6 +337,9 @@ const mustHold: [boolean, string][] = [
       LIMITS.entryBytesMax,
     "an entry full of failures fits",
   ],
+  [LIMITS.placementBytesMax * 2 < LIMITS.entryBytesMax, "a placement and its reasons fit in an entry"],
+  [LIMITS.manifestBytesMax * 2 < LIMITS.entryBytesMax, "a manifest fits in an entry"],
+  [LIMITS.placementBytesMax + 4 * KiB < LIMITS.snapshotPieceBytesMax, "a placement fits in a piece of a snapshot"],
   [LIMITS.nodesMax * LIMITS.rosterNodeBytes <= LIMITS.frameBytesMax, "the roster fits in a frame"],
   [
     LIMITS.nodesMax * LIMITS.rosterNodeBytes <= LIMITS.snapshotPieceBytesMax,

@@ -7,6 +7,7 @@ export type { Cancel, Clock, Randomness } from "./clock.ts";
 export type { Faults } from "./faults.ts";
 export type { InferenceEngine, InferenceOutcome, InferenceTask, PipelineInfo, StreamedInput } from "./inference.ts";
 export type { Journal, JournalBatch, JournalContents } from "./journal.ts";
+export type * from "./models.ts";
 export type {
   BlobSource,
   FetchOptions,
@@ -21,4 +22,5 @@ export type {
 export type { NoteChange, Notes } from "./notes.ts";
 export type { CapacityProbe, ProbeResult } from "./probe.ts";
 export type { Signer } from "./signer.ts";
+export type * from "./solver.ts";
 export type { LogLevel, Telemetry } from "./telemetry.ts";

@@ -83,6 +83,7 @@ export class CopiesLoop {
     if (!this.#isLeading) return;
     if (event.kind === "holdersChanged") for (const blob of event.blobs) this.#changed.add(blob);
     if (event.kind === "jobSubmitted") for (const { blob } of event.job.inputs) this.#changed.add(blob);
+    if (event.kind === "modelAdded") for (const { blob } of event.model.manifest.files) this.#changed.add(blob);
     if (event.kind === "resultsRecorded") for (const { output } of event.results) if (output) this.#changed.add(output);
     if (this.#changed.size <= CHANGED_MAX) return;
     this.#changed.clear();

@@ -1,6 +1,7 @@
 import type { JobId } from "../../shared/ids.ts";
 import { isOpen } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { modelReference } from "../../shared/model.ts";
 import type { JobRecord, Ledger, LedgerEvent } from "../core/ledger/index.ts";
 import type { Events } from "./events.ts";
 
@@ -17,6 +18,9 @@ export class LedgerNews {
 
   moved(event: LedgerEvent): void {
     if (event.kind === "fleetRecovered") this.#events.emit("fleetRecovered", { ...event.recovery }, "warn");
+    if (event.kind === "modelAdded" || event.kind === "modelRemoved")
+      this.#events.emit(event.kind, { model: modelReference(event.model.manifest) });
+    if (event.kind === "rulesChanged" || event.kind === "placementDecided") this.#events.emit(event.kind, {});
     if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
     if (event.kind === "resultsRecorded") {
       const { jobId } = event.job;

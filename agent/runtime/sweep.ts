@@ -67,7 +67,7 @@ export class Sweep {
   ledgerMoved(event: LedgerEvent): void {
     const { spare, peers } = this.#init;
     const letGo = (hash: BlobHash): void => spare.suspect(hash, TIMING.blobLetGoMs);
-    if (event.kind === "jobsForgotten") event.blobs.forEach(letGo);
+    if (event.kind === "jobsForgotten" || event.kind === "modelRemoved") event.blobs.forEach(letGo);
     if (event.kind === "holdersChanged")
       for (const { blob, dropped } of event.changes) if (dropped.includes(peers.self)) letGo(blob);
   }

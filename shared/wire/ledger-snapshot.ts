@@ -25,6 +25,7 @@ import {
   invalid,
 } from "./codec.ts";
 import { checkDrillRecord, checkWishes, priorityNumber, readDrill, readSetting } from "./ledger.ts";
+import { modelFields, readAlias, readJobPlanned, readModel, readPlacement, readRule, ruleFields } from "./planning.ts";
 import { checkErrorBody, checkProof, errorFields, proofFields } from "./results.ts";
 import { checkRecovery, checkRoster, rosterFields } from "./roster.ts";
 
@@ -95,6 +96,8 @@ function bodyFields(value: LedgerRecord, body: object): object {
   if (value.kind === "items") return itemsFields(value.items);
   if (value.kind === "holders") return holdersFields(value.holders);
   if (value.kind === "drills") return { drills: value.drills.map(drillFields) };
+  if (value.kind === "model") return modelFields(value);
+  if (value.kind === "rule") return ruleFields(value);
   if (value.kind === "job")
     return {
       ...body,
@@ -175,6 +178,11 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
     settings: checkList(f.settings, "settings", SETTINGS_PER_RECORD, (one) => readSetting(one as Fields)),
   }),
   drills: (f) => ({ drills: checkList(f.drills, "drills", LIMITS.drillsKept, (one) => readKeptDrill(one as Fields)) }),
+  model: readModel,
+  alias: readAlias,
+  rule: readRule,
+  placement: readPlacement,
+  decision: readJobPlanned,
   job: readJob,
   items: (f) => {
     const nodes = checkList(f.nodes, "nodes", NODES_PER_RECORD_MAX, (id) => checkNodeId(id, "node"));

@@ -17,6 +17,7 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
+import { modelFields, readAlias, readJobPlanned, readModel, readPlacement, readRule, ruleFields } from "./planning.ts";
 import { checkResult, resultFields } from "./results.ts";
 
 const VERSION = 1;
@@ -41,6 +42,10 @@ function bodyFields(entry: LedgerEntry, body: object): object {
       return { ...body, witness: entry.part === "witness" };
     case "nodeLabelled":
       return { ...body, labels: labelFields(entry.labels) };
+    case "modelAdded":
+      return modelFields(entry);
+    case "ruleChanged":
+      return ruleFields(entry);
     case "holdersChanged":
       return { changes: entry.changes.map((change) => ({ ...change, blob: hashToBytes(change.blob) })) };
     default:
@@ -135,6 +140,12 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
   nodeLabelled: (f) => ({ nodeId: checkNodeId(f.nodeId, "node id"), labels: checkLabels(f.labels) }),
   drillBegun: readDrill,
   drillEnded: (f) => ({ drillId: checkText(f.drillId, "drill id"), recordJson: checkDrillRecord(f.recordJson) }),
+  modelAdded: readModel,
+  modelRemoved: (f) => ({ name: checkText(f.name, "model"), version: checkCount(f.version, "version") }),
+  modelAliased: readAlias,
+  ruleChanged: readRule,
+  placementDecided: readPlacement,
+  jobPlanned: readJobPlanned,
 };
 
 /** By their number on the wire: what is absent is normal. */

@@ -89,6 +89,15 @@ message Label { string key = 1; string value = 2; }
 message NodeLabelled { string nodeId = 1; repeated Label labels = 2; }
 message DrillBegun { string drillId = 1; string startedBy = 2; double startedAtMs = 3; double untilMs = 4; }
 message DrillEnded { string drillId = 1; string recordJson = 2; }
+message ModelAdded {
+  string manifestJson = 1; repeated string holders = 2; uint32 copies = 3; string addedBy = 4; double addedAtMs = 5;
+}
+message ModelRemoved { string name = 1; uint32 version = 2; }
+message ModelAliased { string name = 1; string alias = 2; uint32 version = 3; }
+message RuleChanged { string ruleId = 1; string ruleJson = 2; }
+message Replicas { string pipeline = 1; repeated string nodes = 2; }
+message PlacementDecided { uint64 term = 1; repeated Replicas replicas = 2; string decisionJson = 3; }
+message JobPlanned { string jobId = 1; string decisionJson = 2; }
 message LedgerEntry {
   uint32 version = 1;
   oneof kind {
@@ -110,6 +119,12 @@ message LedgerEntry {
     NodeLabelled nodeLabelled = 17;
     DrillBegun drillBegun = 18;
     DrillEnded drillEnded = 19;
+    ModelAdded modelAdded = 20;
+    ModelRemoved modelRemoved = 21;
+    ModelAliased modelAliased = 22;
+    RuleChanged ruleChanged = 23;
+    PlacementDecided placementDecided = 24;
+    JobPlanned jobPlanned = 25;
   }
 }
 
@@ -146,7 +161,9 @@ message KeptItems { repeated string nodes = 1; repeated KeptItem items = 2; }
 message ItemHolders { repeated uint32 input = 1; repeated uint32 output = 2; }
 message KeptHolders { repeated string nodes = 1; repeated ItemHolders holders = 2; }
 message LedgerRecord {
-  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; KeptSettings settings = 6; KeptDrills drills = 7; }
+  oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; KeptSettings settings = 6; KeptDrills drills = 7;
+    ModelAdded model = 8; ModelAliased alias = 9; RuleChanged rule = 10; PlacementDecided placement = 11; JobPlanned decision = 12;
+  }
 }
 message LedgerPiece { string mark = 1; uint32 version = 2; repeated bytes records = 3; }
 message SnapshotPiece { bytes hash = 1; uint32 bytes = 2; }
@@ -154,17 +171,30 @@ message SnapshotManifest { uint32 version = 1; repeated SnapshotPiece pieces = 2
 
 message HardwareFacts {
   string profile = 1; string model = 2; string cpuModel = 3; uint32 cores = 4; string arch = 5;
-  uint64 memoryTotalBytes = 6; uint64 memoryUsableBytes = 7;
+  uint64 memoryTotalBytes = 6; uint64 memoryUsableBytes = 7; optional double warnC = 8; optional double throttleC = 9;
+  repeated string providers = 10; string storage = 11; optional double fsyncMs = 12; optional double writeBytesPerSecond = 13;
+  string vector = 14; string inside = 15;
 }
 message Vitals {
   uint64 memoryFreeBytes = 1; uint64 diskFreeBytes = 2; double cpuLoad = 3; optional double temperatureC = 4; bool throttled = 5;
+  optional double temperatureTrendCPerMinute = 6; repeated string slowedBy = 7; string power = 8;
+  optional double batteryPercent = 9; optional double frequencyMHz = 10; optional double fanRpm = 11;
+  optional int32 utcOffsetMinutes = 12;
 }
 message PipelineRate { string pipeline = 1; double itemsPerSecond = 2; string source = 3; }
 message CapacityReport {
   uint32 version = 1; string nodeId = 2; string name = 3; string agentVersion = 4; double startedAtMs = 5; uint64 sequence = 6;
   HardwareFacts hardware = 7; Vitals vitals = 8; uint32 executors = 9; repeated PipelineRate rates = 10;
-  uint64 itemsQueued = 11; string apiUrl = 12;
+  uint64 itemsQueued = 11; string apiUrl = 12; repeated ModelProfile profiles = 13; repeated LinkSpeed links = 14;
+  repeated ModelState models = 15;
 }
+message ModelRun { uint32 items = 1; double ms = 2; }
+message ModelProfile {
+  string pipeline = 1; bytes digest = 2; repeated ModelRun runs = 3; double loadMs = 4; double firstRunMs = 5;
+  uint64 memoryPeakBytes = 6; uint64 memorySettledBytes = 7; optional double joulesPerItem = 8; string source = 9;
+}
+message LinkSpeed { string nodeId = 1; double bytesPerSecond = 2; }
+message ModelState { string pipeline = 1; string state = 2; string reason = 3; uint64 bytesHere = 4; }
 
 message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; }
 message LeaseRequest {

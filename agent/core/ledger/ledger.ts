@@ -11,6 +11,8 @@ import type {
   JobPaused,
   JobSubmitted,
   LedgerEntry,
+  ModelAdded,
+  ModelRemoved,
   NodeAdmitted,
   NodeDrained,
   NodeLabelled,
@@ -19,9 +21,21 @@ import type {
 } from "../../../shared/ledger-entry.ts";
 import type { KeptInvite } from "../../../shared/ledger-snapshot.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import { modelReference } from "../../../shared/model.ts";
 import { settingFault } from "../../../shared/settings.ts";
 import { beginDrill, type Drills, endDrill, noDrills } from "./drills.ts";
 import { blobsOf, ignoreReport, type JobRecord, openJob } from "./job.ts";
+import {
+  addModel,
+  aliasModel,
+  changeRule,
+  decidePlacement,
+  forgetDecisions,
+  keepDecision,
+  noPlanning,
+  type Planning,
+  removeModel,
+} from "./planning.ts";
 import { LedgerStill } from "./still.ts";
 import { BlobUses } from "./uses.ts";
 
@@ -37,6 +51,11 @@ export type LedgerEvent =
   /** No job stands on these blobs any more. */
   | { kind: "jobsForgotten"; jobIds: JobId[]; blobs: BlobHash[] }
   | { kind: "drillChanged" }
+  | { kind: "modelAdded"; model: ModelAdded }
+  /** Nothing stands on these blobs any more. */
+  | { kind: "modelRemoved"; model: ModelAdded; blobs: BlobHash[] }
+  | { kind: "rulesChanged" }
+  | { kind: "placementDecided" }
   /** `changes` says how, unless it was a node that went with all it held. */
   | { kind: "holdersChanged"; blobs: BlobHash[]; changes: HoldersChanged["changes"] };
 
@@ -57,6 +76,7 @@ export interface LedgerContents {
   jobs: Map<JobId, JobRecord>;
   holders: Map<BlobHash, Set<NodeId>>;
   drills: Drills;
+  planning: Planning;
   recordingTerm: number;
 }
 
@@ -72,11 +92,12 @@ export class Ledger implements LedgerContents {
   invites = new Map<InviteId, KeptInvite>();
   /** In the order of submission. */
   jobs = new Map<JobId, JobRecord>();
-  /** Who holds a blob that a job stands on, as recorded: the blobs of its jobs and no others. */
+  /** Who holds a blob that a job or a model stands on, as recorded: these blobs and no others. */
   holders = new Map<BlobHash, Set<NodeId>>();
   /** Invariant: no value is empty. */
   settings = new Map<string, string>();
   drills = noDrills;
+  planning = noPlanning;
   /** The latest term in which results were recorded. A leader of an earlier one is deposed: its entries are refused. */
   recordingTerm = 0;
   #jobByKey = new Map<string, JobId>();
@@ -133,6 +154,20 @@ export class Ledger implements LedgerContents {
         return this.#changeDrills(beginDrill(this.drills, entry));
       case "drillEnded":
         return this.#changeDrills(endDrill(this.drills, entry));
+      case "modelAdded":
+        return this.#addModel(entry);
+      case "modelRemoved":
+        return this.#removeModel(entry);
+      case "modelAliased":
+        return this.#changePlanning(aliasModel(this.planning, entry));
+      case "ruleChanged":
+        return this.#changePlanning(changeRule(this.planning, entry), { kind: "rulesChanged" });
+      case "placementDecided":
+        return this.#changePlanning(decidePlacement(this.planning, entry), { kind: "placementDecided" });
+      case "jobPlanned":
+        return this.jobs.has(entry.jobId)
+          ? this.#changePlanning(keepDecision(this.planning, entry))
+          : { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId: entry.jobId }), events: [] };
     }
   }
 
@@ -166,9 +201,12 @@ export class Ledger implements LedgerContents {
     this.jobs = contents.jobs;
     this.holders = contents.holders;
     this.drills = contents.drills;
+    this.planning = contents.planning;
     this.recordingTerm = contents.recordingTerm;
     this.#uses = new BlobUses();
     for (const job of contents.jobs.values()) for (const blob of blobsOf(job)) this.#uses.add(blob, job.copies);
+    for (const { manifest, copies } of this.planning.models.values())
+      for (const { blob } of manifest.files) this.#uses.add(blob, copies);
     this.#jobByKey = new Map([...contents.jobs.values()].map((job) => [job.idempotencyKey, job.jobId]));
   }
 
@@ -351,7 +389,9 @@ export class Ledger implements LedgerContents {
       this.#jobByKey.delete(job.idempotencyKey);
       for (const blob of blobsOf(job)) if (this.#letGo(blob, job.copies)) blobs.push(blob);
     }
-    return applied([{ kind: "jobsForgotten", jobIds: ended.map(({ jobId }) => jobId), blobs }]);
+    const forgotten = ended.map(({ jobId }) => jobId);
+    this.planning = forgetDecisions(this.planning, forgotten);
+    return applied([{ kind: "jobsForgotten", jobIds: forgotten, blobs }]);
   }
 
   #label({ nodeId, labels }: NodeLabelled): LedgerOutcome {
@@ -369,6 +409,33 @@ export class Ledger implements LedgerContents {
       return { applied: false, error: new SkeinError("DRILL_REFUSED", { reason: changed }), events: [] };
     this.drills = changed;
     return applied([{ kind: "drillChanged" }]);
+  }
+
+  #addModel(entry: ModelAdded): LedgerOutcome {
+    const before = this.planning;
+    const outcome = this.#changePlanning(addModel(before, entry));
+    if (!outcome.applied || this.planning === before) return outcome;
+    for (const { blob } of entry.manifest.files) {
+      this.#uses.add(blob, entry.copies);
+      this.#addHolders(blob, entry.holders);
+    }
+    return applied([{ kind: "modelAdded", model: entry }]);
+  }
+
+  #removeModel(entry: ModelRemoved): LedgerOutcome {
+    const model = this.planning.models.get(modelReference(entry));
+    if (!model) return applied([]);
+    const outcome = this.#changePlanning(removeModel(this.planning, entry));
+    if (!outcome.applied) return outcome;
+    const { manifest, copies } = model;
+    const blobs = manifest.files.map(({ blob }) => blob).filter((blob) => this.#letGo(blob, copies));
+    return applied([{ kind: "modelRemoved", model, blobs }]);
+  }
+
+  #changePlanning(changed: Planning | SkeinError, ...events: LedgerEvent[]): LedgerOutcome {
+    if (changed instanceof SkeinError) return { applied: false, error: changed, events: [] };
+    this.planning = changed;
+    return applied(events);
   }
 
   /** First record of an item wins; whatever comes later is counted and ignored. */
@@ -469,7 +536,10 @@ export class Ledger implements LedgerContents {
       for (const result of filled)
         invariant(!result.output || this.holders.has(result.output), `${job.jobId}: every output has its holders`);
     }
-    invariant(this.holders.size === this.#uses.size, "who holds a blob is known of those that jobs stand on");
+    invariant(
+      this.holders.size === this.#uses.size,
+      "who holds a blob is known of those that jobs and models stand on",
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import type { KeptDrill } from "../../../shared/drill.ts";
-import type { BlobHash, NodeId } from "../../../shared/ids.ts";
+import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
 import { isOpen, type JobInput, type RecordedResult } from "../../../shared/job.ts";
 import type {
   KeptHolders,
@@ -16,12 +16,33 @@ import { invalid } from "../../../shared/wire/codec.ts";
 import { decodeLedgerPiece } from "../../../shared/wire/ledger-snapshot.ts";
 import type { JobRecord } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
+import {
+  addModel,
+  aliasModel,
+  changeRule,
+  decidePlacement,
+  keepDecision,
+  noPlanning,
+  type Planning,
+} from "./planning.ts";
 
 type OpenJob = JobRecord & { readonly inputs: JobInput[]; readonly results: (RecordedResult | undefined)[] };
 
-function* blobsIn(jobs: Iterable<JobRecord>): Generator<{ input: BlobHash; output: BlobHash | undefined }> {
-  for (const { inputs, results } of jobs)
+function* blobsIn({ jobs, planning }: LedgerContents): Generator<{ input: BlobHash; output: BlobHash | undefined }> {
+  for (const { inputs, results } of jobs.values())
     for (const [item, { blob }] of inputs.entries()) yield { input: blob, output: results[item]?.output };
+  for (const { manifest } of planning.models.values())
+    for (const { blob } of manifest.files) yield { input: blob, output: undefined };
+}
+
+/** As if each were agreed on anew. */
+function planned(planning: Planning, record: LedgerRecord, jobs: ReadonlyMap<JobId, unknown>): Planning | Error {
+  if (record.kind === "model") return addModel(planning, record);
+  if (record.kind === "alias") return aliasModel(planning, record);
+  if (record.kind === "rule") return changeRule(planning, record);
+  if (record.kind === "placement") return decidePlacement(planning, record);
+  if (record.kind === "decision" && jobs.has(record.jobId)) return keepDecision(planning, record);
+  return invalid("a record has no place here");
 }
 
 /** Puts a ledger together from the pieces of a snapshot, in their order. Nothing is believed that no ledger could say. */
@@ -55,7 +76,16 @@ export class LedgerBuilder {
     else if (record.kind === "drills") this.#takeDrills(record.drills);
     else if (record.kind === "job") this.#takeJob(record);
     else if (record.kind === "items") for (const item of record.items) this.#takeItem(item);
-    else for (const holders of record.holders) this.#takeHolders(holders);
+    else if (record.kind === "holders") for (const holders of record.holders) this.#takeHolders(holders);
+    else this.#takePlanning(record);
+  }
+
+  #takePlanning(record: LedgerRecord): void {
+    const contents = this.#begun();
+    if (this.#due) throw invalid("models and plans come before the holders");
+    const changed = planned(contents.planning, record, contents.jobs);
+    if (changed instanceof Error || changed === contents.planning) throw invalid("a model or a plan cannot be");
+    contents.planning = changed;
   }
 
   #begun(): LedgerContents {
@@ -78,6 +108,7 @@ export class LedgerBuilder {
       jobs: new Map(),
       holders: new Map(),
       drills: { running: drill, kept: [] },
+      planning: noPlanning,
       recordingTerm,
     };
   }
@@ -155,7 +186,7 @@ export class LedgerBuilder {
   }
 
   #nextDue(): IteratorResult<{ input: BlobHash; output: BlobHash | undefined }> {
-    this.#due ??= blobsIn(this.#begun().jobs.values());
+    this.#due ??= blobsIn(this.#begun());
     return this.#due.next();
   }
 

@@ -19,6 +19,7 @@ import {
 } from "../../../shared/wire/ledger-snapshot.ts";
 import type { JobRecord } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
+import type { Planning } from "./planning.ts";
 
 /** A piece is read in one go; an item's holders are few bytes and take as long as so many more of anything else. */
 const HOLDERS_WEIGHT_BYTES = 100;
@@ -33,6 +34,7 @@ export class LedgerStill {
   readonly #invites: readonly KeptInvite[];
   readonly #settings: readonly KeptSetting[];
   readonly #drills: readonly KeptDrill[];
+  readonly #planning: Planning;
   readonly #jobs: readonly JobRecord[];
   readonly #holders: ReadonlyMap<BlobHash, ReadonlySet<NodeId>>;
   readonly #jobsBefore = new Map<JobRecord, JobRecord>();
@@ -52,6 +54,7 @@ export class LedgerStill {
       ...(drills.running === undefined ? {} : { drill: drills.running }),
     };
     this.#drills = drills.kept;
+    this.#planning = ledger.planning;
     this.#invites = [...ledger.invites.values()];
     this.#settings = [...ledger.settings].map(([name, value]) => ({ name, value }));
     this.#jobs = [...ledger.jobs.values()];
@@ -89,26 +92,48 @@ export class LedgerStill {
     for (let at = 0; at < this.#settings.length; at += SETTINGS_PER_RECORD)
       yield { kind: "settings", settings: this.#settings.slice(at, at + SETTINGS_PER_RECORD) };
     for (const drill of this.#drills) yield { kind: "drills", drills: [drill] };
+    yield* planningRecords(this.#planning);
     for (const job of this.#jobs) {
       yield { kind: "job", ...keptJob(this.#jobsBefore.get(job) ?? job) };
       for (let at = 0; at < job.inputs.length; at += ITEMS_PER_RECORD)
         yield { kind: "items", items: keptItems(this.#jobsBefore.get(job) ?? job, at) };
     }
+    for (const [jobId, decisions] of this.#planning.decisions)
+      for (const decisionJson of decisions) yield { kind: "decision", jobId, decisionJson };
     let holders: KeptHolders[] = [];
+    for (const held of this.#held()) {
+      holders.push(held);
+      if (holders.length < HOLDERS_PER_RECORD) continue;
+      yield { kind: "holders", holders };
+      holders = [];
+    }
+    if (holders.length > 0) yield { kind: "holders", holders };
+  }
+
+  *#held(): Generator<KeptHolders> {
     for (const job of this.#jobs)
       for (const [item, { blob }] of job.inputs.entries()) {
         const output = (this.#jobsBefore.get(job) ?? job).results[item]?.output;
-        holders.push({ input: this.#holdersOf(blob), output: output ? this.#holdersOf(output) : [] });
-        if (holders.length < HOLDERS_PER_RECORD) continue;
-        yield { kind: "holders", holders };
-        holders = [];
+        yield { input: this.#holdersOf(blob), output: output ? this.#holdersOf(output) : [] };
       }
-    if (holders.length > 0) yield { kind: "holders", holders };
+    for (const { manifest } of this.#planning.models.values())
+      for (const { blob } of manifest.files) yield { input: this.#holdersOf(blob), output: [] };
   }
 
   #holdersOf(blob: BlobHash): NodeId[] {
     return [...(this.#holdersBefore.get(blob) ?? this.#holders.get(blob) ?? [])];
   }
+}
+
+/** But for the decisions about jobs, which come behind the jobs. */
+function* planningRecords({ models, aliases, rules, placements }: Planning): Generator<LedgerRecord> {
+  for (const model of models.values()) yield { kind: "model", ...model };
+  for (const [key, version] of aliases) {
+    const [name = "", alias = ""] = key.split(":");
+    yield { kind: "alias", name, alias, version };
+  }
+  for (const [ruleId, rule] of rules) yield { kind: "rule", ruleId, rule };
+  for (const placement of placements) yield { kind: "placement", ...placement };
 }
 
 const keptItems = (job: JobRecord, from: number): KeptItem[] =>

@@ -47,7 +47,7 @@ test.each<[string, string, unknown]>([
   ["sequence must be a whole number from 0 to 9007199254740991, not 1.5", "sequence", 1.5],
   ["sequence must be a whole number from 0 to 9007199254740991, not 9007199254740992", "sequence", 2 ** 53],
   ["hardware must be an object, not a list", "hardware", []],
-  ['hardware.arch must be one of x64, arm64, not "riscv64"', "hardware.arch", "riscv64"],
+  ['hardware.arch must be one of x64, arm64, arm, not "riscv64"', "hardware.arch", "riscv64"],
   ["hardware.cores must be a whole number from 1 to 4096, not 0", "hardware.cores", 0],
   ["hardware.memoryUsableBytes must be a whole number from 0 to 8000000000", "hardware.memoryUsableBytes", 9e9],
   ["vitals.cpuLoad must be a number from 0 to 1, not 1.01", "vitals.cpuLoad", 1.01],

@@ -1,0 +1,105 @@
+/**
+ * A decision of the planner with all that it was made from, so that it can be explained later from what was known then, and
+ * made again with something changed ("what if"). Kept in the ledger as JSON; a new leader tells it like the old one.
+ */
+import type { JobId, NodeId } from "./ids.ts";
+import type { Labels } from "./labels.ts";
+import type { ModelProfile } from "./model-profile.ts";
+import type { Plan } from "./plan.ts";
+import type { KeptRule } from "./rules.ts";
+
+/** A node as it was when a job was split. */
+export interface JobCandidate {
+  nodeId: NodeId;
+  name: string;
+  /** Of this pipeline, all executors together, before heat and battery; 0 if it was not measured. */
+  itemsPerSecond: number;
+  executors: number;
+  /** Share of that speed which heat and battery are expected to leave, 0 to 1, and why it is not 1. */
+  derating: number;
+  deratedBecause?: string;
+  /** From handing work over to the first item that can begin there. */
+  handOverMs: number;
+  /** Items that waited there. */
+  itemsQueued: number;
+  /** It held every input. */
+  holdsInputs: boolean;
+  /** From where the inputs lie, as measured; absent if it holds them or nothing was measured. */
+  linkBytesPerSecond?: number;
+  memoryFreeBytes: number;
+  temperatureC?: number;
+  eligible: boolean;
+  whyNot?: string;
+}
+
+export interface JobDecision {
+  kind: "job";
+  jobId: JobId;
+  pipeline: string;
+  term: number;
+  madeAtMs: number;
+  /** Items that had still to be done, and what they are on average. */
+  items: number;
+  bytesPerItem: number;
+  nodes: JobCandidate[];
+  /** Nodes that got nothing and did not fit in here. */
+  nodesLeftOut: number;
+  plan: Plan;
+}
+
+/** A node as it was when models were placed. */
+export interface PlacementNode {
+  nodeId: NodeId;
+  name: string;
+  labels?: Labels;
+  executors: number;
+  /** What models may take, after what is reserved and what stands there by itself. */
+  memoryForModelsBytes: number;
+  derating: number;
+  deratedBecause?: string;
+  /** To it, from wherever the model's files lie; absent if nothing was measured. */
+  linkBytesPerSecond?: number;
+  profiles: ModelProfile[];
+  eligible: boolean;
+  whyNot?: string;
+}
+
+/** A model as it was when models were placed. */
+export interface PlacementModel {
+  /** `name:version` */
+  pipeline: string;
+  bytes: number;
+  /** Items a second that were asked for lately; never 0, so that a model at rest has its place. */
+  demandPerSecond: number;
+  replicasMin: number;
+  replicasMax: number;
+}
+
+/** Where one model stands. */
+export interface Replicas {
+  pipeline: string;
+  nodes: NodeId[];
+}
+
+export interface PlacementDecision {
+  kind: "placement";
+  term: number;
+  madeAtMs: number;
+  because: string;
+  nodes: PlacementNode[];
+  models: PlacementModel[];
+  rules: KeptRule[];
+  /** Before this decision. */
+  before: Replicas[];
+  replicas: Replicas[];
+  /** Models whose wishes could not be met, and why. */
+  short: { pipeline: string; because: string }[];
+  /** `greedy` when the solver was late, dead or no better. */
+  by: "solver" | "greedy" | "kept";
+  /** The share of every model's demand that can be served, at least; and what no placement could beat. */
+  served: number;
+  bound: number;
+  solveSeconds: number;
+}
+
+export type Decision = JobDecision | PlacementDecision;
