@@ -43,6 +43,7 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   // Small blobs too: thousands a second are durable only if they share an fsync, as LevelDB's batches do.
   [/^classic-level$/, ["agent/io/journal", "agent/io/notes", "agent/io/blobs"]],
   [/^systeminformation$/, ["agent/io/probe"]],
+  [/^highs$/, ["agent/io/solver"]],
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
