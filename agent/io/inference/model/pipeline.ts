@@ -1,5 +1,5 @@
 import { SkeinError } from "../../../../shared/errors.ts";
-import type { ModelManifest } from "../../../../shared/model.ts";
+import { type ModelManifest, modelReference } from "../../../../shared/model.ts";
 import {
   checkAgainst,
   decodeRequest,
@@ -127,7 +127,7 @@ function readInput(input: Uint8Array, name: string, manifest: ModelManifest): In
     return request;
   } catch (error) {
     const { reason } = SkeinError.from(error).facts;
-    throw new SkeinError("INPUT_INVALID", { name, pipeline: manifest.name, reason }, { cause: error });
+    throw new SkeinError("INPUT_INVALID", { name, pipeline: modelReference(manifest), reason }, { cause: error });
   }
 }
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { InferenceSession, type Tensor as OrtTensor, Tensor as OrtTensorMaker } from "onnxruntime-node";
 import { SkeinError } from "../../../../shared/errors.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
-import type { Datatype, ModelManifest, TensorSpec } from "../../../../shared/model.ts";
+import { type Datatype, type ModelManifest, modelReference, type TensorSpec } from "../../../../shared/model.ts";
 import { dataBytes, isOfType, type TensorData } from "../../../../shared/tensor-data.ts";
 import { elementsOf, type Tensor } from "../../../../shared/tensors.ts";
 import type { ModelToLoad } from "../../../ports/index.ts";
@@ -62,7 +62,7 @@ export class ModelSession {
    */
   async run(inputs: readonly Tensor[], wanted: readonly string[], name: string): Promise<Tensor[]> {
     const invalid = (reason: string, cause?: unknown): SkeinError =>
-      new SkeinError("INPUT_INVALID", { name, pipeline: this.#manifest.name, reason }, { cause });
+      new SkeinError("INPUT_INVALID", { name, pipeline: modelReference(this.#manifest), reason }, { cause });
     const feeds = Object.fromEntries(inputs.map((tensor) => [tensor.name, feedOf(tensor)]));
     const results = await this.#session.run(feeds, wanted).catch((error: unknown) => {
       const reason = (error as Error).message.trim();
@@ -81,7 +81,7 @@ export class ModelSession {
     const data: unknown = result && (result.type === "float16" ? bitsOf(result.data) : result.data);
     if (!result || !isOfType(datatype, data) || data.length !== elementsOf(result.dims))
       throw new SkeinError("MODEL_INVALID", {
-        model: this.#manifest.name,
+        model: modelReference(this.#manifest),
         reason: `its output ${name} is no ${datatype}`,
       });
     return { name, datatype, shape: [...result.dims], data };
