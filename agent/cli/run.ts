@@ -34,7 +34,8 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   // Without this a missing agent would be waited for as if it were restarting.
   await client.call((one) => one.health());
   const progress = new Progress(world);
-  const { jobId, existing } = await submit(client, { pipeline, inputs, terms, options, progress });
+  const { jobId, existing, ...taken } = await submit(client, { pipeline, inputs, terms, options, progress });
+  if (taken.waitsForModel) world.err(`No node has ${taken.pipeline} ready yet; the job waits until it is placed.\n`);
   if (options.detach) {
     world.out(options.json ? `${JSON.stringify({ jobId, existing })}\n` : `${jobId}\n`);
     return 0;
@@ -47,7 +48,7 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   try {
     const pages = new Pages((hash) => client.call((one) => one.getBlob(hash), patiently(interrupted.signal)), {
       outDir: options.out,
-      pipeline,
+      pipeline: taken.pipeline,
     });
     const names = inputs.map((input) => input.name);
     const job = await follow({ client, jobId, pages, progress, names, signal: interrupted.signal });
