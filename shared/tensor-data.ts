@@ -1,6 +1,5 @@
 /** The elements of a tensor: in memory, as JSON, and as the bytes of the Open Inference Protocol's binary form. */
-import { checkText, refuse } from "./checks.ts";
-import { LIMITS } from "./limits.ts";
+import { refuse } from "./checks.ts";
 import type { Datatype } from "./model.ts";
 
 /**
@@ -204,5 +203,3 @@ export const isOfType = (datatype: Datatype, data: unknown): data is TensorData 
   datatype === "BYTES"
     ? Array.isArray(data) && data.every((text) => typeof text === "string")
     : data instanceof ARRAYS[datatype];
-
-export const checkTensorName = (value: unknown, at: string): string => checkText(value, at, LIMITS.nameBytesMax);

@@ -27,15 +27,7 @@ import {
 } from "./checks.ts";
 import { LIMITS } from "./limits.ts";
 import { DATATYPES, type Datatype, type TensorSpec } from "./model.ts";
-import {
-  checkTensorName,
-  dataFromBytes,
-  dataFromJson,
-  dataToBytes,
-  dataToJson,
-  elementBytes,
-  type TensorData,
-} from "./tensor-data.ts";
+import { dataFromBytes, dataFromJson, dataToBytes, dataToJson, elementBytes, type TensorData } from "./tensor-data.ts";
 
 export interface Tensor {
   name: string;
@@ -59,6 +51,8 @@ export interface InferResponse {
 }
 
 export const elementsOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+const checkTensorName = (value: unknown, at: string): string => checkText(value, at, LIMITS.nameBytesMax);
 
 const RANK_MAX = 16;
 const LENGTH_LINE = /^(\d{1,10})\n/;

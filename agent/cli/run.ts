@@ -4,6 +4,7 @@ import { checkOneOf } from "../../shared/checks.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { isOpen, JOB_PRIORITIES, type JobView } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { filesOf } from "../../shared/pipelines.ts";
 import { FOLLOW_DEADLINE_MS, FOLLOW_PATIENCE_MS, follow, patiently } from "./follow.ts";
 import { gatherInputs, type LocalInput } from "./inputs.ts";
 import { type CommonOptions, clientFor, durationMs, wholeNumber } from "./options.ts";
@@ -122,7 +123,8 @@ function verdict(job: JobView, out: string | undefined): string {
   };
   const fate = early[job.state] ?? took;
   const where = out === undefined ? "" : ` Their text is in ${out}.`;
-  return `${read} of ${plural(job.items, "page")} read${fate} by ${plural(busy.length, "node")}${by ? ` (${by})` : ""}${failed}.${where}\n`;
+  const { noun, done } = filesOf(job.pipeline).item;
+  return `${read} of ${plural(job.items, noun)} ${done}${fate} by ${plural(busy.length, "node")}${by ? ` (${by})` : ""}${failed}.${where}\n`;
 }
 
 /** One page alone is its text and nothing else, for pipes. */
