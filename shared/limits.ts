@@ -65,6 +65,14 @@ export const LIMITS = {
   imageBytesMax: 128 * MiB,
   /** Decoded pixels of one image: 100 MP is an A2 page at 600 dpi; three bytes each while it is decoded. */
   imagePixelsMax: 100_000_000,
+  /** Tensors that one item of a model takes or gives, all together, in memory: an executor holds them and what the model makes of them. */
+  tensorBytesMax: 256 * MiB,
+  /** Inputs of one batch, as they came: they go to an executor in one message, which takes the agent's thread a millisecond or two. */
+  batchInputBytesMax: 4 * MiB,
+  /** Times that loading a model may end an executor before it is taken off: once may be chance, or the memory of that moment. */
+  modelLoadDeathsMax: 2,
+  /** A model is loaded at least as fast as this, or never: the slowest card, and what onnxruntime makes of what it read. */
+  modelLoadBytesPerMsMin: 5_000,
   /** Rounds of one `canary`: some ten seconds of a PC's core and a minute of a small board's, within an executor's deadline. */
   canaryRoundsMax: 10_000_000,
   /** One input of `canary`: a seed of the longest kind, as JSON with every character escaped. */
@@ -286,6 +294,8 @@ export const TIMING = {
   drillUnplugMs: 300_000,
   /** An executor that is not ready by then is killed: loading and warming takes 1 to 2 s on a PC, and many times that on a busy box with a slow card. */
   executorStartMs: 60_000,
+  /** Loading and warming a small model, on a busy box; a large one is given more by its bytes. */
+  modelLoadMs: 60_000,
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
   executorRestartMs: 250,
   executorRestartMaxMs: 10_000,

@@ -28,6 +28,17 @@ export interface LabelsView {
   labels: Labels;
 }
 
+/** A job was taken in. */
+export interface SubmitAnswer {
+  jobId: JobId;
+  /** It was submitted before under this key. */
+  existing: boolean;
+  /** What the name that was given came to. */
+  pipeline: string;
+  /** No node runs it yet: the job waits until the model is placed. */
+  waitsForModel?: true;
+}
+
 export interface InviteAnswer {
   token: string;
   expiresAtMs: number;
@@ -66,7 +77,7 @@ interface RouteTypes {
   recoveryView: { params: []; request: undefined; response: RecoveryView };
   recover: { params: []; request: RecoverRequest; response: RecoverAnswer };
   invite: { params: []; request: { validForMs?: number }; response: InviteAnswer };
-  jobSubmit: { params: []; request: JobSpec; response: { jobId: JobId; existing: boolean } };
+  jobSubmit: { params: []; request: JobSpec; response: SubmitAnswer };
   jobs: { params: []; request: undefined; response: JobView[] };
   job: { params: ["jobId"]; request: undefined; response: JobDetail };
   jobCancel: { params: ["jobId"]; request: undefined; response: JobView };

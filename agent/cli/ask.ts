@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { SkeinError } from "../../shared/errors.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { readPageText } from "../../shared/page-text.ts";
+import { filesOf } from "../../shared/pipelines.ts";
 import { type CommonOptions, clientFor } from "./options.ts";
 import { plain } from "./table.ts";
 import type { World } from "./world.ts";
@@ -16,25 +17,28 @@ export async function ask(pipeline: string, path: string, options: CommonOptions
   const client = await clientFor(options, world);
   const answer = await client.call((one) => one.infer(pipeline, basename(path), input));
   if (options.json) world.out(`${JSON.stringify(jsonOf(answer), null, 2)}\n`);
-  else world.out(textOf(answer.output));
+  else world.out(textOf(pipeline, answer.output));
   if (!options.json) world.err(`by ${plain(answer.name)} in ${Math.round(answer.durationMs)} ms\n`);
   return 0;
 }
 
-/** A page's text; whatever is no page comes out as it is. */
-function textOf(output: Uint8Array): string {
-  const text = pageIn(output)?.text ?? new TextDecoder().decode(output);
+/** As the pipeline shows it to a person; whatever it cannot show comes out as it is. */
+function textOf(pipeline: string, output: Uint8Array): string {
+  const text = orNothing(() => filesOf(pipeline).textOf(output)) ?? new TextDecoder().decode(output);
   return text === "" || text.endsWith("\n") ? text : `${text}\n`;
 }
 
 function jsonOf({ output, ...told }: OnlineAnswer): object {
-  const page = pageIn(output);
-  return page ? { ...told, page } : { ...told, output: Buffer.from(output).toString("base64") };
+  const page = orNothing(() => readPageText(output));
+  if (page) return { ...told, page };
+  const response = orNothing((): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(output)));
+  return response === undefined ? { ...told, output: Buffer.from(output).toString("base64") } : { ...told, response };
 }
 
-function pageIn(output: Uint8Array): ReturnType<typeof readPageText> | undefined {
+/** Undefined for what is not of that kind. */
+function orNothing<T>(read: () => T): T | undefined {
   try {
-    return readPageText(output);
+    return read();
   } catch {
     return undefined;
   }

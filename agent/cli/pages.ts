@@ -80,7 +80,9 @@ export class Pages {
       return;
     }
     const ending = text === "" || text.endsWith("\n") ? "" : "\n";
-    await writeWhole(join(this.#outDir, `${stem}.json`), output);
+    // JSON begins with a brace; tensors in their binary form do not.
+    const form = output[0] === 0x7b ? "json" : "bin";
+    await writeWhole(join(this.#outDir, `${stem}.${form}`), output);
     await writeWhole(join(this.#outDir, `${stem}.txt`), text + ending);
   }
 }

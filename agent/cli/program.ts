@@ -140,7 +140,11 @@ function addSetup(command: AddCommand): void {
 }
 
 function addWork(command: AddCommand): void {
-  command("run <pipeline> <paths...>", "hand in folders or files (PNG, JPEG, WebP) and wait for the result", run)
+  command(
+    "run <pipeline> <paths...>",
+    "hand in folders or files (ocr: PNG, JPEG, WebP; a model: requests as .json or .bin) and wait for the result",
+    run,
+  )
     .option("--out <dir>", "write NAME.txt and NAME.json for each page here; without it, text goes to stdout")
     .option("--key <key>", "idempotency key: a second run under it is the same job")
     .option("--priority <priority>", "low, normal or high: whose pages go first (normal)")

@@ -4,6 +4,7 @@ import { checkOneOf } from "../../shared/checks.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { isOpen, JOB_PRIORITIES, type JobView } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { filesOf } from "../../shared/pipelines.ts";
 import { FOLLOW_DEADLINE_MS, FOLLOW_PATIENCE_MS, follow, patiently } from "./follow.ts";
 import { gatherInputs, type LocalInput } from "./inputs.ts";
 import { type CommonOptions, clientFor, durationMs, wholeNumber } from "./options.ts";
@@ -34,7 +35,8 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   // Without this a missing agent would be waited for as if it were restarting.
   await client.call((one) => one.health());
   const progress = new Progress(world);
-  const { jobId, existing } = await submit(client, { pipeline, inputs, terms, options, progress });
+  const { jobId, existing, ...taken } = await submit(client, { pipeline, inputs, terms, options, progress });
+  if (taken.waitsForModel) world.err(`No node has ${taken.pipeline} ready yet; the job waits until it is placed.\n`);
   if (options.detach) {
     world.out(options.json ? `${JSON.stringify({ jobId, existing })}\n` : `${jobId}\n`);
     return 0;
@@ -47,7 +49,7 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   try {
     const pages = new Pages((hash) => client.call((one) => one.getBlob(hash), patiently(interrupted.signal)), {
       outDir: options.out,
-      pipeline,
+      pipeline: taken.pipeline,
     });
     const names = inputs.map((input) => input.name);
     const job = await follow({ client, jobId, pages, progress, names, signal: interrupted.signal });
@@ -121,7 +123,8 @@ function verdict(job: JobView, out: string | undefined): string {
   };
   const fate = early[job.state] ?? took;
   const where = out === undefined ? "" : ` Their text is in ${out}.`;
-  return `${read} of ${plural(job.items, "page")} read${fate} by ${plural(busy.length, "node")}${by ? ` (${by})` : ""}${failed}.${where}\n`;
+  const { noun, done } = filesOf(job.pipeline).item;
+  return `${read} of ${plural(job.items, noun)} ${done}${fate} by ${plural(busy.length, "node")}${by ? ` (${by})` : ""}${failed}.${where}\n`;
 }
 
 /** One page alone is its text and nothing else, for pipes. */

@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bundlesOf } from "../../shared/blob-bundle.ts";
 import type { Client } from "../../shared/client.ts";
-import type { JobId } from "../../shared/ids.ts";
 import type { JobSpec } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { SubmitAnswer } from "../../shared/routes.ts";
 import { inParallel } from "./in-parallel.ts";
 import { FILES_AT_ONCE, type LocalInput } from "./inputs.ts";
 
@@ -53,7 +53,7 @@ export async function uploadAndSubmit(
   client: Client,
   { pipeline, inputs, terms, idempotencyKey }: Submission,
   onUploaded: (done: number) => void,
-): Promise<{ jobId: JobId; existing: boolean }> {
+): Promise<SubmitAnswer> {
   const distinct = [...new Map(inputs.map((input) => [input.blob, input])).values()];
   const isSmall = ({ bytes }: LocalInput): boolean => bytes <= LIMITS.bundledBlobBytesMax;
   let done = 0;

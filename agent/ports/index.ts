@@ -5,7 +5,15 @@
 export type { Arrival, BlobInfo, Blobs } from "./blobs.ts";
 export type { Cancel, Clock, Randomness } from "./clock.ts";
 export type { Faults } from "./faults.ts";
-export type { InferenceEngine, InferenceOutcome, InferenceTask, PipelineInfo, StreamedInput } from "./inference.ts";
+export type {
+  EngineModel,
+  InferenceEngine,
+  InferenceOutcome,
+  InferenceTask,
+  ModelToLoad,
+  PipelineInfo,
+  StreamedInput,
+} from "./inference.ts";
 export type { Journal, JournalBatch, JournalContents } from "./journal.ts";
 export type * from "./models.ts";
 export type {

@@ -1,3 +1,6 @@
+import type { ModelManifest } from "../../shared/model.ts";
+import type { SessionChoice } from "../../shared/session-choice.ts";
+
 /** What one pipeline is: the models it runs and their digests, so that a result names exactly what made it. */
 export interface PipelineInfo {
   name: string;
@@ -5,6 +8,28 @@ export interface PipelineInfo {
   models: { name: string; sha256: string; bytes: number }[];
   /** Its items cost about the same, so what is done tells how fast the next goes. Where not, a rate is that of the sample. */
   itemsAlike: boolean;
+  /** Executors that run it at once; all of them where it is not said. */
+  executors?: number;
+  /** Items that one run takes, if so many wait; one where it is not said. */
+  batch?: number;
+}
+
+/** A model as it lies on this disk, and how it is to be run. */
+export interface ModelToLoad {
+  /** `name:version`; it becomes the name of the pipeline. */
+  pipeline: string;
+  manifest: ModelManifest;
+  /** Where its files are, under the paths of the manifest. They stay there while it is loaded: an executor that is replaced loads it again. */
+  folder: string;
+  choice: SessionChoice;
+}
+
+/** A model that was to be loaded and was not unloaded since. */
+export interface EngineModel {
+  pipeline: string;
+  state: "loading" | "ready" | "failed";
+  /** Of `failed`. It is not tried again until it is loaded anew. */
+  reason?: string;
 }
 
 /** An input that is too large to be held in memory by the agent: it goes from the disk to the executor as it is read. */
@@ -25,7 +50,7 @@ export interface InferenceTask {
 }
 
 export interface InferenceOutcome {
-  /** The same bytes for the same input on every node of one CPU type. */
+  /** The same bytes for the same input on every node of one CPU type; of a model that runs in batches, the same within the tolerance of shared/same-output.ts. */
   output: Uint8Array;
   /** Of the run itself, without the hop to the executor. */
   durationMs: number;
@@ -44,6 +69,19 @@ export interface InferenceEngine {
    * @throws UNKNOWN_PIPELINE, INPUT_EMPTY, INPUT_INVALID, IMAGE_UNREADABLE, IMAGE_TOO_LARGE, EXECUTOR_DIED, DEADLINE_EXCEEDED.
    */
   run(task: InferenceTask): Promise<InferenceOutcome>;
-  /** Median seconds of one item on one executor, measured now on the pipeline's own sample with all executors busy. */
+  /**
+   * Median seconds of one item on one executor, measured now on the pipeline's own sample with all its executors busy.
+   * @throws UNKNOWN_PIPELINE, MODEL_INVALID for a model that no made-up input runs through
+   */
   calibrate(pipeline: string): Promise<{ secondsPerItem: number }>;
+  /**
+   * Loads a model beside what is there, one executor after the other, so that the others go on. Resolves when every executor
+   * that shall run it is warm; then it is one of the pipelines. One that is loaded is exchanged where folder or choice are
+   * others. If it cannot be loaded, or its load ends executors again and again, it is taken off and all else goes on.
+   * @throws MODEL_INVALID with the reason
+   */
+  load(model: ModelToLoad): Promise<void>;
+  /** Resolves when no executor holds it any more; what waits for it rejects with UNKNOWN_PIPELINE. Of one that is not loaded: nothing. */
+  unload(pipeline: string): Promise<void>;
+  models(): EngineModel[];
 }

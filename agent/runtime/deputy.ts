@@ -7,6 +7,7 @@ import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "./face.ts";
+import type { MeantModel } from "./model-names.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -18,6 +19,8 @@ interface Callable extends AgentFace {
   copiesOwed(node: NodeId): Promise<CopiesOwed>;
   /** Null: none. */
   runningDrill(): Promise<RunningDrill | null>;
+  /** Under this idempotency key, if there is one. */
+  modelMeant(text: string, key: string | null): Promise<MeantModel>;
 }
 
 /** What a member does for a node without the ledger: a new call is one line, which checks what it is given. */
@@ -47,6 +50,7 @@ const CALLS = {
   drills: (): [] => [],
   drill: ([drillId]: unknown[]): [string] => [text(drillId)],
   runningDrill: (): [] => [],
+  modelMeant: ([said, key]: unknown[]): [string, string | null] => [text(said), key === null ? null : text(key)],
   setSetting: ([name, given]: unknown[]): [string, string] => [text(name), value(given)],
 } satisfies { [C in keyof Callable]?: (given: unknown[]) => unknown[] };
 

@@ -7,7 +7,15 @@ import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
+import type {
+  AgentEvent,
+  Health,
+  InviteAnswer,
+  JobDetail,
+  LabelsView,
+  ResultsPage,
+  SubmitAnswer,
+} from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
@@ -37,7 +45,7 @@ export interface AgentFace {
    * Resolves when the inputs have their copies and the job is committed: it then survives the loss of any one box.
    * @throws UNKNOWN_PIPELINE, BAD_REQUEST, TOO_LARGE, BLOB_MISSING, COPIES_SHORT, IDEMPOTENCY_CONFLICT, NO_QUORUM
    */
-  submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }>;
+  submit(spec: JobSpec): Promise<SubmitAnswer>;
   jobs(): Promise<JobView[]>;
   /** @throws JOB_UNKNOWN */
   job(jobId: JobId): Promise<JobDetail>;

@@ -9,7 +9,15 @@ import type { Labels } from "../../shared/labels.ts";
 import { TIMING } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
+import type {
+  AgentEvent,
+  Health,
+  InviteAnswer,
+  JobDetail,
+  LabelsView,
+  ResultsPage,
+  SubmitAnswer,
+} from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
@@ -21,6 +29,7 @@ import type { Deputy } from "./deputy.ts";
 import type { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
 import type { FleetIdentity } from "./membership.ts";
+import { pipelineMeant } from "./model-names.ts";
 import type { Online } from "./online.ts";
 import type { Outlook } from "./outlook.ts";
 import type { Proposer } from "./proposer.ts";
@@ -115,10 +124,11 @@ export abstract class Front implements AgentFace {
     return this.front.deputy.call("invite", validForMs);
   }
 
-  async submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
+  async submit(spec: JobSpec): Promise<SubmitAnswer> {
     this.#refuseWorkAtWitness();
-    const { world, ledger, proposer, blobAccess, outlook } = this.front;
-    return submitJob(world, { ledger, proposer, blobAccess, ...outlook }, spec);
+    const { world, ledger, proposer, blobAccess, outlook, deputy } = this.front;
+    const meant = (text: string, key: string | null) => deputy.call("modelMeant", text, key);
+    return submitJob(world, { ledger, proposer, blobAccess, meant, ...outlook }, spec);
   }
 
   jobs(): Promise<JobView[]> {
@@ -164,7 +174,9 @@ export abstract class Front implements AgentFace {
   }
 
   infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer> {
-    return this.front.online.run(pipeline, name, input);
+    const { online, outlook, standing, ledger } = this.front;
+    const planning = standing.holdsLedger ? ledger.planning : undefined;
+    return online.run(pipelineMeant(pipeline, outlook.pipelines(), planning), name, input);
   }
 
   async putBlobs(blobs: readonly BundledBlob[]): Promise<void> {

@@ -19,6 +19,7 @@ import type { Drills } from "./drill/drills.ts";
 import type { Handover } from "./handover.ts";
 import { jobStory } from "./job-story.ts";
 import type { Membership } from "./membership.ts";
+import { type MeantModel, modelMeant, modelsIn } from "./model-names.ts";
 import type { Peers } from "./peers.ts";
 import type { Proposer } from "./proposer.ts";
 import { receiptOf } from "./receipt.ts";
@@ -163,6 +164,10 @@ export class LedgerFace implements LedgerCalls {
 
   async runningDrill(): Promise<RunningDrill | null> {
     return this.#init.ledger.drills.running ?? null;
+  }
+
+  async modelMeant(text: string, key: string | null): Promise<MeantModel> {
+    return modelMeant(modelsIn(this.#init.ledger), text, key);
   }
 
   setSetting(name: string, value: string): Promise<Setting> {

@@ -13,4 +13,9 @@ export const noEngine: InferenceEngine = {
   calibrate: async (pipeline) => {
     throw new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: [] });
   },
+  load: async ({ pipeline }) => {
+    throw new SkeinError("MODEL_INVALID", { model: pipeline, reason: "this node runs no inference" });
+  },
+  unload: async () => {},
+  models: () => [],
 };

@@ -3,13 +3,15 @@ import type { BlobHash, FleetId } from "../../shared/ids.ts";
 import { pipelineStatement, type ResultPlace, resultStatement, signatureState } from "../../shared/statement.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import type { FinishedResult } from "../core/worker/index.ts";
+import type { PipelineInfo } from "../ports/index.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** This node's word on what it made. */
 export class ResultSigner {
   readonly #world: Surroundings;
   readonly #fleetId: FleetId;
-  readonly #madeWith = new Map<string, BlobHash>();
+  /** By name, of the pipeline as it was loaded last: it may be loaded anew with other files, or be gone before what it made is signed. */
+  readonly #madeWith = new Map<string, { info: PipelineInfo; digest: BlobHash }>();
   /** A report may be made many times; what it says is signed once. */
   readonly #signed = new WeakMap<FinishedResult, ReportedResult>();
 
@@ -28,14 +30,13 @@ export class ResultSigner {
     return signed;
   }
 
-  /** SHA-256 that names a pipeline of this node's engine with its models; undefined for one that it does not have. */
+  /** SHA-256 that names a pipeline of this node's engine with its models; undefined for one that it never had. */
   digestOf(pipeline: string): BlobHash | undefined {
-    const known = this.#madeWith.get(pipeline);
-    if (known) return known;
     const info = this.#world.engine.pipelines().find(({ name }) => name === pipeline);
-    if (!info) return undefined;
+    const known = this.#madeWith.get(pipeline);
+    if (!info || known?.info === info) return known?.digest;
     const digest = this.#world.sha256(pipelineStatement(info));
-    this.#madeWith.set(pipeline, digest);
+    this.#madeWith.set(pipeline, { info, digest });
     return digest;
   }
 

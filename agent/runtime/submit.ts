@@ -2,10 +2,13 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobInput, JobSpec } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import { BUILT_IN } from "../../shared/model.ts";
+import type { SubmitAnswer } from "../../shared/routes.ts";
 import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesPossible, copiesStaying, copyTargets } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
+import type { MeantModel } from "./model-names.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -22,6 +25,8 @@ export interface SubmitParts {
   noQuorum: () => SkeinError | undefined;
   /** What some node of the fleet is known to run, this one included. */
   pipelines: () => ReadonlySet<string>;
+  /** What the ledger knows by that name, here or at a member. */
+  meant: (text: string, key: string | null) => Promise<MeantModel>;
 }
 
 /** The first makes the copies, the second finds them there. */
@@ -31,16 +36,9 @@ const DURABLE_TRIES = 3;
  * Takes a job in on any node: checks it, copies its inputs until they are durable, then has it agreed. The answer means
  * that the job survives the loss of any one box.
  */
-export async function submitJob(
-  world: Surroundings,
-  parts: SubmitParts,
-  spec: JobSpec,
-): Promise<{ jobId: JobId; existing: boolean }> {
-  const known = parts.pipelines();
-  if (known.size === 0) throw new SkeinError("NOT_READY");
-  if (!known.has(spec.pipeline))
-    throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known: [...known] });
+export async function submitJob(world: Surroundings, parts: SubmitParts, spec: JobSpec): Promise<SubmitAnswer> {
   checkInputs(spec.inputs);
+  const pipeline = await pipelineOf(parts, spec);
   const missing = parts.noQuorum();
   if (missing) throw missing;
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
@@ -49,7 +47,7 @@ export async function submitJob(
   const outcome = await parts.proposer.propose({
     kind: "jobSubmitted",
     jobId: `job-${world.randomness.token(8)}` as JobId,
-    pipeline: spec.pipeline,
+    pipeline,
     idempotencyKey: spec.idempotencyKey ?? world.randomness.token(16),
     inputs: spec.inputs,
     holders,
@@ -59,8 +57,27 @@ export async function submitJob(
     copies,
     ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: submittedAtMs + spec.deadlineInMs }),
   });
-  return { jobId: outcome.jobId!, existing: outcome.existing ?? false };
+  const answer = { jobId: outcome.jobId!, existing: outcome.existing ?? false, pipeline };
+  return parts.pipelines().has(pipeline) ? answer : { ...answer, waitsForModel: true };
 }
+
+/** One pipeline and, of a model, one version: what an alias points to may be another before the job ends. @throws UNKNOWN_PIPELINE, NOT_READY */
+async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<string> {
+  const running = parts.pipelines();
+  if (running.has(spec.pipeline)) return spec.pipeline;
+  const isBuiltIn = (BUILT_IN as readonly string[]).includes(spec.pipeline);
+  const { pipeline, known } = isBuiltIn ? NOTHING_MEANT : await parts.meant(spec.pipeline, spec.idempotencyKey ?? null);
+  if (pipeline !== null) return pipeline;
+  if (running.size === 0) throw new SkeinError("NOT_READY");
+  throw new SkeinError("UNKNOWN_PIPELINE", {
+    pipeline: spec.pipeline,
+    known: [...new Set([...running, ...known])].slice(0, NAMED_MAX),
+  });
+}
+
+const NOTHING_MEANT: MeantModel = { pipeline: null, known: [] };
+/** Pipelines and models named in an error: a fleet may have hundreds. */
+const NAMED_MAX = 32;
 
 function checkInputs(inputs: readonly JobInput[]): void {
   if (inputs.length === 0) throw new SkeinError("BAD_REQUEST", { reason: "a job needs at least one input" });

@@ -72,7 +72,7 @@ export class WorkerDriver {
   constructor(world: Surroundings, init: WorkerInit) {
     this.#world = world;
     this.#init = init;
-    this.#worker = new Worker(world.network.self, world.engine.executors);
+    this.#worker = new Worker(world.network.self, world.engine.executors, (pipeline) => this.#atOnce(pipeline));
     this.#inHand = new SmallInHand(world, init);
     this.signer = new ResultSigner(world, init.fleetId);
     this.#memory = new WorkerMemory(world, this.signer);
@@ -119,13 +119,15 @@ export class WorkerDriver {
     return this.#worker.itemsQueued;
   }
 
-  /** Measured speed of every pipeline on this node, all executors together. */
+  /** Measured speed of every pipeline that this node runs now, all its executors together. */
   rates(): PipelineRate[] {
-    return [...this.#secondsPerItem].map(([pipeline, { seconds, source }]) => ({
-      pipeline,
-      itemsPerSecond: this.#world.engine.executors / seconds,
-      source,
-    }));
+    const { engine } = this.#world;
+    return engine.pipelines().flatMap(({ name, executors = engine.executors }) => {
+      const measured = this.#secondsPerItem.get(name);
+      if (!measured) return [];
+      const { seconds, source } = measured;
+      return [{ pipeline: name, itemsPerSecond: executors / seconds, source }];
+    });
   }
 
   /** Measures each pipeline on a bundled sample, unless an earlier life of this node knew how fast it runs here. */
@@ -140,11 +142,17 @@ export class WorkerDriver {
     if (remembered.size > 0) this.#init.onRateChange();
     for (const { name } of pipelines) {
       if (remembered.has(this.signer.digestOf(name)!)) continue;
-      const { secondsPerItem } = await this.#world.engine.calibrate(name);
-      if (!this.#secondsPerItem.has(name))
-        this.#secondsPerItem.set(name, { seconds: secondsPerItem, source: "calibration" });
-      this.#init.onRateChange();
+      if (!this.#secondsPerItem.has(name)) await this.calibrateOne(name);
     }
+  }
+
+  /** Measures a pipeline anew, as after a model was loaded: from then on this node reports a rate and gets work of it. @throws as InferenceEngine.calibrate */
+  async calibrateOne(pipeline: string): Promise<void> {
+    this.#secondsPerItem.delete(pipeline);
+    const { secondsPerItem: seconds } = await this.#world.engine.calibrate(pipeline);
+    // Work that was done meanwhile tells more.
+    if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, { seconds, source: "calibration" });
+    this.#init.onRateChange();
   }
 
   #measured(): Map<BlobHash, NotedRate> {
@@ -250,6 +258,13 @@ export class WorkerDriver {
     if (nowMs - this.#toldWaitingAtMs < WAITING_TOLD_MS) return;
     this.#toldWaitingAtMs = nowMs;
     this.#init.events.emit("copiesWaiting", { made, wanted, reason }, "warn");
+  }
+
+  /** Items that fill all executors of a pipeline that runs in batches; nothing of one that does not. */
+  #atOnce(pipeline: string): number {
+    const { engine } = this.#world;
+    const info = engine.pipelines().find(({ name }) => name === pipeline);
+    return (info?.batch ?? 1) > 1 ? (info?.executors ?? engine.executors) * info!.batch! : 0;
   }
 
   async #report(reported: FinishedResult[]): Promise<void> {

@@ -6,9 +6,11 @@ import { createHash } from "node:crypto";
 import type {
   Cancel,
   Clock,
+  EngineModel,
   InferenceEngine,
   InferenceOutcome,
   InferenceTask,
+  ModelToLoad,
   PipelineInfo,
   StreamedInput,
 } from "../../agent/ports/index.ts";
@@ -46,6 +48,14 @@ export function pretendOutput(input: Uint8Array): Uint8Array {
   return writePageText({ version: 1, width: 1, height: 1, text, lines: [{ text, score: 1, box: [0, 0, 1, 1] }] });
 }
 
+/** The same of a model: one tensor of text. */
+export function pretendTensors(pipeline: string, input: Uint8Array): Uint8Array {
+  const [name, version] = pipeline.split(":");
+  const data = [createHash("sha256").update(input).digest("hex")];
+  const outputs = [{ name: "pretend", shape: [1], datatype: "BYTES", data }];
+  return new TextEncoder().encode(JSON.stringify({ model_name: name, model_version: version, outputs }));
+}
+
 /** The same of a canary; its rounds are not computed. */
 function pretendDigest(input: Uint8Array): Uint8Array {
   const { rounds } = readCanaryInput(input);
@@ -65,11 +75,17 @@ export class PretendEngine implements InferenceEngine {
   readonly executors: number;
   /** Of runs that begin from now on: raise it to slow the box down. */
   secondsPerItem: number;
+  /** Of models that differ from that, by pipeline. */
+  readonly secondsPerItemOf = new Map<string, number>();
+  /** Of loads that begin from now on. */
+  secondsPerLoad = 0;
   /** Begun and not ended by whatever means. */
   readonly #running = new Set<Run>();
   readonly #clock: Clock;
   #waiting: Run[] = [];
   #known: PipelineInfo[] = [];
+  readonly #models = new Map<string, EngineModel>();
+  #badLoads: string[] = [];
   #stopped = false;
   #crashes = 0;
   #hangs = 0;
@@ -93,6 +109,11 @@ export class PretendEngine implements InferenceEngine {
   /** The next run (or as many as said) never ends by itself: its deadline ends it. */
   hangNext(runs = 1): void {
     this.#hangs += runs;
+  }
+
+  /** The next model that is loaded turns out to be broken. */
+  failNextLoad(reason: string): void {
+    this.#badLoads.push(reason);
   }
 
   /** SIGKILL to one executor: what it works on is lost, another takes its place. */
@@ -120,6 +141,46 @@ export class PretendEngine implements InferenceEngine {
     return this.#known;
   }
 
+  models(): EngineModel[] {
+    return [...this.#models.values()];
+  }
+
+  async load({ pipeline, manifest, choice }: ModelToLoad): Promise<void> {
+    const loading: EngineModel = { pipeline, state: "loading" };
+    this.#models.set(pipeline, loading);
+    if (this.secondsPerLoad > 0)
+      await new Promise<void>((resolve) => this.#clock.after(this.secondsPerLoad * 1000, resolve));
+    const reason = this.#badLoads.shift();
+    if (this.#models.get(pipeline) !== loading)
+      throw new SkeinError("MODEL_INVALID", { model: pipeline, reason: "it was unloaded before it was loaded" });
+    this.#forget(pipeline);
+    if (reason) {
+      this.#models.set(pipeline, { pipeline, state: "failed", reason });
+      throw new SkeinError("MODEL_INVALID", { model: pipeline, reason });
+    }
+    this.#models.set(pipeline, { pipeline, state: "ready" });
+    const models = manifest.files.map(({ path: name, blob: sha256, bytes }) => ({ name, sha256, bytes }));
+    const executors = Math.min(choice.executors, this.executors);
+    const shape = { version: `${manifest.version}`, models, itemsAlike: true, executors, batch: choice.batch };
+    this.#known = [...this.#known, { name: pipeline, ...shape }];
+  }
+
+  async unload(pipeline: string): Promise<void> {
+    this.#models.delete(pipeline);
+    this.#forget(pipeline);
+    const refused = this.#waiting.filter(({ task }) => task.pipeline === pipeline);
+    this.#waiting = this.#waiting.filter(({ task }) => task.pipeline !== pipeline);
+    for (const run of refused) run.reject(this.#unknown(pipeline));
+  }
+
+  #forget(pipeline: string): void {
+    this.#known = this.#known.filter(({ name }) => name !== pipeline);
+  }
+
+  #unknown(pipeline: string): SkeinError {
+    return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.#known.map((known) => known.name) });
+  }
+
   async run(asked: InferenceTask): Promise<InferenceOutcome> {
     const refusal = this.#refusalOf(asked);
     if (refusal) throw refusal;
@@ -133,8 +194,7 @@ export class PretendEngine implements InferenceEngine {
 
   #refusalOf({ pipeline, name }: InferenceTask): SkeinError | undefined {
     if (this.#stopped) return new SkeinError("EXECUTOR_DIED", { name, reason: "the agent is stopping" });
-    if (!this.#known.some((known) => known.name === pipeline))
-      return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.#known.map((known) => known.name) });
+    if (!this.#known.some((known) => known.name === pipeline)) return this.#unknown(pipeline);
     if (this.#waiting.length >= LIMITS.inferenceQueueMax)
       return new SkeinError("EXECUTORS_BUSY", { name, waiting: this.#waiting.length });
     return undefined;
@@ -167,7 +227,7 @@ export class PretendEngine implements InferenceEngine {
 
   /** A canary that cannot be read fails in no time. */
   #durationMs({ pipeline, input }: HeldTask): number {
-    const itemMs = this.secondsPerItem * 1000;
+    const itemMs = (this.secondsPerItemOf.get(pipeline) ?? this.secondsPerItem) * 1000;
     if (pipeline !== CANARY.name) return itemMs;
     try {
       return (itemMs * readCanaryInput(input).rounds) / CANARY_ROUNDS;
@@ -183,6 +243,7 @@ export class PretendEngine implements InferenceEngine {
       else if (pipeline === CANARY.name) this.#finishCanary(run, durationMs);
       else if (UNREADABLE_INPUT.every((byte, at) => input[at] === byte))
         run.reject(new SkeinError("IMAGE_UNREADABLE", { name, reason: "its content is none of these formats" }));
+      else if (this.#models.has(pipeline)) run.resolve({ output: pretendTensors(pipeline, input), durationMs });
       else run.resolve({ output: pretendOutput(input), durationMs });
     });
   }
@@ -207,7 +268,7 @@ export class PretendEngine implements InferenceEngine {
     const task: InferenceTask = {
       pipeline,
       name: "sample",
-      input: SAMPLES[pipeline]!,
+      input: SAMPLES[pipeline] ?? new TextEncoder().encode("sample"),
       deadlineMs: Number.MAX_SAFE_INTEGER,
     };
     const outcomes = await Promise.all(Array.from({ length: this.executors }, () => this.run(task)));

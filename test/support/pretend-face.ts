@@ -13,7 +13,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
-import type { AgentEvent, Health, JobDetail, LabelsView } from "../../shared/routes.ts";
+import type { AgentEvent, Health, JobDetail, LabelsView, SubmitAnswer } from "../../shared/routes.ts";
 import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
@@ -202,7 +202,7 @@ export class PretendFace implements AgentFace {
     return { token: "skein1-abc", expiresAtMs: 1_700_000_000_000 + validForMs };
   }
 
-  async submit(spec: JobSpec): Promise<{ jobId: JobId; existing: boolean }> {
+  async submit(spec: JobSpec): Promise<SubmitAnswer> {
     this.#called("submit", spec.pipeline);
     if (!this.hasQuorum)
       throw new SkeinError("NO_QUORUM", { reachable: 1, voters: 3, needed: 2, missing: ["bench", "cellar"] });
@@ -213,7 +213,7 @@ export class PretendFace implements AgentFace {
     const first = [...this.pretendJobs.values()].find(
       ({ view }) => idempotencyKey !== undefined && view.idempotencyKey === idempotencyKey,
     );
-    if (first) return { jobId: first.view.jobId, existing: true };
+    if (first) return { jobId: first.view.jobId, existing: true, pipeline: "ocr" };
     const jobId = `job-${String(this.pretendJobs.size + 1).padStart(4, "0")}` as JobId;
     const view: JobView = {
       jobId,
@@ -238,7 +238,7 @@ export class PretendFace implements AgentFace {
     };
     this.pretendJobs.set(jobId, { spec, view, results: [] });
     this.emit("jobSubmitted", { jobId, items: view.items });
-    return { jobId, existing: false };
+    return { jobId, existing: false, pipeline: "ocr" };
   }
 
   /** Records the next `count` items of a job, in turns over the nodes. An empty input fails. */

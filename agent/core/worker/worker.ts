@@ -48,6 +48,8 @@ const SMALL_FETCHES_MAX = 2 * LIMITS.smallInHandAskedMax;
 /** Work that waits at the executors beyond what runs, so that none of them waits for a message: the next item, or more of them where they are shorter. */
 const AHEAD_MS = 5;
 const AHEAD_MAX = 64;
+/** Where items run in batches: the batches that run and the next ones, and no more than half of what may wait there. */
+const BATCHES_ITEMS_MAX = LIMITS.inferenceQueueMax / 2;
 /** Weight of the newest run in how long a job's runs take here, and of how many jobs that is remembered. */
 const RUN_WEIGHT = 0.3;
 const JOBS_REMEMBERED = 64;
@@ -66,6 +68,7 @@ const REPORT_RETRY_MS = 100;
 export class Worker {
   readonly #self: NodeId;
   readonly #executors: number;
+  readonly #atOnce: (pipeline: string) => number;
   readonly #tasks = new Tasks();
   /** Usual time of a run of each job; items of one job say little about those of another. */
   readonly #runMs = new Map<JobId, number>();
@@ -74,9 +77,11 @@ export class Worker {
   /** The latest term of which a leader was heard. */
   #term = 0;
 
-  constructor(self: NodeId, executors: number) {
+  /** @param atOnce items of a pipeline that fill its executors, where they run several together; else 0 */
+  constructor(self: NodeId, executors: number, atOnce: (pipeline: string) => number = () => 0) {
     this.#self = self;
     this.#executors = executors;
+    this.#atOnce = atOnce;
   }
 
   step(event: WorkerEvent, nowMs: number, wallMs: number): WorkerEffect[] {
@@ -283,7 +288,9 @@ export class Worker {
     const [next] = this.#tasks.first("ready", 1);
     if (!next) return [];
     const usualMs = this.#runMs.get(next.lease.jobId) ?? AHEAD_MS;
-    const most = this.#executors + Math.max(1, Math.min(AHEAD_MAX, Math.ceil(AHEAD_MS / usualMs)));
+    const ahead = this.#executors + Math.max(1, Math.min(AHEAD_MAX, Math.ceil(AHEAD_MS / usualMs)));
+    const batches = Math.min(BATCHES_ITEMS_MAX, 2 * this.#atOnce(next.lease.pipeline));
+    const most = Math.max(ahead, batches);
     const free = Math.min(most - this.#tasks.count("running"), 2 * most - this.#tasks.count("storing"));
     return this.#tasks
       .first("ready", free, ({ lease }) => lease.jobId === next.lease.jobId)

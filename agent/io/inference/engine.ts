@@ -1,13 +1,23 @@
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
-import type { InferenceEngine, InferenceOutcome, InferenceTask, PipelineInfo, Telemetry } from "../../ports/index.ts";
-import { CALIBRATION_SAMPLES } from "./calibration.ts";
-import { type Assignment, ExecutorProcess } from "./executor-process.ts";
+import type {
+  EngineModel,
+  InferenceEngine,
+  InferenceOutcome,
+  InferenceTask,
+  ModelToLoad,
+  PipelineInfo,
+  Telemetry,
+} from "../../ports/index.ts";
+import { CALIBRATION_SAMPLES, type CalibrationSample, modelSample } from "./calibration.ts";
+import { ExecutorProcess } from "./executor-process.ts";
+import { Queue, type Waiting } from "./queue.ts";
+import { type Seat, Shelf } from "./shelf.ts";
 
 export interface InferenceInit {
   /** One per core given to the agent. Without any it knows no pipeline. */
   executors: number;
-  /** An executor that holds more after a run is replaced: the arena of onnxruntime grows and never shrinks. */
+  /** An executor that holds more after a run, beside what its loaded models take, is replaced: the arena of onnxruntime grows and never shrinks. */
   memoryBytesPerExecutorMax?: number;
 }
 
@@ -18,43 +28,27 @@ const memoryBytesPerExecutorDefault = 1.5 * GiB;
 const calibrationRuns = 2;
 const calibrationDeadlineMs = 120_000;
 
-/** Items handed over together: as many as are done in about this time, by what runs of their pipelines took last. */
-const groupMs = 2;
-const groupItemsMax = 64;
-const groupInputBytesMax = 16 * 1024;
-/** Weight of the newest run in that, if it was shorter; a longer one counts at once. */
-const runWeight = 0.1;
-
-interface Waiting extends Assignment {
-  /** It was with others in an executor that ended, and may be why. */
-  isSuspect?: true;
-}
-
-/** A place for one executor. */
-interface Seat {
-  executor?: ExecutorProcess;
-  state: "starting" | "idle" | "busy" | "empty";
-  /** Starts that failed since one succeeded. */
-  failedStarts: number;
-  restart?: NodeJS.Timeout;
-}
-
 class Engine implements InferenceEngine {
   private readonly seats: Seat[];
   private readonly memoryBytesMax: number;
   private readonly telemetry: Telemetry;
-  private waiting: Waiting[] = [];
-  private waitingBytes = 0;
-  private known: PipelineInfo[] = [];
-  /** By pipeline. */
-  private readonly runMs = new Map<string, number>();
+  private readonly queue = new Queue();
+  private readonly shelf: Shelf;
+  /** Those that come with the agent. */
+  private builtIn: PipelineInfo[] = [];
   private stopped = false;
 
   constructor(init: InferenceInit, telemetry: Telemetry) {
     invariant(Number.isInteger(init.executors) && init.executors >= 0, "executors are counted");
-    this.seats = Array.from({ length: init.executors }, () => ({ state: "empty", failedStarts: 0 }));
+    this.seats = Array.from({ length: init.executors }, () => ({ state: "empty", failedStarts: 0, loaded: new Map() }));
     this.memoryBytesMax = init.memoryBytesPerExecutorMax ?? memoryBytesPerExecutorDefault;
     this.telemetry = telemetry;
+    this.shelf = new Shelf({
+      telemetry,
+      seats: this.seats,
+      onFree: (seat, executor) => this.free(seat, executor),
+      onGone: (pipeline, error) => this.refuse(this.queue.takeAll(pipeline), error),
+    });
   }
 
   get executors(): number {
@@ -62,7 +56,25 @@ class Engine implements InferenceEngine {
   }
 
   pipelines(): PipelineInfo[] {
-    return this.known;
+    return [...this.builtIn, ...this.shelf.pipelines()];
+  }
+
+  models(): EngineModel[] {
+    return this.shelf.models();
+  }
+
+  async load(model: ModelToLoad): Promise<void> {
+    const refused = (reason: string): SkeinError => new SkeinError("MODEL_INVALID", { model: model.pipeline, reason });
+    if (this.stopped) throw refused("the agent is stopping");
+    if (this.executors === 0) throw refused("this node has no executors");
+    if (this.builtIn.some(({ name }) => name === model.pipeline))
+      throw refused("a pipeline of that name comes with the agent");
+    await this.shelf.load(model);
+    this.queue.forget(model.pipeline);
+  }
+
+  unload(pipeline: string): Promise<void> {
+    return this.stopped ? Promise.resolve() : this.shelf.unload(pipeline);
   }
 
   async start(): Promise<void> {
@@ -76,7 +88,8 @@ class Engine implements InferenceEngine {
 
   async stop(): Promise<void> {
     this.stopped = true;
-    this.refuseWaiting(new SkeinError("EXECUTOR_DIED", { reason: "the agent is stopping" }));
+    this.refuse(this.queue.takeAll(), new SkeinError("EXECUTOR_DIED", { reason: "the agent is stopping" }));
+    this.shelf.stop();
     await Promise.all(
       this.seats.map(({ executor, restart }) => {
         clearTimeout(restart);
@@ -93,16 +106,21 @@ class Engine implements InferenceEngine {
     seat.executor = executor;
     seat.state = "starting";
     void executor.ended.then((reason) => this.emptied(seat, executor, reason));
-    this.known = await executor.ready;
+    this.builtIn = await executor.ready;
     seat.failedStarts = 0;
-    seat.state = "idle";
     const { pid, rssBytes } = executor;
     this.telemetry.log("info", "executorStarted", {
       pid,
       rssBytes,
       startMs: Math.round(performance.now() - startedMs),
     });
-    this.handOut();
+    this.free(seat, executor);
+  }
+
+  /** First the models that it is to have, then work. */
+  private free(seat: Seat, executor: ExecutorProcess): void {
+    seat.state = "idle";
+    if (!this.shelf.tend(seat, executor)) this.handOut();
   }
 
   private spawn(seat: Seat): ExecutorProcess {
@@ -120,6 +138,7 @@ class Engine implements InferenceEngine {
     const wasStarting = seat.state === "starting";
     delete seat.executor;
     seat.state = "empty";
+    this.shelf.emptied(seat);
     if (this.stopped) return;
     this.telemetry.log("warn", "executorEnded", { pid: executor.pid, reason });
     if (wasStarting) this.startFailed(seat, executor.startError ?? new SkeinError("EXECUTOR_DIED", { reason }));
@@ -138,13 +157,10 @@ class Engine implements InferenceEngine {
   private startFailed(seat: Seat, error: SkeinError): void {
     seat.failedStarts++;
     this.telemetry.log("error", "executorStartFailed", { ...error.toJSON(), failedStarts: seat.failedStarts });
-    if (this.seats.every(({ failedStarts }) => failedStarts > 0)) this.refuseWaiting(error);
+    if (this.seats.every(({ failedStarts }) => failedStarts > 0)) this.refuse(this.queue.takeAll(), error);
   }
 
-  private refuseWaiting(error: SkeinError): void {
-    const refused = this.waiting;
-    this.waiting = [];
-    this.waitingBytes = 0;
+  private refuse(refused: Waiting[], error: SkeinError): void {
     for (const { task, reject } of refused)
       reject(new SkeinError(error.code, { ...error.facts, name: task.name }, { cause: error }));
   }
@@ -154,51 +170,45 @@ class Engine implements InferenceEngine {
     if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const answered = (outcome: InferenceOutcome): void => {
-        this.learn(task.pipeline, outcome.durationMs);
+        this.queue.learn(task.pipeline, outcome.durationMs);
         resolve(outcome);
       };
-      this.waiting.push({ task, resolve: answered, reject });
-      this.waitingBytes += heldBytes(task.input);
+      this.queue.add({ task, resolve: answered, reject });
       this.handOut();
     });
   }
 
   private refusalOf({ pipeline, name, input }: InferenceTask): SkeinError | undefined {
     if (this.stopped) return new SkeinError("EXECUTOR_DIED", { name, reason: "the agent is stopping" });
-    if (!this.known.some((known) => known.name === pipeline)) return this.unknown(pipeline);
+    if (!this.find(pipeline)) return this.unknown(pipeline);
     if (input.length > LIMITS.imageBytesMax)
       return new SkeinError("TOO_LARGE", { what: name, actual: input.length, limit: LIMITS.imageBytesMax });
-    const full =
-      this.waiting.length >= LIMITS.inferenceQueueMax ||
-      (this.waiting.length > 0 && this.waitingBytes + heldBytes(input) > LIMITS.inferenceQueueBytesMax);
-    return full ? new SkeinError("EXECUTORS_BUSY", { name, waiting: this.waiting.length }) : undefined;
+    return this.queue.isFullFor(input)
+      ? new SkeinError("EXECUTORS_BUSY", { name, waiting: this.queue.length })
+      : undefined;
+  }
+
+  private find(pipeline: string): PipelineInfo | undefined {
+    return this.builtIn.find(({ name }) => name === pipeline) ?? this.shelf.pipeline(pipeline);
+  }
+
+  private runs(seat: Seat, pipeline: string): boolean {
+    return this.builtIn.some(({ name }) => name === pipeline) || this.shelf.isOn(seat, pipeline);
   }
 
   private handOut(): void {
+    if (this.queue.length === 0) return;
     const idle = this.seats.filter(({ state }) => state === "idle");
     for (const [n, seat] of idle.entries()) {
-      const group = this.takeGroup(Math.ceil(this.waiting.length / (idle.length - n)));
-      if (group.length === 0) return;
-      void this.work(seat, seat.executor!, group);
+      const takers = (pipeline?: string): number =>
+        idle.slice(n).filter((one) => pipeline === undefined || this.runs(one, pipeline)).length;
+      const group = this.queue.takeGroup({
+        runs: (pipeline) => this.runs(seat, pipeline),
+        batchOf: (pipeline) => this.shelf.find(pipeline)?.info.batch ?? 1,
+        takers,
+      });
+      if (group.length > 0) void this.work(seat, seat.executor!, group);
     }
-  }
-
-  /** The next item; with it those behind it that are as short, at most `most` in all. */
-  private takeGroup(most: number): Waiting[] {
-    const group: Waiting[] = [];
-    let leftMs = groupMs;
-    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
-      const { pipeline, input } = next.task;
-      const usualMs = this.runMs.get(pipeline) ?? groupMs;
-      const isAlone = next.isSuspect || input.length > groupInputBytesMax || usualMs >= groupMs;
-      if (group.length > 0 && (isAlone || usualMs > leftMs)) break;
-      this.waiting.shift();
-      this.waitingBytes -= heldBytes(input);
-      leftMs -= usualMs;
-      group.push(next);
-      if (isAlone || group.length >= Math.min(most, groupItemsMax)) break;
-    }
-    return group;
   }
 
   private async work(seat: Seat, executor: ExecutorProcess, group: Waiting[]): Promise<void> {
@@ -206,50 +216,54 @@ class Engine implements InferenceEngine {
     const unanswered = await executor.run(group);
     if (unanswered.length > 0) this.runAgain(unanswered);
     if (!executor.usable) return;
-    if (executor.rssBytes > this.memoryBytesMax) {
-      executor.kill(`it held ${executor.rssBytes} bytes, over its budget of ${this.memoryBytesMax}`);
-      return;
-    }
-    seat.state = "idle";
-    this.handOut();
+    const budgetBytes = this.memoryBytesMax + this.shelf.bytesOn(seat);
+    if (executor.rssBytes > budgetBytes)
+      executor.kill(`it held ${executor.rssBytes} bytes, over its budget of ${budgetBytes}`);
+    else this.free(seat, executor);
   }
 
-  /** Each alone, before all others: the one that ends its executor again is the one at fault. */
   private runAgain(unanswered: Waiting[]): void {
-    for (const one of unanswered) {
-      one.isSuspect = true;
-      this.waitingBytes += heldBytes(one.task.input);
-    }
-    this.waiting.unshift(...unanswered);
-    if (this.stopped) this.refuseWaiting(new SkeinError("EXECUTOR_DIED", { reason: "the agent is stopping" }));
+    this.queue.putBack(unanswered);
+    // A model that went meanwhile has no executor to wait for.
+    for (const { task } of unanswered)
+      if (!this.find(task.pipeline)) this.refuse(this.queue.takeAll(task.pipeline), this.unknown(task.pipeline));
+    if (this.stopped)
+      this.refuse(this.queue.takeAll(), new SkeinError("EXECUTOR_DIED", { reason: "the agent is stopping" }));
     else this.handOut();
   }
 
-  private learn(pipeline: string, durationMs: number): void {
-    const before = this.runMs.get(pipeline) ?? durationMs;
-    this.runMs.set(pipeline, Math.max(durationMs, before + runWeight * (durationMs - before)));
-  }
-
   async calibrate(pipeline: string): Promise<{ secondsPerItem: number }> {
-    const sample = CALIBRATION_SAMPLES[pipeline];
-    if (!sample) throw this.unknown(pipeline);
-    const task = { pipeline, ...(await sample()), deadlineMs: calibrationDeadlineMs };
-    const runs = Array.from({ length: this.executors * calibrationRuns }, () => this.run(task));
+    const info = this.find(pipeline);
+    if (!info) throw this.unknown(pipeline);
+    const sample = await this.sampleOf(pipeline);
+    const { executors = this.executors, batch = 1 } = info;
+    // Full batches, as when much waits; fewer of a sample that fills the queue.
+    const most = Math.min(LIMITS.inferenceQueueMax, LIMITS.inferenceQueueBytesMax / sample.input.length) >> 1;
+    const count = Math.max(1, Math.min(most, executors * batch * calibrationRuns));
+    const task = { pipeline, ...sample, deadlineMs: calibrationDeadlineMs };
+    const runs = Array.from({ length: count }, () => this.run(task));
     const durationsMs = (await Promise.all(runs)).map(({ durationMs }) => durationMs).sort((a, b) => a - b);
     return { secondsPerItem: durationsMs[durationsMs.length >> 1]! / 1000 };
   }
 
+  private async sampleOf(pipeline: string): Promise<CalibrationSample> {
+    const bundled = CALIBRATION_SAMPLES[pipeline];
+    if (bundled) return bundled();
+    const shelved = this.shelf.find(pipeline);
+    if (!shelved) throw this.unknown(pipeline);
+    const reason = "no made-up input runs through it, so it cannot be timed";
+    if (shelved.sampleLength === undefined) throw new SkeinError("MODEL_INVALID", { model: pipeline, reason });
+    return modelSample(shelved.model.manifest, shelved.sampleLength);
+  }
+
   private unknown(pipeline: string): SkeinError {
-    return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.known.map(({ name }) => name) });
+    return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.pipelines().map(({ name }) => name) });
   }
 }
 
-/** In the agent's memory while it waits. */
-const heldBytes = (input: InferenceTask["input"]): number => (input instanceof Uint8Array ? input.length : 0);
-
 /**
- * The inference engine of this box. Executors are child processes with one onnxruntime thread each, below the agent in
- * priority; one that overruns a deadline, dies, or outgrows its memory is replaced.
+ * The inference engine of this box. Executors are child processes, below the agent in priority, with one onnxruntime thread each
+ * unless a model's choice says more; one that overruns a deadline, dies, or outgrows its memory is replaced.
  */
 export function createInferenceEngine(init: InferenceInit, deps: { telemetry: Telemetry }): InferenceEngine {
   return new Engine(init, deps.telemetry);

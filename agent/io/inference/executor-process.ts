@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { SkeinError } from "../../../shared/errors.ts";
 import { TIMING } from "../../../shared/limits.ts";
-import type { InferenceOutcome, InferenceTask, PipelineInfo } from "../../ports/index.ts";
+import type { InferenceOutcome, InferenceTask, ModelToLoad, PipelineInfo } from "../../ports/index.ts";
 import { type ExecutorCommand, type ExecutorReport, type ItemEnd, type ItemToRun, inputPartBytes } from "./protocol.ts";
 
 /** The end of what an executor wrote to stderr: the last words of a native crash. */
@@ -37,6 +37,13 @@ interface Run {
   settle: (unanswered: Assignment[]) => void;
 }
 
+/** A model that is being loaded or let go. */
+interface Order {
+  resolve: (loaded: { sampleLength?: number }) => void;
+  reject: (error: SkeinError) => void;
+  deadline: NodeJS.Timeout;
+}
+
 /** One executor from its start to its end. After its end a new one takes its place; nothing is started twice. */
 export class ExecutorProcess {
   /** Resolves once the models are warm. @throws MODEL_INVALID, EXECUTOR_DIED, DEADLINE_EXCEEDED */
@@ -51,6 +58,7 @@ export class ExecutorProcess {
   rssBytes = 0;
   private readonly child: ChildProcess;
   private current: Run | undefined;
+  private order: Order | undefined;
   private lastWords = "";
   private killReason: string | undefined;
   private settleReady!: { resolve: (pipelines: PipelineInfo[]) => void; reject: (error: SkeinError) => void };
@@ -105,7 +113,11 @@ export class ExecutorProcess {
       this.rssBytes = message.rssBytes;
       this.settleReady.resolve(message.pipelines);
     } else if (message.kind === "unfit") this.settleReady.reject(SkeinError.from(message.error));
-    else {
+    else if (message.kind !== "ended") {
+      this.rssBytes = message.rssBytes;
+      if (message.kind === "loadFailed") this.takeOrder()?.reject(SkeinError.from(message.error));
+      else this.takeOrder()?.resolve(message.kind === "loaded" ? message : {});
+    } else {
       this.rssBytes = message.rssBytes;
       for (const end of message.ends) this.answer(end);
       if (this.current && this.current.left.length > 0) this.watchDeadline(this.current);
@@ -145,11 +157,12 @@ export class ExecutorProcess {
     const reason = this.killReason ?? (words ? `${how}: ${words}` : how);
     this.settleReady.reject(new SkeinError("EXECUTOR_DIED", { reason, name: "its models", pid: this.pid }));
     this.breakOff(({ name }) => new SkeinError("EXECUTOR_DIED", { reason, name, pid: this.pid }));
+    this.takeOrder()?.reject(new SkeinError("EXECUTOR_DIED", { reason, name: "a model", pid: this.pid }));
     this.settleEnded(reason);
   }
 
   /**
-   * Runs these one after the other; the caller waits before it hands over the next. Several must be small. Resolves with
+   * Runs these; the caller waits before it hands over the next. Several must be small. Resolves with
    * those that were not answered because this process ended: any of them may be why.
    */
   run<T extends Assignment>(assignments: T[]): Promise<T[]> {
@@ -159,6 +172,39 @@ export class ExecutorProcess {
       this.watchDeadline(this.current);
       void this.sendTasks(assignments.map(({ task }) => task));
     });
+  }
+
+  /**
+   * Loads and warms a model; the caller hands over nothing meanwhile.
+   * @throws MODEL_INVALID: it goes on without it; EXECUTOR_DIED, DEADLINE_EXCEEDED: it is gone
+   */
+  load(model: ModelToLoad, deadlineMs: number): Promise<{ sampleLength?: number }> {
+    return this.carryOut({ kind: "load", model }, `Loading ${model.pipeline}`, deadlineMs);
+  }
+
+  /** As `load`. */
+  async unload(pipeline: string, deadlineMs: number): Promise<void> {
+    await this.carryOut({ kind: "unload", pipeline }, `Unloading ${pipeline}`, deadlineMs);
+  }
+
+  private carryOut(command: ExecutorCommand, what: string, deadlineMs: number): Promise<{ sampleLength?: number }> {
+    return new Promise((resolve, reject) => {
+      const late = (): void => {
+        this.takeOrder()?.reject(new SkeinError("DEADLINE_EXCEEDED", { what, deadlineMs }));
+        this.kill(`${what} took longer than ${deadlineMs} ms`);
+      };
+      this.order = { resolve, reject, deadline: setTimeout(late, deadlineMs) };
+      void this.send(command).then((sent) => {
+        if (!sent) this.kill(this.killReason ?? "its channel broke");
+      });
+    });
+  }
+
+  private takeOrder(): Order | undefined {
+    const order = this.order;
+    this.order = undefined;
+    clearTimeout(order?.deadline);
+    return order;
   }
 
   /** Short items run in no time, so that all of a group have the time of the most impatient: which of them runs is not known here. */

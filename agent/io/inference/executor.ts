@@ -1,10 +1,11 @@
 /**
- * An executor: a child process of the agent that owns one onnxruntime thread. It is a process and not a thread because a
+ * An executor: a child process of the agent that owns one onnxruntime thread, or as many as a model's choice says. It is a process and not a thread because a
  * run can neither be cancelled nor survive the end of its thread: a process can be killed at any moment.
  */
 import { setPriority } from "node:os";
 import { SkeinError } from "../../../shared/errors.ts";
-import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, Pipeline } from "./protocol.ts";
+import type { ModelToLoad } from "../../ports/index.ts";
+import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, ModelPipeline, Pipeline } from "./protocol.ts";
 
 /** Below the agent, whose heartbeats must not wait for a page to be read. */
 const niceness = 10;
@@ -26,6 +27,12 @@ function report(message: ExecutorReport): void {
   process.send?.(message, () => {});
 }
 
+/** Imported when it is needed: onnxruntime must not start its threads before their priority is set. */
+async function loadModelPipeline(model: ModelToLoad): Promise<ModelPipeline> {
+  const { loadModelPipeline: load } = await import("./model/pipeline.ts");
+  return load(model);
+}
+
 async function loadPipelines(): Promise<Map<string, Pipeline>> {
   const { default: sharp } = await import("sharp");
   sharp.concurrency(1);
@@ -36,47 +43,95 @@ async function loadPipelines(): Promise<Map<string, Pipeline>> {
   return new Map(pipelines.map((pipeline) => [pipeline.info.name, pipeline]));
 }
 
-async function endOf(item: ItemToRun, pipelines: ReadonlyMap<string, Pipeline>): Promise<ItemEnd> {
-  const startedMs = performance.now();
-  try {
-    const output = await pipelines.get(item.pipeline)!.run(item.input, item.name);
-    return { output, durationMs: performance.now() - startedMs };
-  } catch (error) {
-    return { error: SkeinError.from(error).toJSON() };
-  }
-}
+class Executor {
+  readonly #pipelines: ReadonlyMap<string, Pipeline>;
+  readonly #models = new Map<string, ModelPipeline>();
+  #coming: (ItemToRun & { filled: number }) | undefined;
 
-async function runItems(items: ItemToRun[], pipelines: ReadonlyMap<string, Pipeline>): Promise<void> {
-  let ends: ItemEnd[] = [];
-  let toldMs = performance.now();
-  for (const [n, item] of items.entries()) {
-    ends.push(await endOf(item, pipelines));
-    if (n < items.length - 1 && performance.now() - toldMs < tellMs) continue;
-    report({ kind: "ended", ends, rssBytes: rssBytes() });
-    ends = [];
-    toldMs = performance.now();
+  constructor(pipelines: ReadonlyMap<string, Pipeline>) {
+    this.#pipelines = pipelines;
+  }
+
+  hear(command: ExecutorCommand): void {
+    if (command.kind === "runMany") void this.#runItems(command.items);
+    else if (command.kind === "load") void this.#load(command.model);
+    else if (command.kind === "unload") void this.#unload(command.pipeline);
+    else if (command.kind === "run") {
+      const { pipeline, name, inputBytes } = command;
+      this.#coming = { pipeline, name, input: new Uint8Array(inputBytes), filled: 0 };
+    } else if (this.#coming) {
+      this.#coming.input.set(command.bytes, this.#coming.filled);
+      this.#coming.filled += command.bytes.length;
+    }
+    this.#runWhenFilled();
+  }
+
+  #runWhenFilled(): void {
+    if (!this.#coming || this.#coming.filled < this.#coming.input.length) return;
+    const item = this.#coming;
+    this.#coming = undefined;
+    void this.#runItems([item]);
+  }
+
+  async #runItems(items: ItemToRun[]): Promise<void> {
+    let ends: ItemEnd[] = [];
+    let toldMs = performance.now();
+    for (let n = 0; n < items.length; ) {
+      const together = this.#together(items, n);
+      ends.push(...(await this.#endsOf(together)));
+      n += together.length;
+      if (n < items.length && performance.now() - toldMs < tellMs) continue;
+      report({ kind: "ended", ends, rssBytes: rssBytes() });
+      ends = [];
+      toldMs = performance.now();
+    }
+  }
+
+  /** From this one on those of the same model; each item of another pipeline is alone. */
+  #together(items: readonly ItemToRun[], from: number): ItemToRun[] {
+    const { pipeline } = items[from]!;
+    let to = from + 1;
+    while (this.#models.has(pipeline) && items[to]?.pipeline === pipeline) to++;
+    return items.slice(from, to);
+  }
+
+  async #endsOf(items: readonly ItemToRun[]): Promise<ItemEnd[]> {
+    const startedMs = performance.now();
+    const [{ pipeline, input, name }] = items as [ItemToRun];
+    try {
+      const model = this.#models.get(pipeline);
+      if (model) return await model.runTogether(items);
+      const output = await this.#pipelines.get(pipeline)!.run(input, name);
+      return [{ output, durationMs: performance.now() - startedMs }];
+    } catch (error) {
+      return items.map(() => ({ error: SkeinError.from(error).toJSON() }));
+    }
+  }
+
+  async #load(model: ModelToLoad): Promise<void> {
+    try {
+      const loaded = await loadModelPipeline(model);
+      this.#models.set(model.pipeline, loaded);
+      const { sampleLength } = loaded;
+      report({ kind: "loaded", ...(sampleLength !== undefined && { sampleLength }), rssBytes: rssBytes() });
+    } catch (error) {
+      const known = SkeinError.from(error);
+      const facts = { model: model.pipeline, reason: known.message };
+      const invalid = known.code === "MODEL_INVALID" ? known : new SkeinError("MODEL_INVALID", facts);
+      report({ kind: "loadFailed", error: invalid.toJSON(), rssBytes: rssBytes() });
+    }
+  }
+
+  async #unload(pipeline: string): Promise<void> {
+    await this.#models.get(pipeline)?.release();
+    this.#models.delete(pipeline);
+    report({ kind: "unloaded", rssBytes: rssBytes() });
   }
 }
 
 function serve(pipelines: ReadonlyMap<string, Pipeline>): void {
-  let coming: (ItemToRun & { filled: number }) | undefined;
-  const runWhenFilled = (): void => {
-    if (!coming || coming.filled < coming.input.length) return;
-    const item = coming;
-    coming = undefined;
-    void runItems([item], pipelines);
-  };
-  process.on("message", (command: ExecutorCommand) => {
-    if (command.kind === "runMany") void runItems(command.items, pipelines);
-    else if (command.kind === "run") {
-      const { pipeline, name, inputBytes } = command;
-      coming = { pipeline, name, input: new Uint8Array(inputBytes), filled: 0 };
-    } else if (coming) {
-      coming.input.set(command.bytes, coming.filled);
-      coming.filled += command.bytes.length;
-    }
-    runWhenFilled();
-  });
+  const executor = new Executor(pipelines);
+  process.on("message", (command: ExecutorCommand) => executor.hear(command));
   const infos = [...pipelines.values()].map(({ info }) => info);
   report({ kind: "ready", pipelines: infos, rssBytes: rssBytes() });
 }

@@ -1,11 +1,20 @@
 import type { ErrorBody } from "../../../shared/errors.ts";
-import type { PipelineInfo } from "../../ports/index.ts";
+import type { ModelToLoad, PipelineInfo } from "../../ports/index.ts";
 
 /** What an executor can do with one input. */
 export interface Pipeline {
   info: PipelineInfo;
   /** @throws SkeinError about the input. */
   run(input: Uint8Array, name: string): Promise<Uint8Array>;
+}
+
+/** What an executor can do with a model that was loaded while it ran. */
+export interface ModelPipeline {
+  /** Length of free dimensions in made-up inputs that it takes; absent if it took none. */
+  sampleLength?: number;
+  /** As far as they fit together in batches; how each ended, in their order. */
+  runTogether(items: readonly { name: string; input: Uint8Array }[]): Promise<ItemEnd[]>;
+  release(): Promise<void>;
 }
 
 export interface ItemToRun {
@@ -20,12 +29,14 @@ export type ItemEnd = { output: Uint8Array; durationMs: number } | { error: Erro
 /**
  * From the agent to an executor, which is idle then. An input of any size comes alone and in parts, each sent when the one
  * before has left, so that neither side copies a hundred megabytes in one go on the agent's thread. Several small ones
- * come together, to be run one after the other: where a run takes less than a message, messages would be most of it.
+ * come together: where a run takes less than a message, messages would be most of it. Of one model they may be run at once.
  */
 export type ExecutorCommand =
   | { kind: "run"; pipeline: string; name: string; inputBytes: number }
   | { kind: "inputPart"; bytes: Uint8Array }
-  | { kind: "runMany"; items: ItemToRun[] };
+  | { kind: "runMany"; items: ItemToRun[] }
+  | { kind: "load"; model: ModelToLoad }
+  | { kind: "unload"; pipeline: string };
 
 /** From an executor to the agent. */
 export type ExecutorReport =
@@ -33,6 +44,10 @@ export type ExecutorReport =
   /** The models cannot be loaded; the executor ends. */
   | { kind: "unfit"; error: ErrorBody }
   /** The next of the items it was given, in their order. */
-  | { kind: "ended"; ends: ItemEnd[]; rssBytes: number };
+  | { kind: "ended"; ends: ItemEnd[]; rssBytes: number }
+  | { kind: "loaded"; sampleLength?: number; rssBytes: number }
+  /** It goes on without it. */
+  | { kind: "loadFailed"; error: ErrorBody; rssBytes: number }
+  | { kind: "unloaded"; rssBytes: number };
 
 export const inputPartBytes = 1024 * 1024;

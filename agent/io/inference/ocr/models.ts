@@ -4,7 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InferenceSession } from "onnxruntime-node";
 import { SkeinError } from "../../../../shared/errors.ts";
+import { plainChoice } from "../../../../shared/session-choice.ts";
 import type { PipelineInfo } from "../../../ports/index.ts";
+import { sessionOptions } from "../session-options.ts";
 
 /** PP-OCRv4 as the installed package holds it: a detector, a recogniser, and the characters the recogniser knows. */
 export interface OcrModels {
@@ -15,18 +17,8 @@ export interface OcrModels {
   files: PipelineInfo["models"];
 }
 
-/**
- * One thread, without spinning: an executor owns one core, and a spinning thread burns it between runs. Memory patterns
- * are off because every page has a shape of its own and each pattern would keep its memory.
- */
-const sessionOptions: InferenceSession.SessionOptions = {
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  enableMemPattern: false,
-  graphOptimizationLevel: "all",
-  logSeverityLevel: 3,
-  extra: { session: { intra_op: { allow_spinning: "0" } } },
-};
+/** Memory patterns are off because every page has a shape of its own and each pattern would keep its memory. */
+const options = sessionOptions(plainChoice(1));
 
 async function readModelFile(name: string): Promise<{ bytes: Uint8Array; file: PipelineInfo["models"][number] }> {
   try {
@@ -42,7 +34,7 @@ async function readModelFile(name: string): Promise<{ bytes: Uint8Array; file: P
 /** The session is made from the very bytes that were hashed, so a digest names exactly what runs. */
 async function loadSession(model: string, bytes: Uint8Array): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(bytes, sessionOptions);
+    return await InferenceSession.create(bytes, options);
   } catch (error) {
     throw new SkeinError("MODEL_INVALID", { model, reason: (error as Error).message }, { cause: error });
   }
