@@ -179,7 +179,7 @@ message Vitals {
   uint64 memoryFreeBytes = 1; uint64 diskFreeBytes = 2; double cpuLoad = 3; optional double temperatureC = 4; bool throttled = 5;
   optional double temperatureTrendCPerMinute = 6; repeated string slowedBy = 7; string power = 8;
   optional double batteryPercent = 9; optional double frequencyMHz = 10; optional double fanRpm = 11;
-  optional int32 utcOffsetMinutes = 12;
+  optional int32 utcOffsetMinutes = 12; optional uint64 memoryOwnBytes = 13;
 }
 message PipelineRate { string pipeline = 1; double itemsPerSecond = 2; string source = 3; }
 message CapacityReport {

@@ -1,18 +1,26 @@
 import { statfs } from "node:fs/promises";
-import { freemem } from "node:os";
 import { dirname } from "node:path";
-import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
+import type { BoxView, ProviderTrial } from "../../../shared/box.ts";
+import type { HardwareFacts } from "../../../shared/capacity.ts";
 import { SkeinError } from "../../../shared/errors.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import type { CapacityProbe, ProbeResult } from "../../ports/index.ts";
-import { type Board, meminfoBytes, readBoard } from "./board.ts";
+import { noteAccelerators } from "./accelerators.ts";
+import { reasonToRunNothing } from "./arm32.ts";
+import { type Board, readBoard } from "./board.ts";
 import { CgroupMemoryReader } from "./cgroup.ts";
+import { noteCpu, vectorOf } from "./cpu.ts";
 import { oneAtATime, within } from "./deadline.ts";
-import { HeatReader } from "./heat.ts";
-import { LoadReader } from "./load.ts";
+import { noteDeepWords } from "./deep-words.ts";
+import { Findings } from "./findings.ts";
+import { insideOf, noteInside } from "./inside.ts";
 import { askMachineWords } from "./machine-words.ts";
 import { matchProfile, ownProfilesDir, readProfiles } from "./profiles.ts";
 import { Root } from "./root.ts";
+import { noteStorage, storageOf } from "./storage.ts";
+import { measureStorage } from "./storage-speed.ts";
+import { VitalsReader } from "./vitals.ts";
 
 /** What one executor is given when executors are counted: a warm pipeline with two models, after pages of mixed sizes. */
 const EXECUTOR_MEMORY_BYTES = 400e6;
@@ -20,12 +28,15 @@ const EXECUTOR_MEMORY_BYTES = 400e6;
 /** A local disk answers from memory; one that does not answer at all is dead or gone. */
 const DISK_DEADLINE_MS = 2_000;
 
+/** Free space under which the disk's speed is not measured: what is written for it must not be what fills it. */
+const MEASURED_FREE_BYTES_MIN = 4 * LIMITS.diskFreeBytesMin;
+
 export interface ProbeInit {
   /** The agent's folder; it need not exist yet. Its disk is the one that is watched. */
   dataDir: string;
   /** Default: the project's own. */
   profilesDir?: string;
-  /** Executors somebody asked for; used as it is. At least 1. */
+  /** Executors somebody asked for; used as it is, except on a box that can run none. At least 1. */
   executorsWanted?: number;
   /** Whether the disk counts as full, whatever is free: a drill's. */
   isDiskFull?: () => boolean;
@@ -33,23 +44,45 @@ export interface ProbeInit {
   root?: string;
   /** Of the box under `root`; default this process's. */
   arch?: string;
+  /** Makes a session with each of these execution providers; absent: none is tried, as on a witness. */
+  tryProviders?: (names: readonly string[]) => Promise<ProviderTrial[]>;
+  /** Default: this process's own clock. */
+  nowMs?: () => number;
 }
 
 export function createProbe(init: ProbeInit): CapacityProbe {
   const root = new Root(init.root ?? "/");
-  const load = new LoadReader(root);
-  const heat = new HeatReader(root);
+  const arch = init.arch ?? process.arch;
   const cgroup = new CgroupMemoryReader(root);
   const diskFree = oneAtATime(async () => (init.isDiskFull?.() ? 0 : freeBytesUnder(init.dataDir)));
+  const reader = new VitalsReader(root, {
+    cgroup,
+    diskFreeBytes: async () => {
+      const bytes = await within(DISK_DEADLINE_MS, diskFree());
+      if (bytes !== undefined) return bytes;
+      const what = `The disk under ${init.dataDir}`;
+      throw new SkeinError("DEADLINE_EXCEEDED", { what, deadlineMs: DISK_DEADLINE_MS });
+    },
+    nowMs: init.nowMs ?? (() => performance.now()),
+  });
   let found: Promise<ProbeResult> | undefined;
+  let deepWords: Promise<Findings> | undefined;
 
   async function look(): Promise<ProbeResult> {
     const profiles = await readProfiles(init.profilesDir ?? ownProfilesDir());
     const ask = root.path === "/" ? askMachineWords : async () => ({});
-    const board = await readBoard(root, init.arch ?? process.arch, ask);
+    const board = await readBoard(root, arch, ask);
     const { profile, reason } = matchProfile(board, profiles);
-    const facts = factsOf(board, profile, cgroup.read().limitBytes);
-    return { facts, profile, reason, executors: init.executorsWanted ?? executorsFor(facts, profile) };
+    const facts = { ...factsOf(board, profile, cgroup.read().limitBytes), ...placeOf() };
+    const runsNothing = reasonToRunNothing(root, arch);
+    const executors = runsNothing ? 0 : (init.executorsWanted ?? executorsFor(facts, profile));
+    return { facts, profile, reason, executors, ...(runsNothing && { runsNothing }) };
+  }
+
+  function placeOf(): Pick<HardwareFacts, "storage" | "vector" | "inside"> {
+    const { kind } = storageOf(root, init.dataDir);
+    const [vector, inside] = [vectorOf(root, arch), insideOf(root)];
+    return { ...(kind && { storage: kind }), ...(vector && { vector }), ...(inside && { inside }) };
   }
 
   const probe = (): Promise<ProbeResult> => {
@@ -60,25 +93,63 @@ export function createProbe(init: ProbeInit): CapacityProbe {
     return found;
   };
 
-  async function vitals(): Promise<Vitals> {
+  async function vitals() {
     const { facts, profile } = await probe();
-    const [temperatureC, diskFreeBytes] = await Promise.all([heat.hottestC(), within(DISK_DEADLINE_MS, diskFree())]);
-    if (diskFreeBytes === undefined)
-      throw new SkeinError("DEADLINE_EXCEEDED", {
-        what: `The disk under ${init.dataDir}`,
-        deadlineMs: DISK_DEADLINE_MS,
-      });
-    const available = meminfoBytes(root, "MemAvailable") ?? freemem();
+    return await reader.read(facts.cores, profile);
+  }
+
+  async function storageSpeed(isWhole: boolean) {
+    const freeBytes = await diskFree();
+    return freeBytes < MEASURED_FREE_BYTES_MIN ? undefined : await measureStorage(init.dataDir, isWhole);
+  }
+
+  async function tryProviders(): Promise<ProviderTrial[]> {
+    const { profile, runsNothing } = await probe();
+    return runsNothing || !init.tryProviders ? [] : await init.tryProviders(profile.providers);
+  }
+
+  async function view(): Promise<BoxView> {
+    const { facts, profile, reason, executors, runsNothing } = await probe();
+    const now = await vitals();
+    const findings = new Findings();
+    noteBoard(findings, facts, cgroup.read().limitBytes);
+    noteCpu(findings, root, arch);
+    reader.note(findings, now);
+    noteAccelerators(findings, root);
+    noteStorage(findings, root, storageOf(root, init.dataDir));
+    noteInside(findings, root);
+    if (root.path === "/") deepWords ??= gatherDeepWords();
+    const deep = await deepWords;
     return {
-      memoryFreeBytes: Math.min(available, cgroup.read().headroomBytes ?? available),
-      diskFreeBytes,
-      cpuLoad: load.read(facts.cores),
-      ...(temperatureC !== undefined && { temperatureC }),
-      throttled: temperatureC !== undefined && temperatureC >= profile.thermal.throttleC,
+      facts,
+      vitals: now,
+      profile,
+      reason,
+      executors,
+      ...(runsNothing && { runsNothing }),
+      found: [...findings.found, ...(deep?.found ?? [])],
+      missing: [...findings.missing, ...(deep?.missing ?? [])],
     };
   }
 
-  return { probe, vitals };
+  return { probe, vitals, storageSpeed, tryProviders, view };
+}
+
+async function gatherDeepWords(): Promise<Findings> {
+  const findings = new Findings();
+  await noteDeepWords(findings);
+  return findings;
+}
+
+function noteBoard(findings: Findings, facts: HardwareFacts, limitBytes: number | undefined): void {
+  findings.note("board.model", facts.model, "/proc/device-tree/model, /sys/class/dmi/id");
+  findings.note("cpu.model", facts.cpuModel, "/proc/cpuinfo");
+  findings.note("cpu.cores", facts.cores, "/proc/cpuinfo, /proc/self/status, cgroup");
+  findings.note("memory.totalBytes", facts.memoryTotalBytes, "/proc/meminfo, cgroup");
+  // Where nothing limits it, cgroup v1 says so by a limit larger than any machine.
+  const isLimited = limitBytes !== undefined && limitBytes <= facts.memoryTotalBytes;
+  const files = "cgroup memory.max, memory.high, memory.limit_in_bytes";
+  findings.note("memory.limitBytes", isLimited ? limitBytes : undefined, files);
 }
 
 function factsOf(board: Board, profile: FirmwareProfile, limitBytes: number | undefined): HardwareFacts {
@@ -91,6 +162,8 @@ function factsOf(board: Board, profile: FirmwareProfile, limitBytes: number | un
     arch: board.arch,
     memoryTotalBytes,
     memoryUsableBytes: Math.floor(memoryTotalBytes * profile.memoryUsableShare),
+    warnC: profile.thermal.warnC,
+    throttleC: profile.thermal.throttleC,
   };
 }
 

@@ -165,7 +165,13 @@ export class SimNode {
         network: this.network,
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
-        probe: { probe: async () => PROBED, vitals: async () => vitals() },
+        probe: {
+          probe: async () => PROBED,
+          vitals: async () => vitals(),
+          storageSpeed: async () => undefined,
+          tryProviders: async () => [],
+          view: async () => ({ ...PROBED, vitals: vitals(), found: [], missing: [] }),
+        },
         faults: pretendFaults({
           clock: this.#clock,
           kill: () => this.crash(),
