@@ -45,16 +45,15 @@ function trialOf(name: string, file: string): Promise<TrialEnd> {
     });
     child.on("message", (message) => {
       end ??= message as TrialEnd;
+      child.kill("SIGKILL");
     });
     const ended = (how: string): void => {
       clearTimeout(late);
-      if (end)
-        return resolve({ ...end, reason: [end.reason, missingLibrary(lastWords)].join("").slice(0, reasonChars) });
-      const words = [how, lastWords.trim()].filter(Boolean).join(": ");
-      resolve({
-        works: false,
-        reason: isLate ? `it took longer than ${TIMING.providerTrialMs} ms` : words.slice(0, reasonChars),
-      });
+      const silent = isLate
+        ? `it took longer than ${TIMING.providerTrialMs} ms`
+        : [how, lastWords.trim()].filter(Boolean).join(": ");
+      const { works, reason } = end ?? { works: false, reason: silent };
+      resolve({ works, reason: (works ? reason : reason.trim() + missingLibrary(lastWords)).slice(0, reasonChars) });
     };
     child.on("error", (error) => ended(error.message));
     child.on("close", (code, signal) => ended(`its process ended with ${signal ?? code}`));
