@@ -242,6 +242,8 @@ message FleetNews {
   uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
   uint64 rosterIndex = 6;
 }
+message SpeedRequest { uint32 bytes = 1; }
+message SpeedAnswer { bytes payload = 1; }
 message InferRequest { string pipeline = 1; string name = 2; bytes input = 3; double deadlineMs = 4; }
 message InferAnswer { bytes output = 1; double durationMs = 2; }
 message RecordAnswer { optional string jobId = 1; bool existing = 2; }
