@@ -15,9 +15,12 @@ const trialFile = fileURLToPath(new URL(`./provider-trial${import.meta.url.slice
  * Which of these execution providers work on this box: those that made a session and ran it to the right result. The CPU
  * is always tried. One after the other, each in a process of its own, so that one that crashes or hangs harms nothing.
  */
-export async function tryProviders(names: readonly string[], file = trialFile): Promise<ProviderTrial[]> {
+export async function tryProviders(
+  names: readonly string[],
+  { file = trialFile, deadlineMs = TIMING.providerTrialMs as number } = {},
+): Promise<ProviderTrial[]> {
   const trials: ProviderTrial[] = [];
-  for (const name of new Set([...names, "cpu"])) trials.push({ name, ...(await trialOf(name, file)) });
+  for (const name of new Set([...names, "cpu"])) trials.push({ name, ...(await trialOf(name, file, deadlineMs)) });
   return trials;
 }
 
@@ -25,7 +28,14 @@ export async function tryProviders(names: readonly string[], file = trialFile): 
 const missingLibrary = (log: string): string =>
   log.match(/ with error: (?:\/\S*\/)?(.+)/)?.[1]?.replace(/^/, ": ") ?? "";
 
-function trialOf(name: string, file: string): Promise<TrialEnd> {
+/** It comes from a process in which somebody's driver ran. */
+function readEnd(message: unknown): TrialEnd {
+  const { works, reason } = (message ?? {}) as Partial<TrialEnd>;
+  if (typeof works === "boolean" && typeof reason === "string") return { works, reason };
+  return { works: false, reason: "what its process said cannot be understood" };
+}
+
+function trialOf(name: string, file: string, deadlineMs: number): Promise<TrialEnd> {
   const child = fork(file, [name], {
     serialization: "advanced",
     execArgv: [],
@@ -39,19 +49,19 @@ function trialOf(name: string, file: string): Promise<TrialEnd> {
     const late = setTimeout(() => {
       isLate = true;
       child.kill("SIGKILL");
-    }, TIMING.providerTrialMs);
+    }, deadlineMs);
     child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       lastWords = (lastWords + text).slice(-logChars);
     });
     child.on("message", (message) => {
-      end ??= message as TrialEnd;
+      end ??= readEnd(message);
       child.kill("SIGKILL");
     });
     const ended = (how: string): void => {
       clearTimeout(late);
       const silent = isLate
-        ? `it took longer than ${TIMING.providerTrialMs} ms`
-        : [how, lastWords.trim()].filter(Boolean).join(": ");
+        ? `it took longer than ${deadlineMs} ms`
+        : [how, lastWords.replace(/\s+/g, " ").trim()].filter(Boolean).join(": ");
       const { works, reason } = end ?? { works: false, reason: silent };
       resolve({ works, reason: (works ? reason : reason.trim() + missingLibrary(lastWords)).slice(0, reasonChars) });
     };

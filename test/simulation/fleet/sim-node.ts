@@ -83,6 +83,8 @@ export class SimNode {
   #slowness = 1;
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
+  /** What its sensors say otherwise than those of a box that is well. */
+  vitals: Partial<Vitals> = {};
   /** Of lives that begin from now on. */
   signer: Signer;
   /** How often it compares its disk with the ledger. */
@@ -149,6 +151,7 @@ export class SimNode {
       diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
       cpuLoad: 0.5,
       throttled: false,
+      ...this.vitals,
     });
     this.#fillDisk(false);
     watchLeases(this.network, {
@@ -168,8 +171,8 @@ export class SimNode {
         probe: {
           probe: async () => PROBED,
           vitals: async () => vitals(),
-          storageSpeed: async () => undefined,
-          tryProviders: async () => [],
+          storageSpeed: async () => ({ fsyncMs: this.syncMs[1] }),
+          tryProviders: async () => [{ name: "cpu", works: true, reason: "pretend" }],
           view: async () => ({ ...PROBED, vitals: vitals(), found: [], missing: [] }),
         },
         faults: pretendFaults({
