@@ -3,7 +3,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SkeinError } from "../../../shared/errors.ts";
-import { type FirmwareProfile, readFirmwareProfile } from "../../../shared/profile.ts";
+import type { FirmwareProfile } from "../../../shared/profile.ts";
+import { readFirmwareProfile } from "../../../shared/profile-reader.ts";
 import type { Board } from "./board.ts";
 
 /** The project's own profiles: beside package.json, which is further up from the built files than from the sources. */
@@ -16,7 +17,7 @@ export function ownProfilesDir(): string {
 
 /** Every profile of a folder. @throws INTERNAL with the file and the field, if one cannot be read. */
 export async function readProfiles(dir: string): Promise<FirmwareProfile[]> {
-  const files = (await readdir(dir)).filter((file) => file.endsWith(".json")).sort();
+  const files = (await readdir(dir)).filter((file) => file.endsWith(".json") && file !== "schema.json").sort();
   return await Promise.all(
     files.map(async (file) => {
       try {
