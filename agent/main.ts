@@ -53,11 +53,13 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
   const isFull = (): boolean => disk.isFull;
   const probe = createProbe({
     dataDir,
+    ownProfilesDir: join(dataDir, "profiles"),
     isDiskFull: isFull,
     ...(config.executors !== undefined ? { executorsWanted: config.executors } : {}),
     ...(config.part === "witness" ? {} : { tryProviders }),
   });
   const probed = await probe.probe();
+  for (const refused of probed.profilesRefused) telemetry.log("warn", "profileRefused", { ...refused });
   const world: Surroundings = {
     clock: systemClock,
     randomness: systemRandomness,

@@ -37,6 +37,23 @@ export interface LinkFigures {
   from?: "transfers" | "probe";
 }
 
+/** A profile that was not taken. */
+export interface OtherProfile {
+  name: string;
+  priority: number;
+  /** Why it fits too, or knows this box. */
+  reason: string;
+  /** What it is for and this box is not; absent if it would fit. */
+  hindrance?: string;
+}
+
+/** A file of the user's own that is no profile. */
+export interface RefusedProfile {
+  file: string;
+  /** The field, and what was meant. */
+  reason: string;
+}
+
 export interface BoxView {
   facts: HardwareFacts;
   /** Of this moment. */
@@ -45,6 +62,9 @@ export interface BoxView {
   profile: FirmwareProfile;
   /** Why this profile, in a sentence. */
   reason: string;
+  /** Those that came next. */
+  others: OtherProfile[];
+  profilesRefused: RefusedProfile[];
   /** Executors to start by default on this box. */
   executors: number;
   /** Why this box can run no inference at all, in a sentence; absent if it can. */

@@ -32,7 +32,7 @@ const ROOMS: Record<string, Room> = {
   "agent/cli": {
     opens: ["shared", "agent/ports", "agent/main.ts", "agent/io/*"],
     touchesWorld: true,
-    why: "start, init and join build rooms; every other command is a client call and a way to print it",
+    why: "start, init, join and probe build rooms; every other command is a client call and a way to print it",
   },
 };
 

@@ -1,4 +1,4 @@
-import type { BoxView, ProviderTrial } from "../../shared/box.ts";
+import type { BoxView, OtherProfile, ProviderTrial, RefusedProfile } from "../../shared/box.ts";
 import type { HardwareFacts, Vitals } from "../../shared/capacity.ts";
 import type { FirmwareProfile } from "../../shared/profile.ts";
 
@@ -7,6 +7,10 @@ export interface ProbeResult {
   profile: FirmwareProfile;
   /** Why this profile, in a sentence. */
   reason: string;
+  /** Those that came next. */
+  others: OtherProfile[];
+  /** Files of the user's own that were left out. */
+  profilesRefused: RefusedProfile[];
   /** Executors to start by default on this box. */
   executors: number;
   /** Why this box can run no inference at all, in a sentence; absent if it can. */

@@ -8,18 +8,22 @@ import type { FirmwareProfile } from "../../../shared/profile.ts";
 import type { CapacityProbe, ProbeResult } from "../../ports/index.ts";
 import { noteAccelerators } from "./accelerators.ts";
 import { reasonToRunNothing } from "./arm32.ts";
-import { type Board, readBoard } from "./board.ts";
+import { type Board, meminfoBytes, readBoard } from "./board.ts";
 import { CgroupMemoryReader } from "./cgroup.ts";
+import { noteCores } from "./cores.ts";
 import { noteCpu, vectorOf } from "./cpu.ts";
 import { oneAtATime, within } from "./deadline.ts";
 import { noteDeepWords } from "./deep-words.ts";
 import { Findings } from "./findings.ts";
 import { insideOf, noteInside } from "./inside.ts";
 import { askMachineWords } from "./machine-words.ts";
-import { matchProfile, ownProfilesDir, readProfiles } from "./profiles.ts";
+import { noteNetworkCards } from "./network-cards.ts";
+import { notePowerMode } from "./power-mode.ts";
+import { builtInProfilesDir, matchProfile, readProfiles } from "./profiles.ts";
 import { Root } from "./root.ts";
 import { noteStorage, storageOf } from "./storage.ts";
 import { measureStorage } from "./storage-speed.ts";
+import { noteWear } from "./storage-wear.ts";
 import { VitalsReader } from "./vitals.ts";
 
 /** What one executor is given when executors are counted: a warm pipeline with two models, after pages of mixed sizes. */
@@ -34,8 +38,10 @@ const MEASURED_FREE_BYTES_MIN = 4 * LIMITS.diskFreeBytesMin;
 export interface ProbeInit {
   /** The agent's folder; it need not exist yet. Its disk is the one that is watched. */
   dataDir: string;
-  /** Default: the project's own. */
+  /** Default: the project's. */
   profilesDir?: string;
+  /** Where the user keeps profiles of their own; it need not exist. */
+  ownProfilesDir?: string;
   /** Executors somebody asked for; used as it is, except on a box that can run none. At least 1. */
   executorsWanted?: number;
   /** Whether the disk counts as full, whatever is free: a drill's. */
@@ -69,14 +75,14 @@ export function createProbe(init: ProbeInit): CapacityProbe {
   let deepWords: Promise<Findings> | undefined;
 
   async function look(): Promise<ProbeResult> {
-    const profiles = await readProfiles(init.profilesDir ?? ownProfilesDir());
+    const { profiles, refused } = await readProfiles(init.profilesDir ?? builtInProfilesDir(), init.ownProfilesDir);
     const ask = root.path === "/" ? askMachineWords : async () => ({});
     const board = await readBoard(root, arch, ask);
-    const { profile, reason } = matchProfile(board, profiles);
+    const { profile, reason, others } = matchProfile(board, profiles);
     const facts = { ...factsOf(board, profile, cgroup.read().limitBytes), ...placeOf() };
     const runsNothing = reasonToRunNothing(root, arch);
     const executors = runsNothing ? 0 : (init.executorsWanted ?? executorsFor(facts, profile));
-    return { facts, profile, reason, executors, ...(runsNothing && { runsNothing }) };
+    return { facts, profile, reason, others, profilesRefused: refused, executors, ...(runsNothing && { runsNothing }) };
   }
 
   function placeOf(): Pick<HardwareFacts, "storage" | "vector" | "inside"> {
@@ -109,24 +115,27 @@ export function createProbe(init: ProbeInit): CapacityProbe {
   }
 
   async function view(): Promise<BoxView> {
-    const { facts, profile, reason, executors, runsNothing } = await probe();
+    const probed = await probe();
+    const { facts } = probed;
     const now = await vitals();
     const findings = new Findings();
-    noteBoard(findings, facts, cgroup.read().limitBytes);
+    noteBoard(findings, facts);
+    noteCores(findings, root);
     noteCpu(findings, root, arch);
+    noteMemory(findings, root, facts, cgroup.read().limitBytes);
     reader.note(findings, now);
+    notePowerMode(findings, root);
     noteAccelerators(findings, root);
-    noteStorage(findings, root, storageOf(root, init.dataDir));
+    const place = storageOf(root, init.dataDir);
+    noteStorage(findings, root, place);
+    noteWear(findings, root, place.disk);
+    noteNetworkCards(findings, root);
     noteInside(findings, root);
     if (root.path === "/") deepWords ??= gatherDeepWords();
     const deep = await deepWords;
     return {
-      facts,
+      ...probed,
       vitals: now,
-      profile,
-      reason,
-      executors,
-      ...(runsNothing && { runsNothing }),
       found: [...findings.found, ...(deep?.found ?? [])],
       missing: [...findings.missing, ...(deep?.missing ?? [])],
     };
@@ -141,10 +150,14 @@ async function gatherDeepWords(): Promise<Findings> {
   return findings;
 }
 
-function noteBoard(findings: Findings, facts: HardwareFacts, limitBytes: number | undefined): void {
+function noteBoard(findings: Findings, facts: HardwareFacts): void {
   findings.note("board.model", facts.model, "/proc/device-tree/model, /sys/class/dmi/id");
+  findings.note("board.arch", facts.arch, "of this process");
   findings.note("cpu.model", facts.cpuModel, "/proc/cpuinfo");
-  findings.note("cpu.cores", facts.cores, "/proc/cpuinfo, /proc/self/status, cgroup");
+}
+
+function noteMemory(findings: Findings, root: Root, facts: HardwareFacts, limitBytes: number | undefined): void {
+  findings.note("memory.machineBytes", meminfoBytes(root, "MemTotal"), "/proc/meminfo");
   findings.note("memory.totalBytes", facts.memoryTotalBytes, "/proc/meminfo, cgroup");
   // Where nothing limits it, cgroup v1 says so by a limit larger than any machine.
   const isLimited = limitBytes !== undefined && limitBytes <= facts.memoryTotalBytes;
@@ -170,6 +183,7 @@ function factsOf(board: Board, profile: FirmwareProfile, limitBytes: number | un
 /** One executor per core is fastest (each runs one thread), less what the profile keeps back and what memory allows. */
 function executorsFor(facts: HardwareFacts, profile: FirmwareProfile): number {
   const byCores = facts.cores - profile.executors.coresReserved;
+  if (profile.executors.max === 0) return 0;
   const byMemory = Math.floor(facts.memoryUsableBytes / EXECUTOR_MEMORY_BYTES);
   return Math.max(1, Math.min(byCores, profile.executors.max, byMemory));
 }
