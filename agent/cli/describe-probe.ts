@@ -121,7 +121,7 @@ function executorsText({ executors, memoryUsableShare }: FirmwareProfile): strin
   return `${kept} kept back, at most ${executors.max}, in ${Math.round(memoryUsableShare * 100)} % of the memory`;
 }
 
-const COOLING_WORDS = { none: "bare", heatsink: "with a heat sink", fan: "with a fan" };
+const COOLING_WORDS = { none: "no cooling", heatsink: "a heat sink", fan: "a fan" };
 
 function boundsRows({ thermal, power, storage, providers, notes }: FirmwareProfile): Pairs {
   const modes = (power?.modes ?? []).map(({ name, watts }) => `${name} ${watts} W`);
@@ -132,7 +132,7 @@ function boundsRows({ thermal, power, storage, providers, notes }: FirmwareProfi
   return [
     [
       "heat",
-      `sheds work from ${warnC} C, slows itself from ${throttleC} C; steady load goes ${COOLING_WORDS[cooling]}`,
+      `sheds work from ${warnC} C, slows itself from ${throttleC} C; steady load needs ${COOLING_WORDS[cooling]}`,
     ],
     ...(powerText ? ([["power", powerText]] as Pairs) : []),
     ...(storage

@@ -87,7 +87,11 @@ export function matchProfile(board: Board, profiles: readonly FirmwareProfile[])
     profile: profileForMemory(best.profile, board.memoryBytes),
     reason: best.reason!,
     others: [
-      ...next.map(({ profile, reason }) => ({ name: profile.name, priority: profile.priority, reason: reason! })),
+      ...next.map(({ profile, reason, isLast }) => ({
+        name: profile.name,
+        priority: profile.priority,
+        reason: isLast ? `it stands in for any ${board.arch} machine` : reason!,
+      })),
       ...hindered.map(({ profile, reason, hindrance }) => ({
         name: profile.name,
         priority: profile.priority,
@@ -102,6 +106,8 @@ interface Look {
   /** Why it fits, if its patterns do. */
   reason?: string;
   isByName?: boolean;
+  /** It knows nothing of this box but its architecture. */
+  isLast?: boolean;
   /** What the profile asks for and this box is not. */
   hindrance?: string;
 }
@@ -134,5 +140,5 @@ function reasonToMatch(board: Board, { recognise, title }: FirmwareProfile): Omi
   if (said.some(([patterns]) => patterns)) return {};
   if (recognise.virtual) return { reason: `it runs in a virtual machine, so the profile "${title}" holds` };
   if (recognise.portable) return { reason: `its chassis is a portable one, so the profile "${title}" holds` };
-  return { reason: `no more special profile knows "${board.model}", so "${title}" stands in` };
+  return { reason: `no more special profile knows "${board.model}", so "${title}" stands in`, isLast: true };
 }
