@@ -1,5 +1,5 @@
 /** What a box found out about itself, as text for a person. */
-import type { BoxView, Finding } from "../../shared/box.ts";
+import type { BoxView, Finding, LinkFigures } from "../../shared/box.ts";
 import type { Disagreement } from "../../shared/disagreements.ts";
 import type { FirmwareProfile } from "../../shared/profile.ts";
 import { bytes, pairs, plain, plural, table } from "./table.ts";
@@ -81,7 +81,8 @@ function valueText(value: Finding["value"], unit: string | undefined): string {
 }
 
 /** What was tried and not read. */
-function extraRows({ facts, providers = [] }: ProbeReport, part: string): Row[] {
+function extraRows({ facts, providers = [], links = [] }: ProbeReport, part: string): Row[] {
+  if (part === "network") return links.map(linkRow);
   if (part === "gpu, npu")
     return providers.map(({ name, works, reason }): Row => {
       const found = works ? `works: ${reason}` : `does not load: ${reason}`;
@@ -94,6 +95,16 @@ function extraRows({ facts, providers = [] }: ProbeReport, part: string): Row[] 
   if (facts.writeBytesPerSecond !== undefined)
     rows.push(["long write", `${bytes(facts.writeBytesPerSecond)}/s`, "measured in the data folder"]);
   return rows;
+}
+
+function linkRow({ name, state, rttMs, bytesPerSecond, from }: LinkFigures): Row {
+  const trip = rttMs === undefined ? undefined : `${rttMs.toFixed(1)} ms`;
+  const speed = bytesPerSecond === undefined ? undefined : `${bytes(bytesPerSecond)}/s`;
+  return [
+    `link to ${name}`,
+    [state, trip, speed].filter(Boolean).join(", "),
+    `measured by the agent${from ? `, ${from}` : ""}`,
+  ];
 }
 
 function missingLine({ missing }: BoxView): string {

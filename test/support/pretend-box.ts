@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { BoxView } from "../../shared/box.ts";
 import type { NodeId } from "../../shared/ids.ts";
-import { readFirmwareProfile } from "../../shared/profile.ts";
+import { readFirmwareProfile } from "../../shared/profile-reader.ts";
 
 const profileFile = new URL("../../firmware-profiles/raspberry-pi-5.json", import.meta.url);
 
@@ -31,6 +31,8 @@ export const pretendBox = (peer: NodeId): BoxView => ({
   },
   profile: readFirmwareProfile(JSON.parse(readFileSync(profileFile, "utf8"))),
   reason: "the device tree says so",
+  others: [{ name: "generic-arm64", priority: 0, reason: "it stands in for any arm64 machine" }],
+  profilesRefused: [],
   executors: 3,
   found: [{ what: "cpu.model", value: "Cortex-A76", from: "/proc/cpuinfo" }],
   missing: [{ what: "power.source", lookedAt: ["/sys/class/power_supply/*/online"] }],

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { OtherProfile, RefusedProfile } from "../../../shared/box.ts";
@@ -22,8 +22,8 @@ export interface ProfilesRead {
   refused: RefusedProfile[];
 }
 
-/** What a person keeps there is small; more is not read, so that no folder named by mistake holds the start up. */
-const OWN_FILES_MAX = 100;
+/** Of one folder, and of one file: profiles are few and small, and what is not must not hold the start up. */
+const FILES_MAX = 100;
 const FILE_BYTES_MAX = 100_000;
 
 /**
@@ -51,12 +51,13 @@ async function readFolder(dir: string): Promise<ProfilesRead> {
   for (const name of files) {
     const file = join(dir, name);
     try {
-      if (read.profiles.length >= OWN_FILES_MAX) throw new Error(`more than ${OWN_FILES_MAX} files are not read`);
-      const text = await readFile(file, "utf8");
-      if (text.length > FILE_BYTES_MAX) throw new Error(`must have at most ${FILE_BYTES_MAX} bytes`);
-      read.profiles.push(readFirmwareProfile(JSON.parse(text)));
+      if (read.profiles.length >= FILES_MAX) throw new Error(`more than ${FILES_MAX} files are not read`);
+      const { size } = await stat(file);
+      if (size > FILE_BYTES_MAX) throw new Error(`${size} bytes are too many for a profile`);
+      read.profiles.push(readFirmwareProfile(JSON.parse(await readFile(file, "utf8"))));
     } catch (error) {
-      read.refused.push({ file, reason: (error as Error).message });
+      const reason = error instanceof SkeinError ? error.facts.reason : undefined;
+      read.refused.push({ file, reason: typeof reason === "string" ? reason : (error as Error).message });
     }
   }
   return read;
