@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { ProviderTrial } from "../shared/box.ts";
 import type { NodePart, RosterNode } from "../shared/fleet.ts";
 import type { BlobHash, FleetId } from "../shared/ids.ts";
 import { AGENT_VERSION } from "../shared/version.ts";
@@ -36,6 +37,8 @@ export interface AgentConfig {
 export interface RunningAgent {
   face: AgentFace;
   apiUrl: string;
+  /** Why this box can run no inference, in a sentence; absent if it can. */
+  runsNothing?: string;
   stop(): Promise<void>;
   /** Resolves when the agent has stopped, by whatever cause; rejects when it had to give up. */
   stopped: Promise<void>;
@@ -50,10 +53,13 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
   const isFull = (): boolean => disk.isFull;
   const probe = createProbe({
     dataDir,
+    ownProfilesDir: join(dataDir, "profiles"),
     isDiskFull: isFull,
     ...(config.executors !== undefined ? { executorsWanted: config.executors } : {}),
+    ...(config.part === "witness" ? {} : { tryProviders }),
   });
   const probed = await probe.probe();
+  for (const refused of probed.profilesRefused) telemetry.log("warn", "profileRefused", { ...refused });
   const world: Surroundings = {
     clock: systemClock,
     randomness: systemRandomness,
@@ -74,7 +80,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     notes: await openNotes(join(dataDir, "notes"), { telemetry }),
     signer: createSigner(config.nodeKey),
     blobs: await openBlobs(join(dataDir, "blobs"), { telemetry, isFull }),
-    engine: config.part === "witness" ? noEngine : await createEngine(probed, telemetry),
+    engine: config.part === "witness" || probed.runsNothing ? noEngine : await createEngine(probed, telemetry),
     probe,
     faults: createFaults({
       onDisk: (full) => {
@@ -113,7 +119,14 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     return stopping;
   }
   agent.start().catch((error: unknown) => stop(error));
-  return { face: agent, apiUrl: api.url, stop: () => stop(), stopped: ending.promise };
+  const { runsNothing } = probed;
+  const said = runsNothing === undefined ? {} : { runsNothing };
+  return { face: agent, apiUrl: api.url, ...said, stop: () => stop(), stopped: ending.promise };
+}
+
+/** Nor here. */
+async function tryProviders(names: readonly string[]): Promise<ProviderTrial[]> {
+  return (await import("./io/inference/index.ts")).tryProviders(names);
 }
 
 /** A witness never comes here, so it runs on a box without this room's packages. */

@@ -47,6 +47,8 @@ export type StorageKind = (typeof STORAGE_KINDS)[number];
 /** What changes while the agent runs. */
 export interface Vitals {
   memoryFreeBytes: number;
+  /** Of what is not free, private to the agent and its executors: they could have it again. */
+  memoryOwnBytes?: number;
   diskFreeBytes: number;
   /** Load of all cores together, 0 to 1. */
   cpuLoad: number;
@@ -209,6 +211,7 @@ function checkVitals(vitals: Record<string, unknown>): Vitals {
   const temperatureC = vitals.temperatureC ?? undefined;
   return {
     memoryFreeBytes: checkWhole(vitals.memoryFreeBytes, "vitals.memoryFreeBytes", 0, BYTES_MAX),
+    ...optional("memoryOwnBytes", vitals.memoryOwnBytes, (value, path) => checkWhole(value, path, 0, BYTES_MAX)),
     diskFreeBytes: checkWhole(vitals.diskFreeBytes, "vitals.diskFreeBytes", 0),
     cpuLoad: checkNumber(vitals.cpuLoad, "vitals.cpuLoad", 0, 1),
     ...(temperatureC !== undefined && { temperatureC: checkNumber(temperatureC, "vitals.temperatureC", min, max) }),

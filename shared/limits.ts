@@ -184,6 +184,12 @@ export const LIMITS = {
   impairedBytesMax: 256 * KiB,
   /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
   onlineBytesMax: 960 * KiB,
+  /** One question for the speed of a link: large enough to tell a fast one, and half a second of a slow one. */
+  speedBytesMax: 512 * KiB,
+  /** Fleets in which links are measured by asking; in larger ones all questions together would be a load, and transfers tell. */
+  speedNodesMax: 32,
+  /** Links told of in one report, the newest figures first: 64 bytes each in a gossip message. */
+  linksReportedMax: 64,
   /** Blobs that are worth no stream of their own: asked for many in one request, and kept in memory while a worker needs them. */
   smallInHandBytesMax: 4 * KiB,
   smallInHandAskedMax: 128,
@@ -296,6 +302,8 @@ export const TIMING = {
   executorStartMs: 60_000,
   /** Loading and warming a small model, on a busy box; a large one is given more by its bytes. */
   modelLoadMs: 60_000,
+  /** For one execution provider to make a tiny session: a GPU's libraries are gigabytes, read from a slow card the first time. */
+  providerTrialMs: 60_000,
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
   executorRestartMs: 250,
   executorRestartMaxMs: 10_000,
@@ -319,6 +327,12 @@ export const TIMING = {
   scrubMs: 7 * 24 * 3_600_000,
   /** How long the boxes must have stood as they are before surplus copies go: one that flaps would make the others copy for ever. */
   copiesSteadyMs: 60_000,
+  /**
+   * Between two looks whether the storage became slower: some 60 kB are written for each, 9 MB a day, which wears nothing.
+   */
+  storageLookMs: 600_000,
+  /** Between two looks whether the speed of a link is to be measured, when this box has nothing to do. */
+  linkSpeedLookMs: 10_000,
   /** How often the leader looks for jobs to forget. */
   retentionMs: 60_000,
   /** How long an invitation lives unless told otherwise. */
@@ -384,6 +398,8 @@ const mustHold: [boolean, string][] = [
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
   [LIMITS.onlineBytesMax + 16 * KiB < LIMITS.frameBytesMax, "an online input fits in a frame"],
   [TIMING.onlineDeadlineMs < TIMING.apiDeadlineMs, "a client outwaits an online request"],
+  [LIMITS.speedBytesMax + 1024 < LIMITS.frameBytesMax, "an answer about a link's speed fits in a frame"],
+  [LIMITS.linksReportedMax * 64 < LIMITS.gossipBytesMax / 4, "links leave room in a report"],
   [LIMITS.storyBytesMax + 1024 < LIMITS.frameBytesMax, "a story fits in a frame"],
   [LIMITS.deputyPieceBytes + 1024 < LIMITS.frameBytesMax, "a deputy's piece fits in a frame"],
   [LIMITS.frameBytesMax <= LIMITS.laneQueueBytesMax, "a frame fits in a lane's queue"],

@@ -96,6 +96,8 @@ export interface PeerRequests {
   standing: { question: Record<string, never>; answer: Standing };
   /** What only the leader knows of a job. */
   jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
+  /** So many bytes, of no meaning: the asker measures how fast they come. @throws PEER_BUSY while there is work to do */
+  speed: { question: { bytes: number }; answer: { payload: Uint8Array } };
   /** Run this now; somebody waits for it. @throws as InferenceEngine.run */
   infer: {
     question: { pipeline: string; name: string; input: Uint8Array; deadlineMs: number };

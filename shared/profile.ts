@@ -1,23 +1,36 @@
-import { checkKeys, checkList, checkNumber, checkOneOf, checkRecord, checkText, checkWhole, refuse } from "./checks.ts";
+import type { StorageKind } from "./capacity.ts";
 
 /** A firmware profile: what cannot be measured about a class of device, and how to recognise it. One JSON file each in firmware-profiles/. */
 export interface FirmwareProfile {
   name: string;
   title: string;
-  /** Any one that matches is enough; a pattern is a case-insensitive regular expression. Generic profiles match on arch alone. */
+  /**
+   * Any one pattern that matches is enough; a pattern is a case-insensitive regular expression. The rest are conditions,
+   * and all of them must hold. Generic profiles match on arch alone.
+   */
   recognise: {
     deviceTree?: string[];
     dmi?: string[];
     cpu?: string[];
-    arch: "x64" | "arm64" | "any";
+    /** Whether the system runs inside a virtual machine. */
+    virtual?: boolean;
+    /** Whether the box calls itself a laptop, notebook, tablet or the like (DMI chassis type). */
+    portable?: boolean;
+    /** `any` is either of those that onnxruntime is made for. */
+    arch: (typeof PROFILE_ARCHES)[number];
   };
   /** Larger wins when several match. */
   priority: number;
+  /** Cores that boxes of the class have, where all have the same: fewer that are found want an explanation. */
+  cores?: number;
   /** Share of total memory that inference may use, 0 to 1. */
   memoryUsableShare: number;
+  /** The memory sizes the class is sold with, and what is different with one. */
+  variants?: ProfileVariant[];
   executors: {
     /** Cores left for the agent and the system. */
     coresReserved: number;
+    /** 0: boxes of this class can run no inference; they vote, hold copies and answer clients. */
     max: number;
   };
   thermal: {
@@ -25,96 +38,77 @@ export interface FirmwareProfile {
     warnC: number;
     /** The device slows itself from here. */
     throttleC: number;
+    /** What it takes to stay below that with all cores busy. */
+    cooling: (typeof COOLINGS)[number];
   };
-  /** onnxruntime execution providers to try, in order. */
+  power?: {
+    /** What it must be fed with, for people. */
+    supply?: string;
+    /** The whole box with all cores busy; where it has modes, each has its own. */
+    fullLoadWatts?: number;
+    modes?: PowerMode[];
+    /** The mode all other figures of this profile are for. */
+    assumes?: string;
+  };
+  storage?: {
+    /** What the agent's folder usually lies on in this class. */
+    usual: StorageKind;
+    /** More than this, every day for years, wears it out early. */
+    writeBytesPerDayMax: number;
+  };
+  /** onnxruntime execution providers to try, in order; none where no inference is run. */
   providers: string[];
+  /** What a user should know, a sentence each. */
+  notes: string[];
   /** JSON path of a figure above → where it comes from. */
   sources: Record<string, string>;
 }
 
-/** Every figure that a source must be named for. */
+export interface ProfileVariant {
+  /** As sold; the system sees a little less. */
+  memoryBytes: number;
+  memoryUsableShare?: number;
+  cores?: number;
+}
+
+export interface PowerMode {
+  name: string;
+  /** What the mode limits the module to, at full load. */
+  watts: number;
+  /** How to get there: a command, for people. */
+  switch?: string;
+}
+
+export const PROFILE_ARCHES = ["x64", "arm64", "arm", "any"] as const;
+export const COOLINGS = ["none", "heatsink", "fan"] as const;
+
+/** Execution providers by the names onnxruntime gives them. */
+export const PROVIDERS = ["cpu", "cuda", "tensorrt", "dml", "webgpu", "coreml", "qnn", "xnnpack"] as const;
+
+/** Every figure that a source must be named for in any profile. */
 export const PROFILE_FIGURES = [
   "memoryUsableShare",
   "executors.coresReserved",
   "executors.max",
   "thermal.warnC",
   "thermal.throttleC",
+  "thermal.cooling",
   "providers",
 ] as const;
 
-/** Execution providers by the names onnxruntime gives them. */
-const PROVIDERS = ["cpu", "cuda", "tensorrt", "dml", "webgpu", "coreml", "qnn", "xnnpack"];
+/** And these, in a profile that has them. */
+export const OPTIONAL_FIGURES = ["cores", "variants", "power", "storage"] as const;
 
 /**
- * Reads one profile and refuses whatever could not be meant: an unknown key, a figure out of range (a share in percent,
- * a temperature in millidegrees), a pattern that does not compile, a figure without a source.
- * @throws BAD_REQUEST with the path of the field.
+ * The profile as it holds for one box: with the figures of its variant. What the system sees of a memory size is up to
+ * 30 % less, since graphics memory and firmware take their part (a Raspberry Pi Zero 2 W shows 427 MiB of 512).
  */
-export function readFirmwareProfile(json: unknown): FirmwareProfile {
-  const profile = checkRecord(json, "profile");
-  checkKeys(profile, "", [
-    ...["name", "title", "recognise", "priority", "memoryUsableShare"],
-    ...["executors", "thermal", "providers", "sources"],
-  ]);
-  const name = checkText(profile.name, "name", 64);
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) refuse("name", `must be lower-case words joined by "-", not "${name}"`);
-  const executors = checkRecord(profile.executors, "executors");
-  checkKeys(executors, "executors", ["coresReserved", "max"]);
-  return {
-    name,
-    title: checkText(profile.title, "title", 255),
-    recognise: readRecognise(checkRecord(profile.recognise, "recognise")),
-    priority: checkWhole(profile.priority, "priority", 0, 1000),
-    memoryUsableShare: checkNumber(profile.memoryUsableShare, "memoryUsableShare", 0.1, 0.95),
-    executors: {
-      coresReserved: checkWhole(executors.coresReserved, "executors.coresReserved", 0, 64),
-      max: checkWhole(executors.max, "executors.max", 1, 256),
-    },
-    thermal: readThermal(checkRecord(profile.thermal, "thermal")),
-    providers: readProviders(profile.providers),
-    sources: readSources(checkRecord(profile.sources, "sources")),
-  };
+export function profileForMemory(profile: FirmwareProfile, memoryBytes: number): FirmwareProfile {
+  const variant = variantFor(profile, memoryBytes);
+  if (!variant) return profile;
+  const { cores = profile.cores, memoryUsableShare = profile.memoryUsableShare } = variant;
+  return { ...profile, memoryUsableShare, ...(cores === undefined ? {} : { cores }) };
 }
 
-function readRecognise(recognise: Record<string, unknown>): FirmwareProfile["recognise"] {
-  checkKeys(recognise, "recognise", ["deviceTree", "dmi", "cpu", "arch"]);
-  const patterns = (key: "deviceTree" | "dmi" | "cpu") =>
-    recognise[key] === undefined ? {} : { [key]: checkList(recognise[key], `recognise.${key}`, 32, readPattern) };
-  return {
-    ...patterns("deviceTree"),
-    ...patterns("dmi"),
-    ...patterns("cpu"),
-    arch: checkOneOf(recognise.arch, "recognise.arch", ["x64", "arm64", "any"]),
-  };
-}
-
-function readPattern(value: unknown, path: string): string {
-  const pattern = checkText(value, path, 255);
-  try {
-    new RegExp(pattern, "i");
-  } catch (error) {
-    refuse(path, `must be a regular expression: ${(error as Error).message}`);
-  }
-  return pattern;
-}
-
-function readThermal(thermal: Record<string, unknown>): FirmwareProfile["thermal"] {
-  checkKeys(thermal, "thermal", ["warnC", "throttleC"]);
-  const warnC = checkNumber(thermal.warnC, "thermal.warnC", 30, 125);
-  const throttleC = checkNumber(thermal.throttleC, "thermal.throttleC", 30, 125);
-  if (warnC >= throttleC) refuse("thermal.warnC", `must be below thermal.throttleC (${throttleC}), not ${warnC}`);
-  return { warnC, throttleC };
-}
-
-function readProviders(value: unknown): string[] {
-  const providers = checkList(value, "providers", PROVIDERS.length, (one, path) => checkOneOf(one, path, PROVIDERS));
-  if (!providers.includes("cpu")) refuse("providers", 'must include "cpu", which always works');
-  return providers;
-}
-
-function readSources(sources: Record<string, unknown>): Record<string, string> {
-  checkKeys(sources, "sources", PROFILE_FIGURES);
-  return Object.fromEntries(
-    PROFILE_FIGURES.map((figure) => [figure, checkText(sources[figure], `sources.${figure}`, 1000)]),
-  );
-}
+export const variantFor = ({ variants = [] }: FirmwareProfile, memoryBytes: number): ProfileVariant | undefined =>
+  variants.find((variant) => memoryBytes <= 1.02 * variant.memoryBytes && memoryBytes >= 0.7 * variant.memoryBytes);

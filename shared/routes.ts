@@ -1,4 +1,5 @@
 /** The HTTP API, written once: the server, the client, the CLI and the dashboard all derive from this table. */
+import type { BoxView } from "./box.ts";
 import type { DrainView, LeaveView } from "./departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "./drill.ts";
 import type { FleetView, NodeView } from "./fleet.ts";
@@ -69,6 +70,7 @@ interface RouteTypes {
   health: { params: []; request: undefined; response: Health };
   fleet: { params: []; request: undefined; response: FleetView };
   nodes: { params: []; request: undefined; response: NodeView[] };
+  probe: { params: []; request: undefined; response: BoxView };
   nodeRemove: { params: ["node"]; request: undefined; response: { removed: NodeId } };
   nodeDrain: { params: ["node"]; request: { drained: boolean }; response: DrainView };
   nodeLabels: { params: ["node"]; request: { labels: Labels }; response: LabelsView };
@@ -113,6 +115,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
   health: { method: "GET", path: "/v1/health", says: "is this agent up; 200 once ready, 503 before" },
   fleet: { method: "GET", path: "/v1/fleet", says: "what this node believes of the fleet" },
   nodes: { method: "GET", path: "/v1/nodes", says: "the nodes alone" },
+  probe: {
+    method: "GET",
+    path: "/v1/probe",
+    says: "what this box is, and where each fact was read from; takes seconds",
+  },
   nodeRemove: { method: "DELETE", path: "/v1/nodes/:node", says: "takes a node (id or name) out of the fleet" },
   nodeDrain: {
     method: "POST",

@@ -38,6 +38,7 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   },
   fleet: (face) => ok(face.fleet()),
   nodes: (face) => ok(face.fleet().nodes),
+  probe: async (face) => ok(await face.probe()),
   nodeRemove: async (face, params) => ok({ removed: await face.removeNode(params.node ?? "") }),
   nodeDrain: async (face, params, body) => ok(await face.drainNode(params.node ?? "", checkDrainRequest(body))),
   nodeLabels: async (face, params, body) => ok(await face.labelNode(params.node ?? "", checkLabelsRequest(body))),

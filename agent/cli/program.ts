@@ -42,6 +42,7 @@ export async function main(argv: readonly string[], world: World): Promise<numbe
 // These load the whole agent, which takes a small box a second; the other commands do without.
 const init: Answer = async (...args) => (await import("./found.ts")).init(...(args as [never, never]));
 const join: Answer = async (...args) => (await import("./found.ts")).join(...(args as [never, never, never]));
+const probe: Answer = async (...args) => (await import("./probe.ts")).probe(...(args as [never, never]));
 const start: Answer = async (...args) => (await import("./start.ts")).start(...(args as [never, never]));
 
 const several = (value: string, before: string[] = []): string[] => [...before, value];
@@ -132,6 +133,7 @@ function addSetup(command: AddCommand): void {
     "--log-level <level>",
     "debug, info, warn, error",
   );
+  command("probe", "what this box is: what was found, its firmware profile and why, where they disagree", probe);
   command("stop", "stop the agent in order", calls.stop);
   command("invite", "a one-time token that brings one box in", calls.invite).option(
     "--minutes <n>",

@@ -39,6 +39,7 @@ export async function start(options: StartOptions, world: World): Promise<number
     });
     await publishRunFile(dataDir, running.apiUrl);
     world.err(`${name} of fleet ${fleet.fleetName} is up. Dashboard: ${running.apiUrl}/\n`);
+    if (running.runsNothing) world.err(`${name} ${running.runsNothing}.\n`);
     await untilStopped(running, wish.wished);
     return 0;
   } finally {

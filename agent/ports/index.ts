@@ -28,7 +28,7 @@ export type {
   Welcome,
 } from "./network.ts";
 export type { NoteChange, Notes } from "./notes.ts";
-export type { CapacityProbe, ProbeResult } from "./probe.ts";
+export type { CapacityProbe, ProbeResult, StorageSpeed } from "./probe.ts";
 export type { Signer } from "./signer.ts";
 export type * from "./solver.ts";
 export type { LogLevel, Telemetry } from "./telemetry.ts";

@@ -10,6 +10,7 @@ import { type JobRecord, Ledger, type LedgerEvent, type LedgerOutcome } from "..
 import { membersOf, Raft, type RaftRole, type RaftStatus } from "../core/raft/index.ts";
 import type { Cancel, JournalContents, ProbeResult } from "../ports/index.ts";
 import { BlobAccess } from "./blob-access.ts";
+import { Box } from "./box.ts";
 import { answerVerifications } from "./checking.ts";
 import { CopiesLoop } from "./copies-loop.ts";
 import { Departure } from "./departure.ts";
@@ -22,6 +23,7 @@ import { Handover } from "./handover.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { LedgerFace } from "./ledger-face.ts";
 import { LedgerNews } from "./ledger-news.ts";
+import { LinkSpeeds } from "./link-speeds.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
 import { Online } from "./online.ts";
 import { Outlook } from "./outlook.ts";
@@ -39,6 +41,7 @@ import { SpareBlobs } from "./spare-blobs.ts";
 import { Standing } from "./standing.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { Sweep } from "./sweep.ts";
+import { linkFigures } from "./views.ts";
 import { delay } from "./waiting.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
@@ -108,6 +111,8 @@ export class Agent extends Front {
   readonly #departure: Departure;
   readonly #recovery: Recovery;
   readonly #drills: Drills;
+  readonly #speeds: LinkSpeeds;
+  readonly #box: Box;
   protected readonly front: FrontParts;
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
@@ -160,7 +165,23 @@ export class Agent extends Front {
     this.#proposer = new Proposer(this.#driver, this.#peers, world, { noQuorum, holdsLedger, members });
     this.#reader = new Reader(this.#driver, world, this.#outlook.noQuorum);
     this.#settings = new Settings(this.#ledger, this.#proposer, this.#reader);
-    this.#blobAccess = new BlobAccess(world, this.#peers, this.#events, this.#outlook.reachable);
+    const itemsQueued = () => this.#worker.itemsQueued;
+    this.#speeds = new LinkSpeeds(world, {
+      peers: this.#peers,
+      itemsQueued,
+      nodes: () => this.#standing.roster().length,
+      onChange: () => this.#gossip.changed(),
+    });
+    this.#box = new Box(world, {
+      probed: init.probed,
+      events: this.#events,
+      itemsQueued,
+      links: () => linkFigures(this.#outlook.nodes(), (nodeId) => this.#speeds.of(nodeId)),
+      onChange: () => this.#gossip.changed(),
+    });
+    this.#blobAccess = new BlobAccess(world, this.#peers, this.#events, this.#outlook.reachable, (from, chunks) =>
+      this.#speeds.metered(from, chunks),
+    );
     this.#membership = new Membership(world, init.identity, {
       driver: this.#driver,
       ledger: this.#ledger,
@@ -258,11 +279,13 @@ export class Agent extends Front {
     await this.#drills.start();
     this.#sweep.start();
     this.#scrub.start();
+    this.#speeds.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
     await this.#world.engine.start();
     await this.#calibrate();
     this.#ready = true;
     this.#events.emit("agentReady", { name: this.#init.name, executors: this.#world.engine.executors });
+    if (!this.#stopped) void this.#box.start();
   }
 
   /** An executor that dies while it is measured is replaced like any other; the agent goes on without until then. */
@@ -287,6 +310,8 @@ export class Agent extends Front {
     this.#leading?.end();
     this.#copies.end();
     this.#retention.end();
+    this.#box.stop();
+    this.#speeds.stop();
     this.#scrub.stop();
     this.#sweep.stop();
     this.#worker.stop();
@@ -355,6 +380,7 @@ export class Agent extends Front {
       standing: this.#standing,
       outlook: this.#outlook,
       scrub: this.#scrub,
+      box: this.#box,
       online: this.#online,
       departure: this.#departure,
       recovery: this.#recovery,
@@ -404,11 +430,13 @@ export class Agent extends Front {
   }
 
   #figures(): ConstructorParameters<typeof GossipLoop>[2] {
-    const { name, agentVersion, apiUrl, probed } = this.#init;
+    const { name, agentVersion, apiUrl } = this.#init;
     return {
       name,
       agentVersion,
-      hardware: probed.facts,
+      hardware: () => this.#box.facts(),
+      vitals: () => this.#box.vitals(),
+      links: () => this.#speeds.links(),
       executors: this.#world.engine.executors,
       apiUrl,
       rates: () => this.#worker.rates(),
@@ -541,6 +569,7 @@ export class Agent extends Front {
     const strangers = named.map((nodeId) => ({ nodeId, name: shortNodeId(nodeId), addresses: [], admittedAtIndex: 0 }));
     const roster = [...agreed, ...strangers];
     this.#world.network.admit(roster);
+    this.#speeds.keepOnly(new Set(roster.map(({ nodeId }) => nodeId)));
     const atMs = this.#world.clock.monotonicMs();
     this.#gossip.step({ kind: "rosterChanged", roster, roles: this.#standing.roles(), atMs });
   }

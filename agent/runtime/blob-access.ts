@@ -2,7 +2,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { StreamedInput } from "../ports/index.ts";
-import { BlobFetcher, type Candidates } from "./blob-fetcher.ts";
+import { BlobFetcher, type Candidates, type Meter } from "./blob-fetcher.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -40,12 +40,12 @@ export class BlobAccess {
   readonly #copying = new Map<NodeId, Set<AbortController>>();
   readonly #fetching = new Map<BlobHash, Promise<void>>();
 
-  constructor(world: Surroundings, peers: Peers, events: Events, reachable: () => NodeId[]) {
+  constructor(world: Surroundings, peers: Peers, events: Events, reachable: () => NodeId[], meter?: Meter) {
     this.#world = world;
     this.#peers = peers;
     this.#events = events;
     this.#reachable = reachable;
-    this.#fetcher = new BlobFetcher(world, events, (holder, hash) => this.#doubt(holder, hash));
+    this.#fetcher = new BlobFetcher(world, events, (holder, hash) => this.#doubt(holder, hash), meter);
     world.network.onLink(({ nodeId, state }) => {
       if (state !== "up") this.#giveUpCopiesTo(nodeId);
     });

@@ -2,7 +2,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type Assignment, PieceTable } from "../core/transfer/index.ts";
-import type { Arrival } from "../ports/index.ts";
+import type { Arrival, FetchOptions } from "../ports/index.ts";
 import type { Events } from "./events.ts";
 import { Slots } from "./slots.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -10,6 +10,9 @@ import { within } from "./waiting.ts";
 
 /** How often it is looked whether a piece has become slow. */
 const LOOK_MS = 100;
+
+/** Hands on the same chunks, and counts them. */
+export type Meter = (from: NodeId, chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
 /** Who may have a blob: those who are recorded as its holders, and everyone else who can be reached. */
 export interface Candidates {
@@ -41,11 +44,18 @@ export class BlobFetcher {
   readonly #events: Events;
   /** Whoever sent other bytes than it said reads its copy again. */
   readonly #doubt: (holder: NodeId, hash: BlobHash) => void;
+  readonly #meter: Meter;
   readonly #slots: Slots;
 
-  constructor(world: Surroundings, events: Events, doubt: (holder: NodeId, hash: BlobHash) => void) {
+  constructor(
+    world: Surroundings,
+    events: Events,
+    doubt: (holder: NodeId, hash: BlobHash) => void,
+    meter: Meter = (_from, chunks) => chunks,
+  ) {
     this.#world = world;
     this.#events = events;
+    this.#meter = meter;
     this.#doubt = doubt;
     this.#slots = new Slots(LIMITS.blobFetchesMax, LIMITS.blobFetchesWaitingMax, world.network.self);
   }
@@ -109,7 +119,12 @@ export class BlobFetcher {
   async #open(hash: BlobHash, holder: NodeId): Promise<Opened> {
     const stop = new AbortController();
     const options = { length: LIMITS.blobPieceBytes, signal: stop.signal };
-    return { holder, stop, ...(await this.#world.network.fetchBlob(holder, hash, options)) };
+    return { holder, stop, ...(await this.#fetchFrom(holder, hash, options)) };
+  }
+
+  async #fetchFrom(holder: NodeId, hash: BlobHash, options: FetchOptions): Promise<Omit<Opened, "holder" | "stop">> {
+    const { bytes, chunks } = await this.#world.network.fetchBlob(holder, hash, options);
+    return { bytes, chunks: this.#meter(holder, chunks) };
   }
 
   /** What a holder sends first tells how large the blob is: it may be all of it. */
@@ -201,7 +216,7 @@ export class BlobFetcher {
   ): Promise<void> {
     const offset = piece * LIMITS.blobPieceBytes;
     const length = Math.min(LIMITS.blobPieceBytes, arrival.bytes - offset);
-    const { bytes, chunks } = opened ?? (await this.#world.network.fetchBlob(holder, hash, { offset, length, signal }));
+    const { bytes, chunks } = opened ?? (await this.#fetchFrom(holder, hash, { offset, length, signal }));
     if (bytes !== arrival.bytes)
       return await refuse(
         chunks,

@@ -1,4 +1,5 @@
 import type { BundledBlob } from "../../shared/blob-bundle.ts";
+import type { BoxView } from "../../shared/box.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import type { FleetView } from "../../shared/fleet.ts";
@@ -25,6 +26,8 @@ import type { BlobInfo } from "../ports/index.ts";
 export interface AgentFace {
   health(): Health;
   fleet(): FleetView;
+  /** Of the box that this node runs on. Takes seconds the first time. */
+  probe(): Promise<BoxView>;
   /** By id or by name. Resolves when the removal is committed. @throws NODE_UNKNOWN, NO_QUORUM, MEMBERSHIP_BUSY */
   removeNode(nodeIdOrName: string): Promise<NodeId>;
   /** By id or by name; empties it or takes that back, and tells how far it is. May be called again. @throws NODE_UNKNOWN, NO_QUORUM */

@@ -1,4 +1,5 @@
 import type { BundledBlob } from "../../shared/blob-bundle.ts";
+import type { BoxView } from "../../shared/box.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
@@ -24,6 +25,7 @@ import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import type { BlobInfo } from "../ports/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
+import type { Box } from "./box.ts";
 import type { Departure } from "./departure.ts";
 import type { Deputy } from "./deputy.ts";
 import type { Events } from "./events.ts";
@@ -53,6 +55,7 @@ export interface FrontParts {
   standing: Standing;
   outlook: Outlook;
   scrub: Scrub;
+  box: Box;
   online: Online;
   departure: Departure;
   recovery: Recovery;
@@ -90,6 +93,10 @@ export abstract class Front implements AgentFace {
       this.front.ledger.lastRecovery,
     );
     return { ...view, scrub: this.front.scrub.view() };
+  }
+
+  probe(): Promise<BoxView> {
+    return this.front.box.view();
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {

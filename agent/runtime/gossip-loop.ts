@@ -1,4 +1,4 @@
-import type { CapacityReport, HardwareFacts, PipelineRate } from "../../shared/capacity.ts";
+import type { CapacityReport, HardwareFacts, LinkSpeed, PipelineRate, Vitals } from "../../shared/capacity.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { LinkView, NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
@@ -12,7 +12,9 @@ import type { Surroundings } from "./surroundings.ts";
 export interface OwnFigures {
   name: string;
   agentVersion: string;
-  hardware: HardwareFacts;
+  hardware(): HardwareFacts;
+  vitals(): Promise<Vitals>;
+  links(): LinkSpeed[];
   executors: number;
   apiUrl: string;
   rates(): PipelineRate[];
@@ -117,20 +119,22 @@ export class GossipLoop {
   }
 
   async #gather(): Promise<CapacityReport> {
-    const { name, agentVersion, hardware, executors, apiUrl } = this.#own;
-    const vitals = await this.#world.probe.vitals();
+    const { name, agentVersion, executors, apiUrl } = this.#own;
+    const vitals = await this.#own.vitals();
+    const links = this.#own.links();
     return {
       nodeId: this.#world.network.self,
       name,
       agentVersion,
       startedAtMs: this.#startedAtMs,
       sequence: ++this.#sequence,
-      hardware,
+      hardware: this.#own.hardware(),
       vitals,
       executors,
       rates: this.#own.rates(),
       itemsQueued: this.#own.itemsQueued(),
       apiUrl,
+      ...(links.length > 0 && { links }),
     };
   }
 

@@ -1,3 +1,4 @@
+import type { LinkFigures } from "../../shared/box.ts";
 import type { FleetRecovery, FleetView, LinkView, NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { JobShare, JobView, RecordedResult } from "../../shared/job.ts";
@@ -99,3 +100,22 @@ export function fleetView(
     ...(recovered && { recovered }),
   };
 }
+
+/** The links of this node, as measured from here. */
+export const linkFigures = (
+  nodes: readonly NodeView[],
+  speedOf: (nodeId: NodeId) => Pick<LinkFigures, "bytesPerSecond" | "from"> | undefined,
+): LinkFigures[] =>
+  nodes.flatMap(({ nodeId, name, link }) =>
+    link === undefined
+      ? []
+      : [
+          {
+            nodeId,
+            name,
+            state: link.state,
+            ...(link.rttMs !== undefined && { rttMs: link.rttMs }),
+            ...speedOf(nodeId),
+          },
+        ],
+  );

@@ -384,6 +384,18 @@ export const PEER_WIRE: Wire = {
       (f) => ({ existing: f.existing as boolean, ...(f.jobId ? { jobId: jobId(f.jobId) } : {}) }),
     ),
   },
+  speed: {
+    question: half(
+      "SpeedRequest",
+      (question) => question,
+      (f) => ({ bytes: checkCount(f.bytes, "bytes", LIMITS.speedBytesMax) }),
+    ),
+    answer: half(
+      "SpeedAnswer",
+      (answer) => answer,
+      (f) => ({ payload: f.payload as Uint8Array }),
+    ),
+  },
   infer: {
     question: half(
       "InferRequest",

@@ -179,7 +179,7 @@ message Vitals {
   uint64 memoryFreeBytes = 1; uint64 diskFreeBytes = 2; double cpuLoad = 3; optional double temperatureC = 4; bool throttled = 5;
   optional double temperatureTrendCPerMinute = 6; repeated string slowedBy = 7; string power = 8;
   optional double batteryPercent = 9; optional double frequencyMHz = 10; optional double fanRpm = 11;
-  optional int32 utcOffsetMinutes = 12;
+  optional int32 utcOffsetMinutes = 12; optional uint64 memoryOwnBytes = 13;
 }
 message PipelineRate { string pipeline = 1; double itemsPerSecond = 2; string source = 3; }
 message CapacityReport {
@@ -242,6 +242,8 @@ message FleetNews {
   uint64 term = 1; string leader = 2; uint64 appliedIndex = 3; repeated RosterNode roster = 4; ConfState conf = 5;
   uint64 rosterIndex = 6;
 }
+message SpeedRequest { uint32 bytes = 1; }
+message SpeedAnswer { bytes payload = 1; }
 message InferRequest { string pipeline = 1; string name = 2; bytes input = 3; double deadlineMs = 4; }
 message InferAnswer { bytes output = 1; double durationMs = 2; }
 message RecordAnswer { optional string jobId = 1; bool existing = 2; }

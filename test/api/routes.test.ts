@@ -50,6 +50,7 @@ test("the client derived from the table gets what the face answers", async () =>
   expect(await client.health()).toEqual(face.health());
   expect(await client.fleet()).toEqual(face.fleet());
   expect(await client.nodes()).toEqual(face.fleet().nodes);
+  expect(await client.probe()).toEqual(await face.probe());
   expect(await client.nodeRemove("cellar")).toEqual({ removed: NODE_IDS[2] });
   expect(await client.nodeDrain("cellar", { drained: true })).toMatchObject({ nodeId: NODE_IDS[2], drained: true });
   expect(await client.nodeDrain("cellar", { drained: false })).toMatchObject({ drained: false });

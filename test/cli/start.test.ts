@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
@@ -26,7 +26,7 @@ async function aHome(folder: string = temporaryFolder()): Promise<string> {
   return data;
 }
 
-async function startOn(data: string): Promise<ChildProcess> {
+async function startOn(data: string, ...alsoSays: string[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, [LAUNCHER, "start", "--data", data, "--log-level", "warn"], {
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -36,8 +36,19 @@ async function startOn(data: string): Promise<ChildProcess> {
     said += chunk;
   });
   await vi.waitFor(() => expect(said).toContain("Dashboard: http://127.0.0.1:"), { timeout: 20_000, interval: 50 });
+  for (const words of alsoSays) expect(said).toContain(words);
   return child;
 }
+
+test("an agent starts without a profile that is broken and says so; a probe beside it leaves the disk to it", async () => {
+  const data = await aHome();
+  mkdirSync(join(data, "profiles"));
+  writeFileSync(join(data, "profiles", "attic.json"), "{ torn");
+  await startOn(data, '"profileRefused"', join(data, "profiles", "attic.json"));
+  const { code, out, err } = await skein(["probe", "--json", "--data", data]);
+  expect([code, err]).toEqual([0, ""]);
+  expect(JSON.parse(out)).toMatchObject({ links: [], profilesRefused: [{ reason: expect.stringContaining("JSON") }] });
+});
 
 test("an agent runs on its folder until it is asked to stop, is found by it, and bears no second one", async () => {
   const data = await aHome();

@@ -119,6 +119,7 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     answer: { beginsInMs: 200, how: "its own network is cut" },
   },
   holding: { question: { term: 3 }, answer: { shards: [{ shardId: shard("s"), jobId: job("x"), items: [0, 4] }] } },
+  speed: { question: { bytes: 32_768 }, answer: { payload: new Uint8Array(3) } },
   infer: {
     question: { pipeline: "ocr", name: "page 1.png", input: new Uint8Array([1, 2]), deadlineMs: 900 },
     answer: { output: new Uint8Array([3]), durationMs: 12.5 },

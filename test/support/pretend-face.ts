@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { AgentFace } from "../../agent/runtime/face.ts";
 import type { BundledBlob } from "../../shared/blob-bundle.ts";
+import type { BoxView } from "../../shared/box.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
@@ -18,6 +19,7 @@ import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
+import { pretendBox } from "./pretend-box.ts";
 import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
@@ -116,6 +118,10 @@ export class PretendFace implements AgentFace {
       })),
       scrub: this.scrub,
     };
+  }
+
+  async probe(): Promise<BoxView> {
+    return pretendBox(NODE_IDS[1]!);
   }
 
   async removeNode(node: string): Promise<NodeId> {

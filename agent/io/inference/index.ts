@@ -5,4 +5,5 @@
  * input; `canary/` a pipeline for rehearsals that costs what it is told to. The room decides nothing about which work comes here; it owns onnxruntime, sharp and the OCR models.
  */
 export { createInferenceEngine, type InferenceInit } from "./engine.ts";
+export { tryProviders } from "./providers.ts";
 export { type SamplePage, samplePages } from "./samples.ts";

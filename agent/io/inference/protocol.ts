@@ -51,3 +51,9 @@ export type ExecutorReport =
   | { kind: "unloaded"; rssBytes: number };
 
 export const inputPartBytes = 1024 * 1024;
+
+/** From the trial of an execution provider: how it ended. */
+export interface TrialEnd {
+  works: boolean;
+  reason: string;
+}

@@ -1,5 +1,6 @@
-import { availableParallelism, totalmem } from "node:os";
-import { cgroupCores } from "./cgroup.ts";
+import { totalmem } from "node:os";
+import { coresOf } from "./cores.ts";
+import { insideOf } from "./inside.ts";
 import { plainLine, type Root } from "./root.ts";
 
 /** What the box calls itself, before a profile is chosen. */
@@ -12,6 +13,10 @@ export interface Board {
   model: string;
   cpuModel: string;
   cores: number;
+  /** Whether it runs in a virtual machine. */
+  virtual: boolean;
+  /** Whether it calls itself a laptop or the like. */
+  portable: boolean;
   /** Of the machine, before any cgroup limit. */
   memoryBytes: number;
 }
@@ -26,6 +31,15 @@ export interface MachineWords {
 const PLACEHOLDER =
   /^(to be filled by o\.?e\.?m\.?|default string|system (product name|manufacturer)|not (specified|applicable)|none|-|0+|x+)$/i;
 
+/**
+ * Numbers of DMI chassis types that are carried about: portable, laptop, notebook, hand held, sub notebook, tablet,
+ * convertible, detachable (SMBIOS 3.7, table 17).
+ */
+const PORTABLE_CHASSIS = [8, 9, 10, 11, 14, 30, 31, 32];
+
+/** What older kernels print for any Arm core. */
+const NAMELESS_ARM = /^ARMv\d+ Processor/i;
+
 /** Reads the box's names and sizes; `ask` is called only for names that the files leave open. */
 export async function readBoard(root: Root, arch: string, ask: () => Promise<MachineWords>): Promise<Board> {
   const deviceTreeModel = plainLine(deviceTreeFile(root, "model"));
@@ -38,7 +52,8 @@ export async function readBoard(root: Root, arch: string, ask: () => Promise<Mac
   const dmiModel = words(dmi("sys_vendor"), dmi("product_name"));
   const cpuinfo = root.text("/proc/cpuinfo") ?? "";
   const model = deviceTreeModel ?? plainLine(dmiModel);
-  const cpuModel = plainLine(cpuinfo.match(/^model name\s*:(.*)$/m)?.[1]) ?? armCore(cpuinfo);
+  const cpuName = plainLine(cpuinfo.match(/^model name\s*:(.*)$/m)?.[1]);
+  const cpuModel = cpuName && !NAMELESS_ARM.test(cpuName) ? cpuName : (armCore(cpuinfo) ?? cpuName);
   const asked = model && cpuModel ? {} : await ask();
   return {
     arch,
@@ -46,7 +61,9 @@ export async function readBoard(root: Root, arch: string, ask: () => Promise<Mac
     dmi: words(dmi("sys_vendor"), dmi("product_name"), dmi("product_family"), dmi("board_vendor"), dmi("board_name")),
     model: model ?? plainLine(asked.model) ?? `${arch} machine`,
     cpuModel: cpuModel ?? plainLine(asked.cpuModel) ?? `${arch} CPU`,
-    cores: coresOf(root, cpuinfo),
+    cores: coresOf(root).usable,
+    virtual: /\bvm\b/.test(insideOf(root) ?? ""),
+    portable: PORTABLE_CHASSIS.includes(root.number("/sys/class/dmi/id/chassis_type") ?? 0),
     memoryBytes: memoryTotal(root),
   };
 }
@@ -54,35 +71,25 @@ export async function readBoard(root: Root, arch: string, ask: () => Promise<Mac
 const deviceTreeFile = (root: Root, name: string): string | undefined =>
   root.text(`/proc/device-tree/${name}`) ?? root.text(`/sys/firmware/devicetree/base/${name}`);
 
-/** Of the Arm Main ID Register, as /proc/cpuinfo prints it: implementer 0x41 (Arm) and its part numbers. */
-const ARM_PARTS: Record<string, string> = {
-  "0xd03": "Cortex-A53",
-  "0xd05": "Cortex-A55",
-  "0xd07": "Cortex-A57",
-  "0xd08": "Cortex-A72",
-  "0xd0b": "Cortex-A76",
-  "0xd42": "Cortex-A78AE",
+/** Of the Arm Main ID Register, as /proc/cpuinfo prints it: implementer (0x41 is Arm, 0x4e NVIDIA) and its part numbers. */
+const ARM_CORES: Record<string, string> = {
+  "0x41 0xc07": "Cortex-A7",
+  "0x41 0xc08": "Cortex-A8",
+  "0x41 0xd03": "Cortex-A53",
+  "0x41 0xd05": "Cortex-A55",
+  "0x41 0xd07": "Cortex-A57",
+  "0x41 0xd08": "Cortex-A72",
+  "0x41 0xd0b": "Cortex-A76",
+  "0x41 0xd42": "Cortex-A78AE",
+  "0x4e 0x004": "Carmel",
 };
 
 /** Big and little cores named once each, big ones first as they are listed last. */
 function armCore(cpuinfo: string): string | undefined {
-  const parts = [...cpuinfo.matchAll(/^CPU part\s*:\s*(0x[0-9a-f]+)$/gm)].map((match) => ARM_PARTS[match[1]!]);
-  return [...new Set(parts.filter((part) => part !== undefined))].reverse().join(" + ") || undefined;
-}
-
-/** CPUs this process may run on: present, allowed by its affinity, and within the CPU quota of its cgroups. */
-function coresOf(root: Root, cpuinfo: string): number {
-  const present = cpuinfo.match(/^processor\s*:/gm)?.length ?? availableParallelism();
-  const allowed = cpuListLength(root.text("/proc/self/status")?.match(/^Cpus_allowed_list:\s*(\S+)$/m)?.[1]);
-  return Math.max(1, Math.min(present, allowed ?? present, cgroupCores(root) ?? present));
-}
-
-/** `0-3,6` is five CPUs. */
-function cpuListLength(list: string | undefined): number | undefined {
-  return list?.split(",").reduce((sum, range) => {
-    const [first, last] = range.split("-").map(Number);
-    return sum + (last ?? first!) - first! + 1;
-  }, 0);
+  const field = (core: string, name: string): string =>
+    core.match(new RegExp(`^CPU ${name}\\s*:\\s*(0x[0-9a-f]+)$`, "m"))?.[1] ?? "";
+  const cores = cpuinfo.split("\n\n").map((core) => ARM_CORES[`${field(core, "implementer")} ${field(core, "part")}`]);
+  return [...new Set(cores.filter((core) => core !== undefined))].reverse().join(" + ") || undefined;
 }
 
 export const meminfoBytes = (root: Root, field: string): number | undefined => {

@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createProbe, type ProbeInit } from "../../../agent/io/probe/index.ts";
 import { checkCapacityReport } from "../../../shared/capacity.ts";
 import { capacityReport, nodeIdOf } from "../../core/fleet/reports.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
 import { type WrittenBoard, writeBoard } from "./boards.ts";
 
 const ownProfiles = new URL("../../../firmware-profiles/", import.meta.url).pathname;
@@ -30,9 +31,11 @@ describe("a box is recognised", () => {
   });
 
   test("as generic where nothing more special fits, and the reason says so", async () => {
-    const pc = await probeOf(writeBoard("amd-mini-pc")).probe();
-    expect(pc.facts).toMatchObject({ profile: "generic-x64", model: "AZW SER" });
-    expect(pc.reason).toBe('no more special profile knows "AZW SER", so "x64 machine" stands in');
+    const pc = writeBoard("amd-mini-pc");
+    pc.write("proc/cpuinfo", "processor\t: 0\nmodel name\t: VIA Nano X2\n");
+    const found = await probeOf(pc).probe();
+    expect(found.facts).toMatchObject({ profile: "generic-x64", model: "AZW SER" });
+    expect(found.reason).toBe('no more special profile knows "AZW SER", so "x64 machine" stands in');
     const vm = await probeOf(writeBoard("unknown-arm64")).probe();
     expect(vm.facts).toMatchObject({ profile: "generic-arm64", model: "arm64 machine", cpuModel: "arm64 CPU" });
   });
@@ -205,10 +208,9 @@ test("what any board reports passes the check that its peers make", async () => 
   }
 });
 
-describe("profiles of a folder of one's own", () => {
+describe("the project's profiles", () => {
   test("that cannot be read stop the probe with the file and the field, and it can be tried again", async () => {
-    const profilesDir = mkdtempSync(join(tmpdir(), "skein-profiles-"));
-    onTestFinished(() => rmSync(profilesDir, { recursive: true }));
+    const profilesDir = temporaryFolder();
     writeFileSync(join(profilesDir, "mine.json"), '{ "name": "mine", "colour": "red" }');
     const probe = probeOf(writeBoard("raspberry-pi-5"), { profilesDir });
     await expect(probe.probe()).rejects.toMatchObject({
@@ -222,6 +224,53 @@ describe("profiles of a folder of one's own", () => {
     });
     copyFileSync(join(ownProfiles, "raspberry-pi-5.json"), join(profilesDir, "mine.json"));
     expect((await probe.probe()).facts.profile).toBe("raspberry-pi-5");
+  });
+});
+
+describe("a user's own profiles", () => {
+  /** The project's profile of a board, changed. */
+  const own = (dir: string, name: string, change: object): void => {
+    const profile = JSON.parse(readFileSync(join(ownProfiles, "raspberry-pi-5.json"), "utf8"));
+    writeFileSync(join(dir, `${name}.json`), JSON.stringify({ ...profile, ...change }));
+  };
+
+  test("of the same name replace the project's", async () => {
+    const ownProfilesDir = temporaryFolder();
+    own(ownProfilesDir, "raspberry-pi-5", { title: "The Pi in the attic", variants: [], memoryUsableShare: 0.9 });
+    const found = await probeOf(writeBoard("raspberry-pi-5"), { ownProfilesDir }).probe();
+    expect(found).toMatchObject({ profile: { title: "The Pi in the attic", memoryUsableShare: 0.9 } });
+    expect(found.others.map(({ name }) => name)).toEqual(["generic-arm64"]);
+  });
+
+  test("of a higher priority win, and the project's comes next, with its reason", async () => {
+    const ownProfilesDir = temporaryFolder();
+    own(ownProfilesDir, "attic", { name: "attic", priority: 500 });
+    const found = await probeOf(writeBoard("raspberry-pi-5"), { ownProfilesDir }).probe();
+    expect(found.facts.profile).toBe("attic");
+    expect(found.others.map(({ name, priority }) => [name, priority])).toEqual([
+      ["raspberry-pi-5", 100],
+      ["generic-arm64", 0],
+    ]);
+    expect(found.others[0]!.reason).toContain('the device tree says "Raspberry Pi 5');
+  });
+
+  test("that are broken are left out, and told of with the file, the field and what was meant", async () => {
+    const ownProfilesDir = temporaryFolder();
+    own(ownProfilesDir, "percent", { name: "percent", priority: 500, memoryUsableShare: 60 });
+    writeFileSync(join(ownProfilesDir, "torn.json"), '{ "name": "to');
+    writeFileSync(join(ownProfilesDir, "notes.txt"), "no profile at all");
+    const found = await probeOf(writeBoard("raspberry-pi-5"), { ownProfilesDir }).probe();
+    expect(found.facts.profile).toBe("raspberry-pi-5");
+    expect(found.profilesRefused).toEqual([
+      { file: join(ownProfilesDir, "percent.json"), reason: expect.stringContaining("did you mean 0.6?") },
+      { file: join(ownProfilesDir, "torn.json"), reason: expect.stringContaining("JSON") },
+    ]);
+  });
+
+  test("need not exist", async () => {
+    const ownProfilesDir = join(temporaryFolder(), "not", "there");
+    const found = await probeOf(writeBoard("raspberry-pi-5"), { ownProfilesDir }).probe();
+    expect(found).toMatchObject({ facts: { profile: "raspberry-pi-5" }, profilesRefused: [] });
   });
 });
 

@@ -31,7 +31,14 @@ const FACTS: HardwareFacts = {
   memoryTotalBytes: 8e9,
   memoryUsableBytes: 6e9,
 };
-const PROBED: ProbeResult = { facts: FACTS, profile: {} as FirmwareProfile, reason: "pretend", executors: 1 };
+const PROBED: ProbeResult = {
+  facts: FACTS,
+  profile: {} as FirmwareProfile,
+  reason: "pretend",
+  others: [],
+  profilesRefused: [],
+  executors: 1,
+};
 
 /** Small enough that a storm sees many snapshots, of many pieces, and boxes that were away for long enough to need one. */
 export const SMALL_SNAPSHOTS = { pieceBytes: 512, entriesMin: 12, logBytesMin: 8_192, entriesKept: 6, bytesKept: 1e6 };
@@ -83,6 +90,8 @@ export class SimNode {
   #slowness = 1;
   /** How long an fsync of its journal takes. */
   syncMs: [min: number, max: number] = [1, 5];
+  /** What its sensors say otherwise than those of a box that is well. */
+  vitals: Partial<Vitals> = {};
   /** Of lives that begin from now on. */
   signer: Signer;
   /** How often it compares its disk with the ledger. */
@@ -149,6 +158,7 @@ export class SimNode {
       diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
       cpuLoad: 0.5,
       throttled: false,
+      ...this.vitals,
     });
     this.#fillDisk(false);
     watchLeases(this.network, {
@@ -165,7 +175,13 @@ export class SimNode {
         network: this.network,
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
-        probe: { probe: async () => PROBED, vitals: async () => vitals() },
+        probe: {
+          probe: async () => PROBED,
+          vitals: async () => vitals(),
+          storageSpeed: async () => ({ fsyncMs: this.syncMs[1] }),
+          tryProviders: async () => [{ name: "cpu", works: true, reason: "pretend" }],
+          view: async () => ({ ...PROBED, vitals: vitals(), found: [], missing: [] }),
+        },
         faults: pretendFaults({
           clock: this.#clock,
           kill: () => this.crash(),
