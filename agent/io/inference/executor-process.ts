@@ -15,7 +15,7 @@ const executorFile = fileURLToPath(new URL(`./executor${import.meta.url.slice(-3
  * Only what a program needs to start: no secret of the agent's reaches the process that decodes strangers' files. Two
  * malloc arenas instead of eight a core, because memory freed into an arena seldom comes back.
  */
-function environment(): NodeJS.ProcessEnv {
+export function environment(): NodeJS.ProcessEnv {
   const kept = ["PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH"].flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );
