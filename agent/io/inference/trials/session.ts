@@ -142,12 +142,13 @@ export async function measure(forMs: number): Promise<Measured> {
     atMs = endedMs;
   }
   const elapsedMs = performance.now() - startedMs;
+  const settledBytes = statusBytes("VmRSS");
   const sorted = timesMs.sort((a, b) => a - b);
   return {
     items: timesMs.length * batch,
     elapsedMs,
     runMs: sorted[sorted.length >> 1]!,
-    memoryPeakBytes: peakBytes() - rssBefore,
-    memorySettledBytes: statusBytes("VmRSS") - rssBefore,
+    memoryPeakBytes: Math.max(peakBytes(), settledBytes) - rssBefore,
+    memorySettledBytes: settledBytes - rssBefore,
   };
 }
