@@ -18,7 +18,7 @@ function differenceOf(a: Float64Array, b: Float64Array): number {
   let difference = 0;
   for (let at = 0; at < a.length; at++) {
     const [one, other] = [a[at]!, b[at]!];
-    if (Object.is(one, other)) continue;
+    if (Object.is(one, other) && !Number.isFinite(one)) continue;
     if (!Number.isFinite(one) || !Number.isFinite(other)) return Number.POSITIVE_INFINITY;
     largest = Math.max(largest, Math.abs(one), Math.abs(other));
     difference = Math.max(difference, Math.abs(one - other));
