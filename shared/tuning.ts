@@ -1,5 +1,30 @@
 /** A search for how a model is best run on a box, as it is told while it goes on and when it is done. */
+import { checkKeys, checkNumber, checkRecord, checkWhole } from "./checks.ts";
+import { TIMING } from "./limits.ts";
 import type { SessionChoice } from "./session-choice.ts";
+
+export interface TuneRequest {
+  /** Of trials, in all. */
+  seconds?: number;
+  /** How far outputs may be from the reference's, as a part of the largest value. */
+  tolerance?: number;
+}
+
+/** Kernels that sum in another order differ by some millionths; weights of eight bits by some hundredths. */
+export const TUNED_ALIKE = 1e-3;
+
+/** @throws BAD_REQUEST */
+export function checkTuneRequest(body: unknown): TuneRequest {
+  const request = checkRecord(body ?? {}, "");
+  checkKeys(request, "", ["seconds", "tolerance"]);
+  const { seconds, tolerance } = request;
+  return {
+    ...(seconds !== undefined && {
+      seconds: checkWhole(seconds, "seconds", TIMING.tuneSecondsMin, TIMING.tuneSecondsMax),
+    }),
+    ...(tolerance !== undefined && { tolerance: checkNumber(tolerance, "tolerance", 0, 1) }),
+  };
+}
 
 /** One choice, tried once. */
 export interface TuningTrial {

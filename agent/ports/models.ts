@@ -84,6 +84,7 @@ export interface KnownGraph {
   graph: GraphFile;
   /** As it is usually run. */
   shapes: InputShapes;
+  batches: boolean;
 }
 
 /** Tries graphs out in processes of their own, one trial at a time, with a bound on memory and time, apart from the executors that work. */

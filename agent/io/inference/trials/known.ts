@@ -22,7 +22,7 @@ export async function knownGraphs(): Promise<KnownGraph[]> {
         throw new SkeinError("MODEL_INVALID", { model: name, reason: error.message }, { cause: error });
       });
       const digest = createHash("sha256").update(bytes).digest("hex") as BlobHash;
-      return { name, digest, graph: { folder, path: file }, shapes };
+      return { name, digest, graph: { folder, path: file }, shapes, batches: true };
     }),
   );
 }
