@@ -31,7 +31,7 @@ const FACTS: HardwareFacts = {
   memoryTotalBytes: 8e9,
   memoryUsableBytes: 6e9,
 };
-const PROBED: ProbeResult = { facts: FACTS, profile: {} as FirmwareProfile, reason: "pretend", executors: 1 };
+export const PROBED: ProbeResult = { facts: FACTS, profile: {} as FirmwareProfile, reason: "pretend", executors: 1 };
 
 /** Small enough that a storm sees many snapshots, of many pieces, and boxes that were away for long enough to need one. */
 export const SMALL_SNAPSHOTS = { pieceBytes: 512, entriesMin: 12, logBytesMin: 8_192, entriesKept: 6, bytesKept: 1e6 };
