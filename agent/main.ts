@@ -15,7 +15,15 @@ import { createPeerNetwork, createSigner } from "./io/network/index.ts";
 import { openNotes } from "./io/notes/index.ts";
 import { createProbe } from "./io/probe/index.ts";
 import { createTelemetry } from "./io/telemetry/index.ts";
-import type { InferenceEngine, Journal, JournalContents, LogLevel, ProbeResult, Telemetry } from "./ports/index.ts";
+import type {
+  InferenceEngine,
+  Journal,
+  JournalContents,
+  LogLevel,
+  ProbeResult,
+  Telemetry,
+  Trials,
+} from "./ports/index.ts";
 import { Agent, type AgentFace, foundingContents, noEngine, type Surroundings } from "./runtime/index.ts";
 
 export interface AgentConfig {
@@ -82,6 +90,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     blobs: await openBlobs(join(dataDir, "blobs"), { telemetry, isFull }),
     engine: config.part === "witness" || probed.runsNothing ? noEngine : await createEngine(probed, telemetry),
     probe,
+    ...(config.part === "witness" ? {} : { trials: await makeTrials() }),
     faults: createFaults({
       onDisk: (full) => {
         disk.isFull = full;
@@ -134,6 +143,11 @@ async function createEngine(probed: ProbeResult, telemetry: Telemetry): Promise<
   const { createInferenceEngine } = await import("./io/inference/index.ts");
   const memoryBytesPerExecutorMax = executorMemoryBytes(probed);
   return createInferenceEngine({ executors: probed.executors, memoryBytesPerExecutorMax }, { telemetry });
+}
+
+async function makeTrials(): Promise<Trials> {
+  const { createTrials } = await import("./io/inference/index.ts");
+  return createTrials();
 }
 
 /** Twice what reading a large page takes; less on a box that has less to share. */

@@ -90,8 +90,8 @@ export interface PipelineRate {
   pipeline: string;
   /** All executors together. */
   itemsPerSecond: number;
-  /** Where the figure comes from: a run of calibration at start, or the work done since. */
-  source: "calibration" | "work";
+  /** Where the figure comes from: a run of calibration at start, the work done since, or until then the model's profile, from here or a box of this class. */
+  source: "calibration" | "work" | "profile";
 }
 
 /** What one node says it can do. Gossiped, signed by gossipsub under the node's key; idempotent; facts only. */
@@ -237,7 +237,7 @@ function checkRates(value: unknown): PipelineRate[] {
     return {
       pipeline: checkText(rate.pipeline, `${path}.pipeline`, LIMITS.nameBytesMax),
       itemsPerSecond: checkNumber(rate.itemsPerSecond, `${path}.itemsPerSecond`, 0, 1e9),
-      source: checkOneOf(rate.source, `${path}.source`, ["calibration", "work"]),
+      source: checkOneOf(rate.source, `${path}.source`, ["calibration", "work", "profile"]),
     };
   });
   const names = new Set(rates.map((rate) => rate.pipeline));

@@ -81,6 +81,11 @@ export const ERRORS = {
     exit: 2,
     say: (f) => `${f.model} is another model already, and a version is given once. Add yours under the next version.`,
   },
+  TUNING_BUSY: {
+    status: 409,
+    exit: 2,
+    say: (f) => `This box is searching how ${f.model} is best run, and searches one model at a time.`,
+  },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,

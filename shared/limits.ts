@@ -205,6 +205,8 @@ export const LIMITS = {
    * needs room to move what is in its log (4 MiB) into a table and to merge a few tables (2 MiB each).
    */
   journalFreeBytesMin: 16 * MiB,
+  /** Searches of which a box tells what they found, in its memory. */
+  tuningsKept: 32,
   /** A note: a result that waits to be handed in, what was measured, a drill under way. */
   noteBytesMax: 64 * KiB,
   /** Results noted because they could not be handed in, all and in one write: as many as a worker can have in hand. */
@@ -304,6 +306,17 @@ export const TIMING = {
   modelLoadMs: 60_000,
   /** For one execution provider to make a tiny session: a GPU's libraries are gigabytes, read from a slow card the first time. */
   providerTrialMs: 60_000,
+  /** A trial of a choice: loading and one run. A large model from a slow card takes half of it. */
+  trialMs: 60_000,
+  /** Nothing has been asked of this box for so long before its models are measured: it is done once, and nobody shall feel it. */
+  profileQuietMs: 60_000,
+  /** Between two looks at whether a model is to be measured. */
+  profileLookMs: 5_000,
+  /** A search for how a model is best run: by default, at the least and at the most, in seconds of trials; and how long it waits beside real work. */
+  tuneSeconds: 60,
+  tuneSecondsMin: 10,
+  tuneSecondsMax: 3_600,
+  tuneWaitMs: 3_600_000,
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
   executorRestartMs: 250,
   executorRestartMaxMs: 10_000,

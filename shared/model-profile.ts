@@ -22,6 +22,8 @@ export interface ModelProfile {
   memorySettledBytes: number;
   /** Where the energy can be read (Intel RAPL, a board's power sensor). */
   joulesPerItem?: number;
+  /** How far real runs were from what was foreseen for them, as a part of it, lately. Absent before the first. */
+  predictionError?: number;
   /** Measured here; or taken from a box of the same class until it is. */
   source: "measured" | "class";
 }
@@ -45,6 +47,7 @@ export function checkModelProfile(value: unknown, at: string): ModelProfile {
   const bytes = (key: "memoryPeakBytes" | "memorySettledBytes"): number =>
     checkWhole(profile[key], `${at}.${key}`, 0, 2 ** 50);
   const joulesPerItem = profile.joulesPerItem ?? undefined;
+  const predictionError = profile.predictionError ?? undefined;
   return {
     pipeline: checkText(profile.pipeline, `${at}.pipeline`, LIMITS.nameBytesMax),
     digest: profile.digest,
@@ -60,6 +63,9 @@ export function checkModelProfile(value: unknown, at: string): ModelProfile {
     memoryPeakBytes: bytes("memoryPeakBytes"),
     memorySettledBytes: bytes("memorySettledBytes"),
     ...(joulesPerItem !== undefined && { joulesPerItem: checkNumber(joulesPerItem, `${at}.joulesPerItem`, 0, 1e9) }),
+    ...(predictionError !== undefined && {
+      predictionError: checkNumber(predictionError, `${at}.predictionError`, 0, 1e9),
+    }),
     source: checkOneOf(profile.source, `${at}.source`, ["measured", "class"]),
   };
 }

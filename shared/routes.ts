@@ -10,6 +10,7 @@ import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
 import type { JobStory } from "./story.ts";
+import type { TuneRequest, TuningView } from "./tuning.ts";
 import type { VerifyPage, VerifyRequest } from "./verification.ts";
 
 /** A line of the event stream: something that happened, seen from this node. */
@@ -96,6 +97,8 @@ interface RouteTypes {
   drillStart: { params: []; request: DrillRequest; response: DrillAnswer };
   drills: { params: []; request: undefined; response: DrillList };
   drill: { params: ["drillId"]; request: undefined; response: DrillView };
+  tuneStart: { params: ["model"]; request: TuneRequest; response: TuningView };
+  tune: { params: ["model"]; request: undefined; response: TuningView };
   stop: { params: []; request: undefined; response: { stopping: true } };
 }
 
@@ -192,6 +195,12 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
   },
   drills: { method: "GET", path: "/v1/drills", says: "the rehearsal that runs, and what the last ones showed" },
   drill: { method: "GET", path: "/v1/drills/:drillId", says: "how a rehearsal goes, or what it showed" },
+  tuneStart: {
+    method: "POST",
+    path: "/v1/tune/:model",
+    says: "begins to search how a model (`name:version`, or `ocr/det`, `ocr/rec`, `ocr/cls`) is best run on this node",
+  },
+  tune: { method: "GET", path: "/v1/tune/:model", says: "how the search goes, and what it gained" },
   stop: { method: "POST", path: "/v1/stop", says: "stops this agent in order" },
 };
 

@@ -127,7 +127,8 @@ test("the map names the planted faults", () => {
 });
 
 test("every file is reached from an entry point", () => {
-  const children = ["agent/io/inference/executor.ts", "agent/io/inference/provider-trial.ts"];
+  const inference = ["executor.ts", "provider-trial.ts", "trials/trial-executor.ts"];
+  const children = inference.map((file) => `agent/io/inference/${file}`);
   const entries = ["agent/cli/skein.js", "agent/dashboard/page.js", ...children];
   const reached = new Set<string>();
   const visit = (file: string): void => {

@@ -1,6 +1,7 @@
 import { checkDrillRequest } from "../../shared/drill.ts";
 import type { JobId } from "../../shared/ids.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
+import { checkTuneRequest } from "../../shared/tuning.ts";
 import { checkVerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "../runtime/face.ts";
 import {
@@ -77,6 +78,8 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   },
   drills: async (face) => ok(await face.drills()),
   drill: async (face, params) => ok(await face.drill(params.drillId ?? "")),
+  tuneStart: (face, params, body) => ({ status: 202, body: face.tune(params.model ?? "", checkTuneRequest(body)) }),
+  tune: (face, params) => ok(face.tuning(params.model ?? "")),
   stop(face, _params, body) {
     checkNothing(body);
     face.requestStop();

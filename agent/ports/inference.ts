@@ -84,4 +84,9 @@ export interface InferenceEngine {
   /** Resolves when no executor holds it any more; what waits for it rejects with UNKNOWN_PIPELINE. Of one that is not loaded: nothing. */
   unload(pipeline: string): Promise<void>;
   models(): EngineModel[];
+  /**
+   * How a graph of a pipeline that comes with the agent (`ocr/det`) is run by executors that start from now on. Those that
+   * run already are replaced, one after the other, each when it has nothing to do.
+   */
+  tune(graph: string, choice: SessionChoice): void;
 }

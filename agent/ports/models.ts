@@ -30,24 +30,32 @@ export interface GraphFile {
   path: string;
 }
 
+/** Whole shapes of a graph's inputs, by name; where the first dimension is free it stands for the rows. */
+export type InputShapes = Record<string, number[]>;
+
 export interface Examination {
   inputs: TensorSpec[];
   outputs: TensorSpec[];
   /** By running rows alone and together, on made-up inputs. */
   batches: boolean;
+  /** Those of one row with which it ran; absent when it ran with none of the lengths that were tried for its free dimensions. */
+  shapes?: InputShapes;
   loadMs: number;
+  /** Beyond what its process was before the model came. */
   memoryPeakBytes: number;
 }
 
 export interface TrialLimits {
+  /** Beyond what the process was before the model came. */
   memoryBytesMax: number;
+  /** From a process that is up to a model that has run. */
   deadlineMs: number;
 }
 
 export interface Trial extends TrialLimits {
   graph: GraphFile;
-  /** Lengths for the free dimensions other than the batch; one that is not named is 1. */
-  shapes?: Record<string, number[]>;
+  /** Absent: the first lengths with which it runs are taken, as in an examination. */
+  shapes?: InputShapes;
   choice: SessionChoice;
   /** How long it runs after the first run, all executors together. */
   runMs: number;
@@ -62,15 +70,32 @@ export interface TrialOutcome {
   /** Of one executor, beyond what it was before the model came. */
   memoryPeakBytes: number;
   memorySettledBytes: number;
+  /** Of the whole processor package, where the kernel lets it be read. */
   joulesPerItem?: number;
   /** Of the first item of a fixed input: the outputs, in order, to be compared between choices. */
   outputs: Float64Array[];
 }
 
-/** Tries graphs out in processes of their own, with a bound on memory and time, apart from the executors that work. */
+/** A graph that comes with the agent. */
+export interface KnownGraph {
+  /** `ocr/det`: the pipeline, and which of its graphs. */
+  name: string;
+  digest: BlobHash;
+  graph: GraphFile;
+  /** As it is usually run. */
+  shapes: InputShapes;
+  batches: boolean;
+}
+
+/** Tries graphs out in processes of their own, one trial at a time, with a bound on memory and time, apart from the executors that work. */
 export interface Trials {
   /** Loads a graph that nobody has vouched for, and runs it. @throws MODEL_REFUSED with the reason: no ONNX, custom operators, too much memory, a crash, a hang */
   examine(graph: GraphFile, limits: TrialLimits): Promise<Examination>;
-  /** @throws MODEL_REFUSED */
-  run(trial: Trial): Promise<TrialOutcome>;
+  /** Undefined when `stop` said so, at once. @throws MODEL_REFUSED */
+  run(trial: Trial, stop?: AbortSignal): Promise<TrialOutcome | undefined>;
+  /** Those whose processes are long-lived enough to be worth a search. @throws MODEL_INVALID */
+  known(): Promise<KnownGraph[]>;
+  /** Of what else a figure depends on: onnxruntime's version, and the vector extensions of this processor. */
+  readonly runtime: string;
+  close(): Promise<void>;
 }

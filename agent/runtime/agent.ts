@@ -25,6 +25,8 @@ import { LedgerFace } from "./ledger-face.ts";
 import { LedgerNews } from "./ledger-news.ts";
 import { LinkSpeeds } from "./link-speeds.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
+import { Bench } from "./models/bench.ts";
+import { WatchedEngine } from "./models/watched-engine.ts";
 import { Online } from "./online.ts";
 import { Outlook } from "./outlook.ts";
 import { Peers } from "./peers.ts";
@@ -108,6 +110,7 @@ export class Agent extends Front {
   readonly #deputy: Deputy;
   readonly #handover: Handover;
   readonly #online: Online;
+  readonly #bench: Bench;
   readonly #departure: Departure;
   readonly #recovery: Recovery;
   readonly #drills: Drills;
@@ -124,7 +127,8 @@ export class Agent extends Front {
   constructor(surroundings: Surroundings, init: AgentInit) {
     super();
     const spare = new SpareBlobs(surroundings.blobs, surroundings.clock);
-    const world = { ...surroundings, blobs: spare };
+    const engine = new WatchedEngine(surroundings.engine, surroundings.clock);
+    const world = { ...surroundings, blobs: spare, engine };
     this.#world = world;
     this.#init = init;
     this.#events = new Events(world.clock, world.telemetry);
@@ -205,6 +209,15 @@ export class Agent extends Front {
       },
       places: this.#outlook.places,
       onRateChange: () => this.#gossip.changed(),
+      guess: (pipeline) => this.#bench.guess(pipeline),
+    });
+    this.#bench = new Bench(world, {
+      hardware: init.probed.facts,
+      engine,
+      events: this.#events,
+      itemsQueued: () => this.#worker.itemsQueued,
+      nodes: this.#outlook.nodes,
+      onChange: () => this.#gossip.changed(),
     });
     answerVerifications(world, { peers: this.#peers, blobAccess: this.#blobAccess, signer: this.#worker.signer });
     const fleetListener: FleetListener = (effects, event) => this.#fleetChanged(effects, event);
@@ -281,7 +294,9 @@ export class Agent extends Front {
     this.#scrub.start();
     this.#speeds.start();
     this.#events.emit("agentStarted", { name: this.#init.name, node: this.#world.network.self });
+    await this.#bench.load();
     await this.#world.engine.start();
+    this.#bench.start();
     await this.#calibrate();
     this.#ready = true;
     this.#events.emit("agentReady", { name: this.#init.name, executors: this.#world.engine.executors });
@@ -323,6 +338,7 @@ export class Agent extends Front {
     this.#snapshots.stop();
     this.#driver.stop();
     await this.#world.network.stop();
+    await this.#bench.stop();
     await this.#world.engine.stop();
     await this.#world.notes.close();
     await this.#world.journal.close();
@@ -382,6 +398,7 @@ export class Agent extends Front {
       scrub: this.#scrub,
       box: this.#box,
       online: this.#online,
+      bench: this.#bench,
       departure: this.#departure,
       recovery: this.#recovery,
       deputy: this.#deputy,
@@ -441,6 +458,7 @@ export class Agent extends Front {
       apiUrl,
       rates: () => this.#worker.rates(),
       itemsQueued: () => this.#worker.itemsQueued,
+      profiles: () => this.#bench.profiles(),
     };
   }
 

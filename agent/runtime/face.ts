@@ -19,6 +19,7 @@ import type {
 } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
+import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import type { BlobInfo } from "../ports/index.ts";
 
@@ -94,6 +95,10 @@ export interface AgentFace {
   eventsSince(id: number): AgentEvent[];
   /** Calls for each new event until the returned function is called. */
   onEvent(listener: (event: AgentEvent) => void): () => void;
+  /** Begins to search how a model is best run on this node; returns at once. @throws MODEL_UNKNOWN, TUNING_BUSY, BAD_REQUEST */
+  tune(model: string, request: TuneRequest): TuningView;
+  /** The last search of this life for that model. @throws MODEL_UNKNOWN */
+  tuning(model: string): TuningView;
   /** Begins an orderly stop; returns at once. */
   requestStop(): void;
 }

@@ -21,6 +21,7 @@ import type {
 } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
+import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import type { BlobInfo } from "../ports/index.ts";
@@ -32,6 +33,7 @@ import type { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
 import type { FleetIdentity } from "./membership.ts";
 import { pipelineMeant } from "./model-names.ts";
+import type { Bench } from "./models/bench.ts";
 import type { Online } from "./online.ts";
 import type { Outlook } from "./outlook.ts";
 import type { Proposer } from "./proposer.ts";
@@ -57,6 +59,7 @@ export interface FrontParts {
   scrub: Scrub;
   box: Box;
   online: Online;
+  bench: Bench;
   departure: Departure;
   recovery: Recovery;
   deputy: Deputy;
@@ -136,6 +139,14 @@ export abstract class Front implements AgentFace {
     const { world, ledger, proposer, blobAccess, outlook, deputy } = this.front;
     const meant = (text: string, key: string | null) => deputy.call("modelMeant", text, key);
     return submitJob(world, { ledger, proposer, blobAccess, meant, ...outlook }, spec);
+  }
+
+  tune(model: string, request: TuneRequest): TuningView {
+    return this.front.bench.tune(model, request);
+  }
+
+  tuning(model: string): TuningView {
+    return this.front.bench.tuning(model);
   }
 
   jobs(): Promise<JobView[]> {

@@ -3,6 +3,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { LinkView, NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { TIMING } from "../../shared/limits.ts";
+import type { ModelProfile } from "../../shared/model-profile.ts";
 import { decodeCapacityReport, encodeCapacityReport } from "../../shared/wire/capacity.ts";
 import type { Fleet, FleetEffect, FleetEvent } from "../core/fleet/index.ts";
 import type { Cancel } from "../ports/index.ts";
@@ -19,6 +20,7 @@ export interface OwnFigures {
   apiUrl: string;
   rates(): PipelineRate[];
   itemsQueued(): number;
+  profiles(): ModelProfile[];
 }
 
 /** Called for every event that was taken in, with what changed by it. */
@@ -135,6 +137,7 @@ export class GossipLoop {
       itemsQueued: this.#own.itemsQueued(),
       apiUrl,
       ...(links.length > 0 && { links }),
+      profiles: this.#own.profiles(),
     };
   }
 

@@ -18,4 +18,5 @@ export const noEngine: InferenceEngine = {
   },
   unload: async () => {},
   models: () => [],
+  tune: () => {},
 };

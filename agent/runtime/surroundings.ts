@@ -11,6 +11,7 @@ import type {
   Randomness,
   Signer,
   Telemetry,
+  Trials,
 } from "../ports/index.ts";
 
 /** The world as one agent has it: the real rooms of io/, or the simulator's. */
@@ -24,6 +25,8 @@ export interface Surroundings {
   blobs: Blobs;
   engine: InferenceEngine;
   probe: CapacityProbe;
+  /** Absent on a box that runs no models. */
+  trials?: Trials;
   faults: Faults;
   telemetry: Telemetry;
   sha256: (bytes: Uint8Array) => BlobHash;

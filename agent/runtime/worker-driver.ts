@@ -51,6 +51,8 @@ export interface WorkerInit {
   isRecorded: (result: FinishedResult) => boolean;
   /** Where copies may go: every node that counts, this one included. */
   places: () => CopyPlace[];
+  /** Items a second of one executor of a pipeline that was not measured here yet. */
+  guess: (pipeline: string) => number | undefined;
   /** This node's figures changed enough to be told. */
   onRateChange: () => void;
 }
@@ -124,7 +126,10 @@ export class WorkerDriver {
     const { engine } = this.#world;
     return engine.pipelines().flatMap(({ name, executors = engine.executors }) => {
       const measured = this.#secondsPerItem.get(name);
-      if (!measured) return [];
+      if (!measured) {
+        const guess = this.#init.guess(name);
+        return guess === undefined ? [] : [{ pipeline: name, itemsPerSecond: executors * guess, source: "profile" }];
+      }
       const { seconds, source } = measured;
       return [{ pipeline: name, itemsPerSecond: executors / seconds, source }];
     });

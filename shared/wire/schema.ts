@@ -192,6 +192,7 @@ message ModelRun { uint32 items = 1; double ms = 2; }
 message ModelProfile {
   string pipeline = 1; bytes digest = 2; repeated ModelRun runs = 3; double loadMs = 4; double firstRunMs = 5;
   uint64 memoryPeakBytes = 6; uint64 memorySettledBytes = 7; optional double joulesPerItem = 8; string source = 9;
+  optional double predictionError = 10;
 }
 message LinkSpeed { string nodeId = 1; double bytesPerSecond = 2; }
 message ModelState { string pipeline = 1; string state = 2; string reason = 3; uint64 bytesHere = 4; }

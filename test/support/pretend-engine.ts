@@ -18,6 +18,7 @@ import { readCanaryInput, writeCanaryInput, writeCanaryOutput } from "../../shar
 import { SkeinError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { writePageText } from "../../shared/page-text.ts";
+import type { SessionChoice } from "../../shared/session-choice.ts";
 
 export interface PretendEngineInit {
   clock: Clock;
@@ -163,6 +164,13 @@ export class PretendEngine implements InferenceEngine {
     const executors = Math.min(choice.executors, this.executors);
     const shape = { version: `${manifest.version}`, models, itemsAlike: true, executors, batch: choice.batch };
     this.#known = [...this.#known, { name: pipeline, ...shape }];
+  }
+
+  /** What was said last of each graph. */
+  readonly tuned = new Map<string, SessionChoice>();
+
+  tune(graph: string, choice: SessionChoice): void {
+    this.tuned.set(graph, choice);
   }
 
   async unload(pipeline: string): Promise<void> {

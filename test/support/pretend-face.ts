@@ -18,6 +18,7 @@ import type { AgentEvent, Health, JobDetail, LabelsView, SubmitAnswer } from "..
 import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
+import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { pretendBox } from "./pretend-box.ts";
 import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
@@ -433,6 +434,23 @@ export class PretendFace implements AgentFace {
     const { startedAtMs, coordinator, outcomes } = record;
     const view = { drillId, startedAtMs, coordinator, lines, outcomes };
     return this.#drillAsked > drillLines.length ? { ...view, record } : view;
+  }
+
+  tune(model: string, { seconds = 60, tolerance = 1e-3 }: TuneRequest): TuningView {
+    this.#called("tune", `${model} ${seconds} ${tolerance}`);
+    this.tuned = { model, state: "running", seconds, tolerance, startedAtMs: 1_000, rungs: [] };
+    return this.tuned;
+  }
+
+  /** What is answered to each look at the search, in order; the last again and again. */
+  tunings: TuningView[] = [];
+  tuned: TuningView | undefined;
+
+  tuning(model: string): TuningView {
+    this.#called("tuning", model);
+    const view = this.tunings.length > 1 ? this.tunings.shift() : (this.tunings[0] ?? this.tuned);
+    if (!view || view.model !== model) throw new SkeinError("MODEL_UNKNOWN", { model });
+    return view;
   }
 
   eventsSince(id: number): AgentEvent[] {

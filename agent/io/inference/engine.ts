@@ -1,5 +1,6 @@
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
+import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type {
   EngineModel,
   InferenceEngine,
@@ -36,6 +37,9 @@ class Engine implements InferenceEngine {
   private readonly shelf: Shelf;
   /** Those that come with the agent. */
   private builtIn: PipelineInfo[] = [];
+  /** How graphs that come with the agent are run, and the seats whose executors run them otherwise. */
+  private readonly choices = new Map<string, SessionChoice>();
+  private readonly outdated = new Set<Seat>();
   private stopped = false;
 
   constructor(init: InferenceInit, telemetry: Telemetry) {
@@ -117,15 +121,33 @@ class Engine implements InferenceEngine {
     this.free(seat, executor);
   }
 
+  tune(graph: string, choice: SessionChoice): void {
+    this.choices.set(graph, choice);
+    for (const seat of this.seats) if (seat.executor) this.outdated.add(seat);
+    this.renewNext();
+  }
+
+  /** The others work meanwhile. */
+  private renewNext(): void {
+    const isComing = this.seats.some(({ state }) => state === "starting" || state === "empty");
+    const next = [...this.outdated].find(({ state }) => state === "idle");
+    if (isComing || !next) return;
+    this.outdated.delete(next);
+    next.state = "busy";
+    next.executor!.kill("another takes its place, which runs its graphs as was found best");
+  }
+
   /** First the models that it is to have, then work. */
   private free(seat: Seat, executor: ExecutorProcess): void {
     seat.state = "idle";
+    this.renewNext();
+    if (seat.state !== "idle") return;
     if (!this.shelf.tend(seat, executor)) this.handOut();
   }
 
   private spawn(seat: Seat): ExecutorProcess {
     try {
-      return new ExecutorProcess();
+      return new ExecutorProcess(this.choices);
     } catch (error) {
       // Not even a process came of it (no memory for one), so no end of one will set off the next try.
       this.startFailed(seat, SkeinError.from(error));
@@ -138,6 +160,7 @@ class Engine implements InferenceEngine {
     const wasStarting = seat.state === "starting";
     delete seat.executor;
     seat.state = "empty";
+    this.outdated.delete(seat);
     this.shelf.emptied(seat);
     if (this.stopped) return;
     this.telemetry.log("warn", "executorEnded", { pid: executor.pid, reason });

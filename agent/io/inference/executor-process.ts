@@ -2,8 +2,16 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { SkeinError } from "../../../shared/errors.ts";
 import { TIMING } from "../../../shared/limits.ts";
+import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type { InferenceOutcome, InferenceTask, ModelToLoad, PipelineInfo } from "../../ports/index.ts";
-import { type ExecutorCommand, type ExecutorReport, type ItemEnd, type ItemToRun, inputPartBytes } from "./protocol.ts";
+import {
+  choicesVariable,
+  type ExecutorCommand,
+  type ExecutorReport,
+  type ItemEnd,
+  type ItemToRun,
+  inputPartBytes,
+} from "./protocol.ts";
 
 /** The end of what an executor wrote to stderr: the last words of a native crash. */
 const lastWordsChars = 1_000;
@@ -64,7 +72,8 @@ export class ExecutorProcess {
   private settleReady!: { resolve: (pipelines: PipelineInfo[]) => void; reject: (error: SkeinError) => void };
   private settleEnded!: (reason: string) => void;
 
-  constructor() {
+  /** Graphs of the pipelines that come with the agent run as `choices` say, or plainly. */
+  constructor(choices: ReadonlyMap<string, SessionChoice> = new Map()) {
     this.ready = new Promise((resolve, reject) => {
       this.settleReady = {
         resolve,
@@ -80,7 +89,7 @@ export class ExecutorProcess {
     this.child = fork(executorFile, [], {
       serialization: "advanced",
       execArgv: [],
-      env: environment(),
+      env: { ...environment(), [choicesVariable]: JSON.stringify(Object.fromEntries(choices)) },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.watch();

@@ -4,8 +4,10 @@
  */
 import { setPriority } from "node:os";
 import { SkeinError } from "../../../shared/errors.ts";
+import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type { ModelToLoad } from "../../ports/index.ts";
 import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, ModelPipeline, Pipeline } from "./protocol.ts";
+import { choicesVariable } from "./protocol.ts";
 
 /** Below the agent, whose heartbeats must not wait for a page to be read. */
 const niceness = 10;
@@ -39,7 +41,8 @@ async function loadPipelines(): Promise<Map<string, Pipeline>> {
   sharp.cache(false);
   const { loadOcrPipeline } = await import("./ocr/pipeline.ts");
   const { loadCanaryPipeline } = await import("./canary/pipeline.ts");
-  const pipelines = [await loadOcrPipeline(), await loadCanaryPipeline()];
+  const choices = JSON.parse(process.env[choicesVariable] ?? "{}") as Record<string, SessionChoice>;
+  const pipelines = [await loadOcrPipeline(choices), await loadCanaryPipeline()];
   return new Map(pipelines.map((pipeline) => [pipeline.info.name, pipeline]));
 }
 

@@ -50,6 +50,9 @@ export type ExecutorReport =
   | { kind: "loadFailed"; error: ErrorBody; rssBytes: number }
   | { kind: "unloaded"; rssBytes: number };
 
+/** Of an executor's environment: how graphs that come with the agent are run, as JSON by their names. */
+export const choicesVariable = "SKEIN_CHOICES";
+
 export const inputPartBytes = 1024 * 1024;
 
 /** From the trial of an execution provider: how it ended. */

@@ -31,7 +31,7 @@ const FACTS: HardwareFacts = {
   memoryTotalBytes: 8e9,
   memoryUsableBytes: 6e9,
 };
-const PROBED: ProbeResult = {
+export const PROBED: ProbeResult = {
   facts: FACTS,
   profile: {} as FirmwareProfile,
   reason: "pretend",

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InferenceSession } from "onnxruntime-node";
 import { SkeinError } from "../../../../shared/errors.ts";
-import { plainChoice } from "../../../../shared/session-choice.ts";
+import { plainChoice, type SessionChoice } from "../../../../shared/session-choice.ts";
 import type { PipelineInfo } from "../../../ports/index.ts";
 import { sessionOptions } from "../session-options.ts";
 
@@ -17,8 +17,11 @@ export interface OcrModels {
   files: PipelineInfo["models"];
 }
 
-/** Memory patterns are off because every page has a shape of its own and each pattern would keep its memory. */
-const options = sessionOptions(plainChoice(1));
+/** How each graph is run where a search found something better than the plain choice. */
+export interface OcrChoices {
+  "ocr/det"?: SessionChoice;
+  "ocr/rec"?: SessionChoice;
+}
 
 async function readModelFile(name: string): Promise<{ bytes: Uint8Array; file: PipelineInfo["models"][number] }> {
   try {
@@ -32,16 +35,16 @@ async function readModelFile(name: string): Promise<{ bytes: Uint8Array; file: P
 }
 
 /** The session is made from the very bytes that were hashed, so a digest names exactly what runs. */
-async function loadSession(model: string, bytes: Uint8Array): Promise<InferenceSession> {
+async function loadSession(model: string, bytes: Uint8Array, choice = plainChoice(1)): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(bytes, options);
+    return await InferenceSession.create(bytes, sessionOptions(choice));
   } catch (error) {
     throw new SkeinError("MODEL_INVALID", { model, reason: (error as Error).message }, { cause: error });
   }
 }
 
 /** @throws MODEL_INVALID */
-export async function loadOcrModels(): Promise<OcrModels> {
+export async function loadOcrModels(choices: OcrChoices = {}): Promise<OcrModels> {
   const detector = await readModelFile("ch_PP-OCRv4_det_infer.onnx");
   const recogniser = await readModelFile("ch_PP-OCRv4_rec_infer.onnx");
   const keys = await readModelFile("ppocr_keys_v1.txt");
@@ -50,8 +53,8 @@ export async function loadOcrModels(): Promise<OcrModels> {
     .replace(/\r?\n$/, "")
     .split(/\r?\n/);
   return {
-    detector: await loadSession(detector.file.name, detector.bytes),
-    recogniser: await loadSession(recogniser.file.name, recogniser.bytes),
+    detector: await loadSession(detector.file.name, detector.bytes, choices["ocr/det"]),
+    recogniser: await loadSession(recogniser.file.name, recogniser.bytes, choices["ocr/rec"]),
     characters: ["", ...lines, " "],
     files: [detector.file, recogniser.file, keys.file],
   };

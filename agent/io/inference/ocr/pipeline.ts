@@ -1,6 +1,6 @@
 import { Tensor } from "onnxruntime-node";
 import type { Pipeline } from "../protocol.ts";
-import { loadOcrModels, type OcrModels } from "./models.ts";
+import { loadOcrModels, type OcrChoices, type OcrModels } from "./models.ts";
 import { readPage } from "./page.ts";
 import { rowsOfStrip, stripWidthMax } from "./recognition.ts";
 
@@ -19,8 +19,8 @@ async function warm({ detector, recogniser }: OcrModels): Promise<void> {
  * The pipeline `ocr`: one PNG, JPEG or WebP image in, the bytes of a `PageText` out. Loads and warms its models.
  * @throws MODEL_INVALID
  */
-export async function loadOcrPipeline(): Promise<Pipeline> {
-  const models = await loadOcrModels();
+export async function loadOcrPipeline(choices: OcrChoices = {}): Promise<Pipeline> {
+  const models = await loadOcrModels(choices);
   await warm(models);
   return {
     info: { name: "ocr", version: "1", models: models.files, itemsAlike: true },
