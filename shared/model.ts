@@ -97,7 +97,7 @@ export function checkManifest(value: unknown): ModelManifest {
     if (use === "graph" ? count !== 1 : count > 1)
       refuse("files", `must have ${use === "graph" ? "one graph" : "one int8 graph at most"}, not ${count}`);
   }
-  if (new Set(files.map(({ path }) => path)).size < files.length) refuse("files", "must name each path once");
+  checkPathsApart(files.map(({ path }) => path));
   return {
     name: checkModelName(manifest.name),
     version: checkWhole(manifest.version, "version", 1, 1_000_000),
@@ -118,6 +118,24 @@ function checkFile(value: unknown, at: string): ModelFile {
     bytes: checkWhole(file.bytes, `${at}.bytes`, 0, LIMITS.blobBytesMax),
     use: checkOneOf(file.use, `${at}.use`, MODEL_FILE_USES),
   };
+}
+
+/** No path twice, none that is another's folder; and none that a disk which takes A for a cannot tell from another. @throws BAD_REQUEST */
+export function checkPathsApart(paths: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const path of paths) {
+    if (seen.has(path.toLowerCase()))
+      refuse("files", `must name each path once, and not ${JSON.stringify(path)} again`);
+    seen.add(path.toLowerCase());
+  }
+  for (const path of seen) {
+    const parts = path.split("/");
+    const folder = parts
+      .slice(1)
+      .map((_, i) => parts.slice(0, i + 1).join("/"))
+      .find((one) => seen.has(one));
+    if (folder !== undefined) refuse("files", `have ${JSON.stringify(folder)} as a file and as a folder`);
+  }
 }
 
 /** A path that stays in the model's folder on every system. @throws BAD_REQUEST */
