@@ -6,6 +6,7 @@ import type {
   Faults,
   InferenceEngine,
   Journal,
+  ModelFolders,
   Notes,
   PeerNetwork,
   Randomness,
@@ -22,6 +23,7 @@ export interface Surroundings {
   notes: Notes;
   signer: Signer;
   blobs: Blobs;
+  models: ModelFolders;
   engine: InferenceEngine;
   probe: CapacityProbe;
   faults: Faults;
