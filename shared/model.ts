@@ -63,10 +63,16 @@ export const modelReference = ({ name, version }: Pick<ModelManifest, "name" | "
 
 /** What people write of a model: a name, and the version or the alias behind a colon if there is one. @throws BAD_REQUEST */
 export function readModelReference(text: string): { name: string; tag?: string } {
-  const [name = "", tag, ...more] = text.split(":");
-  if (!NAME.test(name) || more.length > 0 || tag === "")
+  if (!isModelReference(text))
     refuse("model", `must be NAME, NAME:VERSION or NAME:ALIAS, not ${JSON.stringify(text.slice(0, 80))}`);
+  const [name = "", tag] = text.split(":");
   return { name, ...(tag !== undefined && { tag }) };
+}
+
+/** A pipeline of another kind may be called anything. */
+export function isModelReference(text: string): boolean {
+  const [name = "", tag, ...more] = text.split(":");
+  return NAME.test(name) && more.length === 0 && tag !== "";
 }
 
 export function checkModelName(value: unknown, path = "name"): string {

@@ -23,6 +23,7 @@ import { LeaderLoop } from "./leader-loop.ts";
 import { LedgerFace } from "./ledger-face.ts";
 import { LedgerNews } from "./ledger-news.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
+import { ModelRegistry } from "./models/registry.ts";
 import { Online } from "./online.ts";
 import { Outlook } from "./outlook.ts";
 import { Peers } from "./peers.ts";
@@ -105,6 +106,7 @@ export class Agent extends Front {
   readonly #deputy: Deputy;
   readonly #handover: Handover;
   readonly #online: Online;
+  readonly #registry: ModelRegistry;
   readonly #departure: Departure;
   readonly #recovery: Recovery;
   readonly #drills: Drills;
@@ -236,6 +238,13 @@ export class Agent extends Front {
       members,
       own: this.#ledgerFace(),
     });
+    this.#registry = new ModelRegistry(world, {
+      ...this.#parts(),
+      deputy: this.#deputy,
+      places: this.#outlook.places,
+      noQuorum: this.#outlook.noQuorum,
+      room: { name: init.name, memoryUsableBytes: init.probed.facts.memoryUsableBytes },
+    });
     this.front = this.#frontParts();
     this.#answerPeers();
   }
@@ -316,6 +325,7 @@ export class Agent extends Front {
       { what: "items in the worker's hands", length: this.#worker.itemsQueued, max: LIMITS.jobItemsMax },
       { what: "proposals under way", length: this.#proposer.underWay, max: LIMITS.proposalsMax },
       { what: "events kept", length: this.#events.kept, max: LIMITS.eventsKeptMax },
+      { what: "models being added", length: this.#registry.addsUnderWay, max: LIMITS.modelAddsMax },
       { what: "answers kept for others", length: this.#deputy.answersKept, max: LIMITS.deputyAnswersKept },
     ];
   }
@@ -359,6 +369,7 @@ export class Agent extends Front {
       departure: this.#departure,
       recovery: this.#recovery,
       deputy: this.#deputy,
+      registry: this.#registry,
       isReady: () => this.#ready,
       onStopRequested: this.#init.onStopRequested,
     };

@@ -12,6 +12,7 @@ import type {
   Randomness,
   Signer,
   Telemetry,
+  Trials,
 } from "../ports/index.ts";
 
 /** The world as one agent has it: the real rooms of io/, or the simulator's. */
@@ -26,6 +27,8 @@ export interface Surroundings {
   models: ModelFolders;
   engine: InferenceEngine;
   probe: CapacityProbe;
+  /** Absent on a box that runs no models. */
+  trials?: Trials;
   faults: Faults;
   telemetry: Telemetry;
   sha256: (bytes: Uint8Array) => BlobHash;

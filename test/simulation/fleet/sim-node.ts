@@ -15,6 +15,7 @@ import type { PretendNet } from "../../support/pretend-network.ts";
 import { PretendNotes } from "../../support/pretend-notes.ts";
 import type { PretendPeer } from "../../support/pretend-peer.ts";
 import { pretendSigner } from "../../support/pretend-signer.ts";
+import { PretendTrials } from "../../support/pretend-trials.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
 import { readReportOnce } from "./reports-once.ts";
 import { WatchedBlobs } from "./watched-blobs.ts";
@@ -70,6 +71,7 @@ export class SimNode {
   readonly notes = new PretendNotes();
   readonly blobs = new WatchedBlobs();
   readonly models = new PretendModels();
+  readonly trials = new PretendTrials();
   readonly #told: Told[] = [];
   /** Set by whoever checks the fleet. */
   ears: Ears | undefined;
@@ -168,6 +170,7 @@ export class SimNode {
         blobs: this.#slowly(life, this.blobs.open()),
         models: this.models.open(),
         engine: this.part === "witness" ? noEngine : this.engine,
+        ...(this.part === "witness" ? {} : { trials: this.trials }),
         probe: { probe: async () => PROBED, vitals: async () => vitals() },
         faults: pretendFaults({
           clock: this.#clock,
