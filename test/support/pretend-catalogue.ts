@@ -1,7 +1,14 @@
 /** The models of a pretend fleet, as its answers tell them. */
+import { createHash } from "node:crypto";
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
-import { type ModelManifest, modelBytes, modelReference, readModelReference } from "../../shared/model.ts";
+import {
+  type ModelManifest,
+  modelBytes,
+  modelReference,
+  modelStatement,
+  readModelReference,
+} from "../../shared/model.ts";
 import { graphsOf, modelNameFrom, sortFiles } from "../../shared/model-files.ts";
 import type {
   ModelAddRequest,
@@ -38,7 +45,7 @@ export class PretendCatalogue {
     if (this.details.has(model)) throw new SkeinError("MODEL_EXISTS", { model });
     this.details.set(model, {
       ...{ model, name, version, bytes: modelBytes(manifest), files: files.length, inputs, outputs, batches },
-      digest: "d".repeat(64) as BlobHash,
+      digest: createHash("sha256").update(modelStatement(manifest)).digest("hex") as BlobHash,
       ...{ aliases: [], addedBy: "attic", addedAtMs: 1_700_000_000_000, holders: ["attic", "bench"], copies: 2 },
       nodes: [],
       ...{ manifest, jobs: [] },
