@@ -192,6 +192,23 @@ describe("what dies meanwhile", () => {
       for (const node of liveHolders(fleet, blob)) expect(node.blobs.held().has(blob)).toBe(true);
   });
 
+  test("a box that was away for so long that it gets a snapshot knows them all", async () => {
+    const fleet = await raise(3);
+    const away = follower(fleet);
+    const node = fleet.nodes.find((one) => one !== away && one !== fleet.leader)!;
+    await addTiny(fleet, node);
+    away.crash();
+    await add(fleet, node, { name: "tiny", files: upload(node, other(2)) });
+    await during(fleet, node.agent!.aliasModel("tiny", "stable", 1));
+    for (let i = 0; i < 30; i++) await during(fleet, node.agent!.setSetting(`s${i}`, "1"));
+    await away.start();
+    const known = (): string[] => [...(away.agent?.ledger.planning.models.keys() ?? [])];
+    await fleet.until("it knows them", () => known().join() === "tiny:1,tiny:2", SOON_MS);
+    expect(away.story.some((line) => line.includes("snapshotInstalled"))).toBe(true);
+    expect(away.agent!.ledger.planning).toEqual(node.agent!.ledger.planning);
+    for (const blob of blobsOf(TINY)) expect(away.agent!.ledger.copiesOf(blob)).toBe(2);
+  });
+
   test("the quorum: nothing is examined, and nothing changes", async () => {
     const fleet = await raise(3);
     await addTiny(fleet, fleet.leader!);
