@@ -13,7 +13,6 @@ const SOON_MS = 30_000;
 
 async function raise(size: number, options: SimFleetOptions = {}, seed = 41): Promise<SimFleet> {
   const fleet = new SimFleet(seed, size, options);
-  for (const node of fleet.nodes) node.sweepMs = 150_000;
   await fleet.start();
   await fleet.until("a leader", () => fleet.leader !== undefined, SOON_MS);
   const isReady = ({ agent }: SimNode): boolean => agent!.health().ok && agent!.fleet().leader !== undefined;
@@ -138,6 +137,22 @@ describe("a model is added", () => {
     const answers = await during(fleet, both);
     expect((answers as ModelAddView[]).map(({ model }) => model).sort()).toEqual(["tiny:1", "tiny:2"]);
   });
+});
+
+test("the same model that another box adds while it is examined here is one version", async () => {
+  const fleet = await raise(3);
+  const [slow, quick] = fleet.nodes as [SimNode, SimNode];
+  const gate = Promise.withResolvers<void>();
+  slow.trials.outcome = async () => {
+    await gate.promise;
+    return TINY_EXAMINATION;
+  };
+  const request = { name: "tiny", files: upload(slow, TINY) };
+  expect(await during(fleet, slow.agent!.addModel(request))).toEqual({ step: "examining" });
+  expect(await addTiny(fleet, quick)).toMatchObject({ model: "tiny:1", existing: false });
+  gate.resolve();
+  expect(await add(fleet, slow, request)).toEqual({ step: "added", model: "tiny:1", existing: true });
+  expect(modelsOf(fleet)).toEqual(["tiny:1"]);
 });
 
 describe("what dies meanwhile", () => {
