@@ -11,6 +11,7 @@ import { openBlobs } from "./io/blobs/index.ts";
 import { systemClock, systemRandomness } from "./io/clock/index.ts";
 import { createFaults } from "./io/faults/index.ts";
 import { openJournal } from "./io/journal/index.ts";
+import { openModelFolders } from "./io/models/index.ts";
 import { createPeerNetwork, createSigner } from "./io/network/index.ts";
 import { openNotes } from "./io/notes/index.ts";
 import { createProbe } from "./io/probe/index.ts";
@@ -88,6 +89,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     notes: await openNotes(join(dataDir, "notes"), { telemetry }),
     signer: createSigner(config.nodeKey),
     blobs: await openBlobs(join(dataDir, "blobs"), { telemetry, isFull }),
+    models: await openModelFolders(join(dataDir, "models"), { telemetry, isFull }),
     engine: config.part === "witness" || probed.runsNothing ? noEngine : await createEngine(probed, telemetry),
     probe,
     ...(config.part === "witness" ? {} : { trials: await makeTrials() }),

@@ -40,6 +40,8 @@ export type Client = { [N in RouteName]: (...args: RouteArguments<N>) => Promise
   hasBlob(hash: BlobHash): Promise<boolean>;
   /** From whichever node holds it. @throws BLOB_MISSING */
   getBlob(hash: BlobHash): Promise<Uint8Array>;
+  /** The same in chunks, for what is too large to be held; the hash is for whoever takes them to check. @throws BLOB_MISSING */
+  streamBlob(hash: BlobHash): AsyncIterable<Uint8Array>;
   /**
    * Events as they happen, until the agent stops, the signal aborts (both end the iteration) or the connection breaks
    * (AGENT_UNREACHABLE). With `since`, first the kept ones after that id.
@@ -52,7 +54,7 @@ export interface ClientOptions {
   url: string;
   token?: string;
   fetch: typeof fetch;
-  /** Of small calls and of getting a blob; by default apiDeadlineMs. A submit, and putting a blob, always have apiSubmitMs. */
+  /** Of small calls and of getting a blob; by default apiDeadlineMs. A submit, and putting or streaming a blob, always have apiSubmitMs. */
   deadlineMs?: number;
 }
 
@@ -103,6 +105,7 @@ export function createClient(options: ClientOptions): Client {
       if (!response.ok) throw await errorOf(response);
       return new Uint8Array(await bodyOf(() => response.arrayBuffer(), url));
     },
+    streamBlob: (hash) => streamBlob(send, url, hash),
     events: (choice = {}) => readEvents(send, url, choice),
   };
 }
@@ -187,6 +190,23 @@ async function errorOf(response: Response): Promise<SkeinError> {
   const body: unknown = await response.json().catch(() => undefined);
   if (isErrorBody(body)) return SkeinError.from(body);
   return new SkeinError("AGENT_UNREACHABLE", { url: response.url, reason: `HTTP ${response.status}` });
+}
+
+async function* streamBlob(send: Send, url: string, hash: BlobHash): AsyncGenerator<Uint8Array> {
+  const response = await send("GET", RAW_ROUTES.blob(hash), {}, "submit");
+  if (!response.ok || !response.body) throw await errorOf(response);
+  const reader = response.body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await bodyOf(() => reader.read(), url);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {
+      // It broke already, which is what the reader was told.
+    });
+  }
 }
 
 async function* readEvents(

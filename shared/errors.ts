@@ -86,6 +86,12 @@ export const ERRORS = {
     exit: 2,
     say: (f) => `This box is searching how ${f.model} is best run, and searches one model at a time.`,
   },
+  MODEL_WANTED: {
+    status: 409,
+    exit: 1,
+    say: (f) =>
+      `${f.model} is not removed: open jobs want it (${list(f.jobs)}). Wait for them, or remove it with --force, which cancels them.`,
+  },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,
@@ -183,7 +189,7 @@ export const ERRORS = {
   COPIES_SHORT: {
     status: 503,
     exit: 1,
-    say: (f) => `Only ${f.made} of ${f.wanted} copies of the inputs could be made: ${f.reason}.`,
+    say: (f) => `Only ${f.made} of ${f.wanted} copies could be made: ${f.reason}.`,
   },
   // Trust.
   UNAUTHORIZED: { status: 401, exit: 6, say: () => "This API needs a token beyond loopback: --token, or SKEIN_TOKEN." },

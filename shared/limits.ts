@@ -156,6 +156,8 @@ export const LIMITS = {
   modelPathBytesMax: 200,
   modelTensorsMax: 128,
   manifestBytesMax: 128 * KiB,
+  /** Models that are being added by one node, or were lately: one is examined at a time, and whoever asks for more is told so. */
+  modelAddsMax: 8,
   /** A decision of the planner, as JSON: of a large fleet only the nodes that mattered. Decisions kept of one job, and of all. */
   decisionBytesMax: 48 * KiB,
   placementBytesMax: 256 * KiB,
@@ -361,6 +363,12 @@ export const TIMING = {
   /** Default deadline of a client's call. A submit waits for copies, so it gets apiSubmitMs. */
   apiDeadlineMs: 30_000,
   apiSubmitMs: 300_000,
+  /** A model is loaded and run within this, or refused: gigabytes from a slow card take a minute, a loader that hangs takes for ever. */
+  modelExamineMs: 180_000,
+  /** Longest that a call about a model which is being added waits for its next step; the caller then asks again. */
+  modelAddWaitMs: 1_000,
+  /** From a model's upload until it is agreed on, by whoever waits: examined with its int8 variant, and copied over a slow link. */
+  modelAddMs: 1_800_000,
 } as const;
 
 const mustHold: [boolean, string][] = [
@@ -438,6 +446,8 @@ const mustHold: [boolean, string][] = [
     TIMING.verifyStretchMs + TIMING.recomputeDeadlineMs + TIMING.requestDeadlineMs < TIMING.verifyDeadlineMs,
     "an item is computed again in one call",
   ],
+  [2 * TIMING.modelExamineMs < TIMING.modelAddMs, "a model is examined while its adding is waited for"],
+  [TIMING.modelAddWaitMs < TIMING.apiDeadlineMs, "a client outwaits a step of adding a model"],
   [TIMING.verifyDeadlineMs < TIMING.apiSubmitMs, "a client outwaits a verification"],
   [LIMITS.recomputeInlineBytesMax + 1_024 < LIMITS.frameBytesMax, "an output to look into fits in a frame"],
   [

@@ -63,10 +63,16 @@ export const modelReference = ({ name, version }: Pick<ModelManifest, "name" | "
 
 /** What people write of a model: a name, and the version or the alias behind a colon if there is one. @throws BAD_REQUEST */
 export function readModelReference(text: string): { name: string; tag?: string } {
-  const [name = "", tag, ...more] = text.split(":");
-  if (!NAME.test(name) || more.length > 0 || tag === "")
+  if (!isModelReference(text))
     refuse("model", `must be NAME, NAME:VERSION or NAME:ALIAS, not ${JSON.stringify(text.slice(0, 80))}`);
+  const [name = "", tag] = text.split(":");
   return { name, ...(tag !== undefined && { tag }) };
+}
+
+/** A pipeline of another kind may be called anything. */
+export function isModelReference(text: string): boolean {
+  const [name = "", tag, ...more] = text.split(":");
+  return NAME.test(name) && more.length === 0 && tag !== "";
 }
 
 export function checkModelName(value: unknown, path = "name"): string {
@@ -97,7 +103,7 @@ export function checkManifest(value: unknown): ModelManifest {
     if (use === "graph" ? count !== 1 : count > 1)
       refuse("files", `must have ${use === "graph" ? "one graph" : "one int8 graph at most"}, not ${count}`);
   }
-  if (new Set(files.map(({ path }) => path)).size < files.length) refuse("files", "must name each path once");
+  checkPathsApart(files.map(({ path }) => path));
   return {
     name: checkModelName(manifest.name),
     version: checkWhole(manifest.version, "version", 1, 1_000_000),
@@ -118,6 +124,24 @@ function checkFile(value: unknown, at: string): ModelFile {
     bytes: checkWhole(file.bytes, `${at}.bytes`, 0, LIMITS.blobBytesMax),
     use: checkOneOf(file.use, `${at}.use`, MODEL_FILE_USES),
   };
+}
+
+/** No path twice, none that is another's folder; and none that a disk which takes A for a cannot tell from another. @throws BAD_REQUEST */
+export function checkPathsApart(paths: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const path of paths) {
+    if (seen.has(path.toLowerCase()))
+      refuse("files", `must name each path once, and not ${JSON.stringify(path)} again`);
+    seen.add(path.toLowerCase());
+  }
+  for (const path of seen) {
+    const parts = path.split("/");
+    const folder = parts
+      .slice(1)
+      .map((_, i) => parts.slice(0, i + 1).join("/"))
+      .find((one) => seen.has(one));
+    if (folder !== undefined) refuse("files", `have ${JSON.stringify(folder)} as a file and as a folder`);
+  }
 }
 
 /** A path that stays in the model's folder on every system. @throws BAD_REQUEST */

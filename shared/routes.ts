@@ -6,6 +6,15 @@ import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
 import type { Labels } from "./labels.ts";
+import type {
+  ModelAddRequest,
+  ModelAddView,
+  ModelCheckAnswer,
+  ModelCheckRequest,
+  ModelDetail,
+  ModelRemoval,
+  ModelView,
+} from "./model-registry.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
 import type { Setting } from "./settings.ts";
@@ -99,6 +108,17 @@ interface RouteTypes {
   drill: { params: ["drillId"]; request: undefined; response: DrillView };
   tuneStart: { params: ["model"]; request: TuneRequest; response: TuningView };
   tune: { params: ["model"]; request: undefined; response: TuningView };
+  models: { params: []; request: undefined; response: ModelView[] };
+  modelCheck: { params: []; request: ModelCheckRequest; response: ModelCheckAnswer };
+  modelAdd: { params: []; request: ModelAddRequest; response: ModelAddView };
+  model: { params: ["model"]; request: undefined; response: ModelDetail };
+  /** `force` is `true`, or empty. */
+  modelRemove: { params: ["model", "force"]; request: undefined; response: ModelRemoval };
+  modelAlias: {
+    params: ["model", "alias"];
+    request: { version: number };
+    response: { alias: string; version: number };
+  };
   stop: { params: []; request: undefined; response: { stopping: true } };
 }
 
@@ -201,6 +221,28 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     says: "begins to search how a model (`name:version`, or `ocr/det`, `ocr/rec`, `ocr/cls`) is best run on this node",
   },
   tune: { method: "GET", path: "/v1/tune/:model", says: "how the search goes, and what it gained" },
+  models: { method: "GET", path: "/v1/models", says: "every version of every model, and where it stands" },
+  modelCheck: {
+    method: "POST",
+    path: "/v1/models/check",
+    says: "whether this box may take such a model in, by names and sizes, before anything is uploaded",
+  },
+  modelAdd: {
+    method: "POST",
+    path: "/v1/models",
+    says: "takes in a model whose files were uploaded, or tells how far that is: asked again until it is added (201; 200 if it was there, 202 before)",
+  },
+  model: { method: "GET", path: "/v1/models/:model", says: "one model: name, name:version or name:alias" },
+  modelRemove: {
+    method: "DELETE",
+    path: "/v1/models/:model?force=:force",
+    says: "takes a model away, unless open jobs want it; with force=true they are cancelled",
+  },
+  modelAlias: {
+    method: "PUT",
+    path: "/v1/models/:model/aliases/:alias",
+    says: "what name:alias means from now on; version 0 takes it away",
+  },
   stop: { method: "POST", path: "/v1/stop", says: "stops this agent in order" },
 };
 

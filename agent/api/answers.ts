@@ -1,15 +1,19 @@
 import { checkDrillRequest } from "../../shared/drill.ts";
 import type { JobId } from "../../shared/ids.ts";
+import { checkAlias, checkModelName } from "../../shared/model.ts";
+import { checkModelAddRequest, checkModelCheckRequest } from "../../shared/model-registry.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
 import { checkTuneRequest } from "../../shared/tuning.ts";
 import { checkVerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "../runtime/face.ts";
 import {
   checkDrainRequest,
+  checkForce,
   checkInviteRequest,
   checkJobSpec,
   checkLabelsRequest,
   checkLeaveRequest,
+  checkModelAliasRequest,
   checkNothing,
   checkPauseRequest,
   checkRecoverRequest,
@@ -80,6 +84,21 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   drill: async (face, params) => ok(await face.drill(params.drillId ?? "")),
   tuneStart: (face, params, body) => ({ status: 202, body: face.tune(params.model ?? "", checkTuneRequest(body)) }),
   tune: (face, params) => ok(face.tuning(params.model ?? "")),
+  models: async (face) => ok(await face.models()),
+  modelCheck: async (face, _params, body) => ok(await face.checkModel(checkModelCheckRequest(body))),
+  async modelAdd(face, _params, body) {
+    const answer = await face.addModel(checkModelAddRequest(body));
+    return { status: answer.step !== "added" ? 202 : answer.existing ? 200 : 201, body: answer };
+  },
+  model: async (face, params) => ok(await face.model(params.model ?? "")),
+  async modelRemove(face, params, body) {
+    checkNothing(body);
+    return ok(await face.removeModel(params.model ?? "", checkForce(params.force)));
+  },
+  modelAlias: async (face, params, body) => {
+    const [name, alias] = [checkModelName(params.model), checkAlias(params.alias)];
+    return ok(await face.aliasModel(name, alias, checkModelAliasRequest(body)));
+  },
   stop(face, _params, body) {
     checkNothing(body);
     face.requestStop();

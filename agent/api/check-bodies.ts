@@ -132,6 +132,17 @@ export function checkLeaveRequest(body: unknown): boolean {
 }
 
 /** @throws BAD_REQUEST */
+export const checkForce = (force: string | undefined): boolean =>
+  checkOneOf(force ?? "", "force", ["", "false", "true"]) === "true";
+
+/** The version that an alias shall mean; 0 for none. @throws BAD_REQUEST */
+export function checkModelAliasRequest(body: unknown): number {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["version"]);
+  return checkWhole(record.version, "version", 0, 1_000_000);
+}
+
+/** @throws BAD_REQUEST */
 export function checkRecoverRequest(body: unknown): RecoverRequest {
   const record = checkRecord(body, "");
   checkKeys(record, "", ["fleetName", "missing"]);

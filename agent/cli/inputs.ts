@@ -38,7 +38,11 @@ export async function gatherInputs(named: readonly string[], pipeline: string): 
     throw new SkeinError("TOO_LARGE", { what: "The job", actual, limit: `${LIMITS.jobItemsMax} files` });
   }
   const names = namesFor(unique);
-  return inParallel(unique, FILES_AT_ONCE, async (path, i) => ({ name: names[i]!, path, ...(await digestOf(path)) }));
+  return inParallel(unique, FILES_AT_ONCE, async (path, i) => ({
+    name: names[i]!,
+    path,
+    ...(await digestOf(path, LIMITS.imageBytesMax)),
+  }));
 }
 
 async function filesAt(named: string, takes: RegExp): Promise<string[]> {
@@ -71,17 +75,14 @@ export function namesFor(paths: readonly string[]): string[] {
   });
 }
 
-async function digestOf(path: string): Promise<{ blob: BlobHash; bytes: number }> {
+/** @throws TOO_LARGE */
+export async function digestOf(path: string, bytesMax: number): Promise<{ blob: BlobHash; bytes: number }> {
   const hash = createHash("sha256");
   let bytes = 0;
   for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > LIMITS.imageBytesMax)
-      throw new SkeinError("TOO_LARGE", {
-        what: path,
-        actual: `over ${bytes} bytes`,
-        limit: `${LIMITS.imageBytesMax} bytes`,
-      });
+    if (bytes > bytesMax)
+      throw new SkeinError("TOO_LARGE", { what: path, actual: `over ${bytes} bytes`, limit: `${bytesMax} bytes` });
     hash.update(chunk);
   }
   return { blob: hash.digest("hex") as BlobHash, bytes };

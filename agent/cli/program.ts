@@ -5,6 +5,7 @@ import { ask } from "./ask.ts";
 import * as calls from "./calls.ts";
 import { demo } from "./demo/index.ts";
 import { drill } from "./drill.ts";
+import * as models from "./models/index.ts";
 import * as operate from "./operate.ts";
 import { receipt, verify } from "./prove.ts";
 import { recover } from "./recover.ts";
@@ -27,7 +28,7 @@ export async function main(argv: readonly string[], world: World): Promise<numbe
     exitCode = code;
   });
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync(argv[0] === "--version" ? ["-V"] : [...argv], { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ASKED_WRONGLY;
@@ -50,7 +51,8 @@ const several = (value: string, before: string[] = []): string[] => [...before, 
 function build(world: World, end: (exitCode: number) => void): Command {
   const program = new Command("skein")
     .description("Small fleets of edge boxes that share inference work and lose nothing when one is unplugged.")
-    .version(AGENT_VERSION)
+    // Behind `skein model add`, --version is the model's.
+    .version(AGENT_VERSION, "-V", "print Skein's version; so does --version alone")
     .option("--data <dir>", "data folder ($SKEIN_DATA, else ~/.skein)")
     .option("--api <url>", "agent to talk to; name several to outlive one of them", several)
     .option("--token <token>", "for an agent that is not on this box ($SKEIN_TOKEN)")
@@ -58,15 +60,7 @@ function build(world: World, end: (exitCode: number) => void): Command {
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: (text) => world.out(text), writeErr: (text) => world.err(text) })
     .exitOverride();
-  const command = (usage: string, says: string, answer: Answer): Command => {
-    // Commander hands over the arguments, the command's own options, and the command, which knows the options of all.
-    const act = async (...args: unknown[]): Promise<void> => {
-      const own = args.pop() as Command;
-      args.splice(-1, 1, own.optsWithGlobals(), world);
-      end(await answer(...(args as never[])));
-    };
-    return program.command(usage).description(says).action(act);
-  };
+  const command = commandsOf(program, world, end);
   addSetup(command);
   addWork(command);
   command("status", "the fleet in a few lines", calls.status);
@@ -94,6 +88,7 @@ function build(world: World, end: (exitCode: number) => void): Command {
     "--yes <fleet>",
     "the fleet's name, instead of typing it when asked",
   );
+  addModels(program, world, end);
   addDrill(command);
   command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
     "--once",
@@ -101,6 +96,19 @@ function build(world: World, end: (exitCode: number) => void): Command {
   );
   addService(program, world, end);
   return program;
+}
+
+/** A way to add commands to the program, or to one that is a group of them. */
+function commandsOf(parent: Command, world: World, end: (exitCode: number) => void): AddCommand {
+  return (usage, says, answer) => {
+    // Commander hands over the arguments, the command's own options, and the command, which knows the options of all.
+    const act = async (...args: unknown[]): Promise<void> => {
+      const own = args.pop() as Command;
+      args.splice(-1, 1, own.optsWithGlobals(), world);
+      end(await answer(...(args as never[])));
+    };
+    return parent.command(usage).description(says).action(act);
+  };
 }
 
 type AddCommand = (usage: string, says: string, answer: Answer) => Command;
@@ -184,6 +192,27 @@ function addDrill(command: AddCommand): void {
     .option("--seconds <n>", "how long each fault is held (5)")
     .option("--local", "on a throw-away fleet of three on this machine")
     .option("--yes", "do not ask first");
+}
+
+function addModels(program: Command, world: World, end: (exitCode: number) => void): void {
+  const group = program.command("model").description("the models that this fleet runs");
+  const command = commandsOf(group, world, end);
+  command(
+    "add <path>",
+    "take in an ONNX file with the weights it names, or a folder with all that is in it",
+    models.add,
+  )
+    .option("--name <name>", "what it is called (after the file or the folder)")
+    .option("--version <n>", "under this version (the next that is free)");
+  command("list", "every version: what it takes and gives, who holds it, where it stands", models.list);
+  command("show <model>", "one model (NAME, NAME:VERSION or NAME:ALIAS) and its files", models.show);
+  command("remove <model>", "take a version away, unless open jobs want it", models.remove).option(
+    "--force",
+    "cancel those jobs",
+  );
+  command("alias <name> <alias> <version>", "what NAME:ALIAS means from now on; version 0 takes it back", models.alias);
+  command("export <model> <dir>", "write a model into a folder, for a fleet without a network", models.write);
+  command("import <dir>", "take in one exported model, or a folder of several", models.read);
 }
 
 function addService(program: Command, world: World, end: (exitCode: number) => void): void {

@@ -26,6 +26,7 @@ import { LedgerNews } from "./ledger-news.ts";
 import { LinkSpeeds } from "./link-speeds.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
 import { Bench } from "./models/bench.ts";
+import { ModelRegistry } from "./models/registry.ts";
 import { WatchedEngine } from "./models/watched-engine.ts";
 import { Online } from "./online.ts";
 import { Outlook } from "./outlook.ts";
@@ -111,6 +112,7 @@ export class Agent extends Front {
   readonly #handover: Handover;
   readonly #online: Online;
   readonly #bench: Bench;
+  readonly #registry: ModelRegistry;
   readonly #departure: Departure;
   readonly #recovery: Recovery;
   readonly #drills: Drills;
@@ -270,6 +272,13 @@ export class Agent extends Front {
       members,
       own: this.#ledgerFace(),
     });
+    this.#registry = new ModelRegistry(world, {
+      ...this.#parts(),
+      deputy: this.#deputy,
+      places: this.#outlook.places,
+      noQuorum: this.#outlook.noQuorum,
+      room: { name: init.name, memoryUsableBytes: init.probed.facts.memoryUsableBytes },
+    });
     this.front = this.#frontParts();
     this.#answerPeers();
   }
@@ -357,6 +366,7 @@ export class Agent extends Front {
       { what: "items in the worker's hands", length: this.#worker.itemsQueued, max: LIMITS.jobItemsMax },
       { what: "proposals under way", length: this.#proposer.underWay, max: LIMITS.proposalsMax },
       { what: "events kept", length: this.#events.kept, max: LIMITS.eventsKeptMax },
+      { what: "models being added", length: this.#registry.addsUnderWay, max: LIMITS.modelAddsMax },
       { what: "answers kept for others", length: this.#deputy.answersKept, max: LIMITS.deputyAnswersKept },
     ];
   }
@@ -402,6 +412,7 @@ export class Agent extends Front {
       departure: this.#departure,
       recovery: this.#recovery,
       deputy: this.#deputy,
+      registry: this.#registry,
       isReady: () => this.#ready,
       onStopRequested: this.#init.onStopRequested,
     };

@@ -5,6 +5,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import { checkAlias, checkModelName } from "../../shared/model.ts";
 import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "./face.ts";
 import type { MeantModel } from "./model-names.ts";
@@ -51,6 +52,14 @@ const CALLS = {
   drill: ([drillId]: unknown[]): [string] => [text(drillId)],
   runningDrill: (): [] => [],
   modelMeant: ([said, key]: unknown[]): [string, string | null] => [text(said), key === null ? null : text(key)],
+  models: (): [] => [],
+  model: ([model]: unknown[]): [string] => [text(model)],
+  removeModel: ([model, force]: unknown[]): [string, boolean] => [text(model), checkBoolean(force, "force")],
+  aliasModel: ([name, alias, version]: unknown[]): [string, string, number] => [
+    checkModelName(name),
+    checkAlias(alias),
+    checkWhole(version, "version", 0),
+  ],
   setSetting: ([name, given]: unknown[]): [string, string] => [text(name), value(given)],
 } satisfies { [C in keyof Callable]?: (given: unknown[]) => unknown[] };
 
@@ -73,7 +82,7 @@ const ELSEWHERE = ["NOT_A_MEMBER", "PEER_UNREACHABLE", "PEER_BUSY"];
 /** It may have been done. */
 const UNCERTAIN = ["PEER_UNREACHABLE", "DEADLINE_EXCEEDED"];
 /** Done twice, with another's between, they would undo that one. */
-const ONCE: readonly LedgerCall[] = ["setSetting", "startDrill"];
+const ONCE: readonly LedgerCall[] = ["setSetting", "startDrill", "aliasModel"];
 /** Longer than what a member itself waits for at most. */
 const DEADLINE_MS = TIMING.proposalDeadlineMs + TIMING.requestDeadlineMs;
 /** A member reads whole disks for some. */

@@ -6,6 +6,15 @@ import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
+import type {
+  ModelAddRequest,
+  ModelAddView,
+  ModelCheckAnswer,
+  ModelCheckRequest,
+  ModelDetail,
+  ModelRemoval,
+  ModelView,
+} from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
@@ -91,6 +100,20 @@ export interface AgentFace {
   drills(): Promise<DrillList>;
   /** From the box that coordinates it while it goes on. @throws DRILL_UNKNOWN */
   drill(drillId: string): Promise<DrillView>;
+  models(): Promise<ModelView[]>;
+  /** By name, `name:version` or `name:alias`. @throws MODEL_UNKNOWN */
+  model(model: string): Promise<ModelDetail>;
+  /** Before anything is uploaded: whether this box may take such a model in. @throws MODEL_REFUSED, BAD_REQUEST, TOO_LARGE, NO_QUORUM */
+  checkModel(request: ModelCheckRequest): Promise<ModelCheckAnswer>;
+  /**
+   * Takes a model in whose files are here, or tells how far that is: to be called with the same request until it is `added`.
+   * @throws MODEL_REFUSED, MODEL_EXISTS, BAD_REQUEST, TOO_LARGE, BLOB_MISSING, COPIES_SHORT, DISK_FULL, NO_QUORUM, PEER_BUSY
+   */
+  addModel(request: ModelAddRequest): Promise<ModelAddView>;
+  /** @throws MODEL_UNKNOWN, BAD_REQUEST, NO_QUORUM, MODEL_WANTED unless forced: then the jobs that want it are cancelled */
+  removeModel(model: string, force: boolean): Promise<ModelRemoval>;
+  /** From now on `name:alias` means this version; 0 takes the alias away. @throws MODEL_UNKNOWN, TOO_LARGE, NO_QUORUM, OUTCOME_UNKNOWN */
+  aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }>;
   /** Kept events after `id`, oldest first. */
   eventsSince(id: number): AgentEvent[];
   /** Calls for each new event until the returned function is called. */

@@ -8,6 +8,15 @@ import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
 import { TIMING } from "../../shared/limits.ts";
+import type {
+  ModelAddRequest,
+  ModelAddView,
+  ModelCheckAnswer,
+  ModelCheckRequest,
+  ModelDetail,
+  ModelRemoval,
+  ModelView,
+} from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
@@ -34,6 +43,7 @@ import type { AgentFace } from "./face.ts";
 import type { FleetIdentity } from "./membership.ts";
 import { pipelineMeant } from "./model-names.ts";
 import type { Bench } from "./models/bench.ts";
+import type { ModelRegistry } from "./models/registry.ts";
 import type { Online } from "./online.ts";
 import type { Outlook } from "./outlook.ts";
 import type { Proposer } from "./proposer.ts";
@@ -63,6 +73,7 @@ export interface FrontParts {
   departure: Departure;
   recovery: Recovery;
   deputy: Deputy;
+  registry: ModelRegistry;
   isReady: () => boolean;
   onStopRequested: () => void;
 }
@@ -232,6 +243,32 @@ export abstract class Front implements AgentFace {
 
   drill(drillId: string): Promise<DrillView> {
     return this.front.deputy.call("drill", drillId);
+  }
+
+  models(): Promise<ModelView[]> {
+    return this.front.deputy.call("models");
+  }
+
+  model(model: string): Promise<ModelDetail> {
+    return this.front.deputy.call("model", model);
+  }
+
+  async checkModel(request: ModelCheckRequest): Promise<ModelCheckAnswer> {
+    this.#refuseWorkAtWitness();
+    return this.front.registry.check(request);
+  }
+
+  async addModel(request: ModelAddRequest): Promise<ModelAddView> {
+    this.#refuseWorkAtWitness();
+    return this.front.registry.add(request);
+  }
+
+  removeModel(model: string, force: boolean): Promise<ModelRemoval> {
+    return this.front.deputy.call("removeModel", model, force);
+  }
+
+  aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }> {
+    return this.front.deputy.call("aliasModel", name, alias, version);
   }
 
   eventsSince(id: number): AgentEvent[] {

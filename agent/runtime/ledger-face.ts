@@ -5,6 +5,7 @@ import type { NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "../../shared/ids.ts";
 import { isOpen, type JobView, type Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
+import type { ModelDetail, ModelRemoval, ModelView } from "../../shared/model-registry.ts";
 import type { InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory, LeaderStory } from "../../shared/story.ts";
@@ -20,6 +21,7 @@ import type { Handover } from "./handover.ts";
 import { jobStory } from "./job-story.ts";
 import type { Membership } from "./membership.ts";
 import { type MeantModel, modelMeant, modelsIn } from "./model-names.ts";
+import { Catalogue } from "./models/catalogue.ts";
 import type { Peers } from "./peers.ts";
 import type { Proposer } from "./proposer.ts";
 import { receiptOf } from "./receipt.ts";
@@ -52,11 +54,13 @@ export class LedgerFace implements LedgerCalls {
   readonly #world: Surroundings;
   readonly #init: LedgerFaceInit;
   readonly #verifier: Verifier;
+  readonly #catalogue: Catalogue;
 
   constructor(world: Surroundings, init: LedgerFaceInit) {
     this.#world = world;
     this.#init = init;
     this.#verifier = new Verifier(world, init);
+    this.#catalogue = new Catalogue(world, init);
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
@@ -168,6 +172,22 @@ export class LedgerFace implements LedgerCalls {
 
   async modelMeant(text: string, key: string | null): Promise<MeantModel> {
     return modelMeant(modelsIn(this.#init.ledger), text, key);
+  }
+
+  async models(): Promise<ModelView[]> {
+    return this.#catalogue.list();
+  }
+
+  async model(model: string): Promise<ModelDetail> {
+    return this.#catalogue.show(model);
+  }
+
+  removeModel(model: string, force: boolean): Promise<ModelRemoval> {
+    return this.#catalogue.remove(model, force);
+  }
+
+  aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }> {
+    return this.#catalogue.alias(name, alias, version);
   }
 
   setSetting(name: string, value: string): Promise<Setting> {

@@ -189,8 +189,8 @@ export class Proposer {
   }
 }
 
-/** Two writes of one setting with another's between them would undo that one. */
-const isIdempotent = (entry: LedgerEntry): boolean => entry.kind !== "settingChanged";
+/** Two writes of one setting, or of one alias, with another's between them would undo that one. */
+const isIdempotent = (entry: LedgerEntry): boolean => entry.kind !== "settingChanged" && entry.kind !== "modelAliased";
 
 /** Said before anything entered a log. Of an answer that did not arrive nobody knows. */
 const isRefusal = (error: unknown): boolean =>

@@ -6,6 +6,7 @@ import type {
   Faults,
   InferenceEngine,
   Journal,
+  ModelFolders,
   Notes,
   PeerNetwork,
   Randomness,
@@ -23,6 +24,7 @@ export interface Surroundings {
   notes: Notes;
   signer: Signer;
   blobs: Blobs;
+  models: ModelFolders;
   engine: InferenceEngine;
   probe: CapacityProbe;
   /** Absent on a box that runs no models. */

@@ -27,6 +27,25 @@ test("bytes go in under their hash once, and come out as they were", async () =>
   expect(await client.getBlob(hash)).toEqual(pages);
 });
 
+test("a large one comes out in chunks, and one that is nowhere is missing", async () => {
+  const { client } = pretend;
+  const large = new Uint8Array(3_000_000).map((_, i) => i % 251);
+  await client.putBlob(sha256(large), large);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of client.streamBlob(sha256(large))) chunks.push(chunk);
+  expect(chunks.length).toBeGreaterThan(1);
+  expect(Buffer.concat(chunks).equals(large)).toBe(true);
+  await expect(client.streamBlob(hash)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "BLOB_MISSING" });
+});
+
+test("a reader that has enough of a large one leaves the connection to others", async () => {
+  const { client } = pretend;
+  const large = new Uint8Array(3_000_000);
+  await client.putBlob(sha256(large), large);
+  for await (const chunk of client.streamBlob(sha256(large))) if (chunk.length > 0) break;
+  expect(await client.hasBlob(sha256(large))).toBe(true);
+});
+
 test("many small blobs go in together, an empty one among them, in as few requests as hold them", async () => {
   const blobs = Array.from({ length: LIMITS.bundleBlobsMax + 2 }, (_, n) => {
     const bytes = new Uint8Array(n).fill(n % 251);

@@ -12,7 +12,19 @@ import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.t
 import { decodeLedgerPiece, decodeManifest, encodeManifest } from "../../shared/wire/ledger-snapshot.ts";
 import { PEER_WIRE } from "../../shared/wire/peer.ts";
 import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
-import { A, B, blob, founded, job, recorded, result, shard, submitted } from "../support/nouns.ts";
+import {
+  A,
+  B,
+  blob,
+  founded,
+  job,
+  manifest,
+  modelAdded,
+  recorded,
+  result,
+  shard,
+  submitted,
+} from "../support/nouns.ts";
 
 const { output: _, ...withoutOutput } = result("x", 1);
 const failed = {
@@ -49,6 +61,21 @@ const ENTRIES: LedgerEntry[] = [
   recorded(result("x", 0), failed),
   { kind: "holdersChanged", changes: [{ blob: blob(7), added: [A], dropped: [B] }] },
   { kind: "settingChanged", name: "votersMax", value: "3" },
+  modelAdded(manifest("digits", 2)),
+  { kind: "modelRemoved", name: "digits", version: 2 },
+  { kind: "modelAliased", name: "digits", alias: "stable", version: 0 },
+  { kind: "ruleChanged", ruleId: "rule-1", rule: { kind: "quiet", on: "*", from: "22:30", to: "06:00" } },
+  { kind: "ruleChanged", ruleId: "rule-1" },
+  {
+    kind: "placementDecided",
+    term: 3,
+    replicas: [
+      { pipeline: "digits:2", nodes: [A, B] },
+      { pipeline: "other:1", nodes: [] },
+    ],
+    decisionJson: '{"kind":"placement"}',
+  },
+  { kind: "jobPlanned", jobId: job("x"), decisionJson: '{"kind":"job"}' },
 ];
 
 const MESSAGE: RaftMessage = {
@@ -280,6 +307,43 @@ describe("bytes from outside are refused with a code, whatever they are", () => 
   test("a result with both an output and an error, or neither", () => {
     const both = { ...result("x", 0), error: failed.error };
     expect(() => decodeLedgerEntry(encodeLedgerEntry(recorded(both)))).toThrow(/either/);
+  });
+
+  const file = { path: "model.onnx", blob: blob(1), bytes: 1, use: "graph" as const };
+  test.each([
+    ["a path that leaves its folder", { files: [{ ...file, path: "../model.onnx" }] }],
+    ["an absolute path", { files: [{ ...file, path: "/etc/passwd" }] }],
+    ["a drive", { files: [{ ...file, path: "c:model.onnx" }] }],
+    ["the other slash", { files: [{ ...file, path: "a\\b" }] }],
+    ["two files of one path", { files: [file, { ...file, use: "labels" as const }] }],
+    [
+      "two files that some disks take for one",
+      { files: [file, { ...file, path: "Model.onnx", use: "other" as const }] },
+    ],
+    ["a file that is another's folder", { files: [file, { ...file, path: "model.onnx/w", use: "weights" as const }] }],
+    ["no graph", { files: [{ ...file, use: "labels" as const }] }],
+    ["two graphs", { files: [file, { ...file, path: "b.onnx" }] }],
+    ["a hash that is none", { files: [{ ...file, blob: "abc" as never }] }],
+    ["a name that comes with the agent", { name: "ocr" }],
+    ["a name with a colon", { name: "a:b" }],
+    ["version 0", { version: 0 }],
+    ["a key nobody knows", { color: "red" }],
+    ["a type of tensor nobody knows", { inputs: [{ name: "x", datatype: "FP128" as never, shape: [] }] }],
+  ])("a model with %s", (_, change) => {
+    const bytes = encodeLedgerEntry(modelAdded({ ...manifest("digits"), ...change }));
+    expect(() => decodeLedgerEntry(bytes)).toThrow(expect.objectContaining({ code: "FRAME_INVALID" }));
+  });
+
+  test("a rule that is none, and a placement of more models than a fleet has", () => {
+    const rule = { kind: "quiet", on: "*", from: "25:00", to: "06:00" } as const;
+    const replicas = Array.from({ length: LIMITS.modelsMax + 1 }, (_, i) => ({ pipeline: `m${i}:1`, nodes: [] }));
+    for (const entry of [
+      { kind: "ruleChanged", ruleId: "rule-1", rule },
+      { kind: "placementDecided", term: 1, replicas, decisionJson: "{}" },
+    ] as const)
+      expect(() => decodeLedgerEntry(encodeLedgerEntry(entry))).toThrow(
+        expect.objectContaining({ code: "FRAME_INVALID" }),
+      );
   });
 
   test.each(["", "skein1-", "skein1-%%%", "skein1-e30", "hello"])("an invitation that reads %j", (token) => {

@@ -1,6 +1,7 @@
 /** Short makers of ids and records for tests. */
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
-import type { JobSubmitted, LedgerEntry } from "../../shared/ledger-entry.ts";
+import type { JobSubmitted, LedgerEntry, ModelAdded } from "../../shared/ledger-entry.ts";
+import type { ModelFile, ModelManifest } from "../../shared/model.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 
 export const node = (letter: string): NodeId => `12D3KooW${letter.repeat(44)}` as NodeId;
@@ -49,3 +50,26 @@ export const result = (name: string, item: number, more: Partial<ReportedResult>
 });
 
 export const recorded = (...results: ReportedResult[]): LedgerEntry => ({ kind: "resultsRecorded", term: 1, results });
+
+/** Its graph is the blob 3000 + version, unless said otherwise. */
+export const manifest = (name: string, version = 1, files?: ModelFile[]): ModelManifest => ({
+  name,
+  version,
+  files: files ?? [{ path: "model.onnx", blob: blob(3_000 + version), bytes: 100, use: "graph" }],
+  inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4] }],
+  outputs: [{ name: "y", datatype: "FP32", shape: [-1, 4] }],
+  batches: true,
+});
+
+export const modelAdded = (
+  model: ModelManifest,
+  more: Partial<ModelAdded> = {},
+): { kind: "modelAdded" } & ModelAdded => ({
+  kind: "modelAdded",
+  manifest: model,
+  holders: [A],
+  copies: 2,
+  addedBy: A,
+  addedAtMs: 7_000,
+  ...more,
+});

@@ -11,6 +11,15 @@ import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import { isOpen, type JobSpec, type JobView, type Receipt, type RecordedResult } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type {
+  ModelAddRequest,
+  ModelAddView,
+  ModelCheckAnswer,
+  ModelCheckRequest,
+  ModelDetail,
+  ModelRemoval,
+  ModelView,
+} from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
@@ -21,6 +30,7 @@ import type { JobStory } from "../../shared/story.ts";
 import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { pretendBox } from "./pretend-box.ts";
+import { PretendCatalogue } from "./pretend-catalogue.ts";
 import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
@@ -69,6 +79,7 @@ export class PretendFace implements AgentFace {
   readonly blobs = new Map<BlobHash, Uint8Array>();
   readonly pretendJobs = new Map<JobId, PretendJob>();
   readonly pretendSettings = new Map<string, string>();
+  readonly catalogue = new PretendCatalogue();
   readonly events: AgentEvent[] = [];
   readonly calls: string[] = [];
   state: Health["state"] = "ready";
@@ -388,6 +399,36 @@ export class PretendFace implements AgentFace {
     this.#called("setSetting", `${name} ${value}`);
     this.pretendSettings.set(name, value);
     return { name, value };
+  }
+
+  async models(): Promise<ModelView[]> {
+    this.#called("models", "");
+    return [...this.catalogue.details.values()].map(({ manifest: _, jobs: __, ...view }) => view);
+  }
+
+  async model(model: string): Promise<ModelDetail> {
+    this.#called("model", model);
+    return this.catalogue.show(model);
+  }
+
+  async checkModel({ name, files }: ModelCheckRequest): Promise<ModelCheckAnswer> {
+    this.#called("checkModel", `${name} ${files.map(({ path, use }) => `${path} ${use}`).join(", ")}`);
+    return { memoryNeededBytes: 1e6, memoryHereBytes: 5e9 };
+  }
+
+  async addModel(request: ModelAddRequest): Promise<ModelAddView> {
+    this.#called("addModel", `${request.name} ${request.version}`);
+    return this.catalogue.add(request, this.blobs);
+  }
+
+  async removeModel(model: string, force: boolean): Promise<ModelRemoval> {
+    this.#called("removeModel", `${model} ${force}`);
+    return this.catalogue.remove(model, force);
+  }
+
+  async aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }> {
+    this.#called("aliasModel", `${name} ${alias} ${version}`);
+    return this.catalogue.alias(name, alias, version);
   }
 
   emit(event: string, facts: Record<string, unknown> = {}): void {

@@ -419,7 +419,7 @@ export class Ledger implements LedgerContents {
       this.#uses.add(blob, entry.copies);
       this.#addHolders(blob, entry.holders);
     }
-    return applied([{ kind: "modelAdded", model: entry }]);
+    return applied([{ kind: "modelAdded", model: this.planning.models.get(modelReference(entry.manifest))! }]);
   }
 
   #removeModel(entry: ModelRemoved): LedgerOutcome {

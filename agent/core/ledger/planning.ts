@@ -51,7 +51,10 @@ export function addModel(planning: Planning, entry: ModelAdded): Changed {
     return isSame ? planning : new SkeinError("MODEL_EXISTS", { model: reference });
   }
   if (planning.models.size >= LIMITS.modelsMax) return tooMany("models", LIMITS.modelsMax);
-  return { ...planning, models: new Map(planning.models).set(reference, entry) };
+  // An entry and a record of a snapshot are told apart by their kind, which is no part of the model.
+  const { manifest, holders, copies, addedBy, addedAtMs } = entry;
+  const model = { manifest, holders, copies, addedBy, addedAtMs };
+  return { ...planning, models: new Map(planning.models).set(reference, model) };
 }
 
 /** With the aliases that mean it, and its places in every placement that is kept: none may name a model that nobody knows. */
@@ -91,8 +94,9 @@ export function changeRule(planning: Planning, { ruleId, rule }: RuleChanged): C
 export function decidePlacement(planning: Planning, entry: PlacementDecided): Changed {
   if (entry.term < (planning.placements.at(-1)?.term ?? 0))
     return refused(`the leader of term ${entry.term} was deposed`);
+  const { term, decisionJson } = entry;
   const replicas = entry.replicas.filter(({ pipeline }) => planning.models.has(pipeline));
-  const placements = [...planning.placements, { ...entry, replicas }].slice(-LIMITS.placementsKept);
+  const placements = [...planning.placements, { term, replicas, decisionJson }].slice(-LIMITS.placementsKept);
   return { ...planning, placements };
 }
 

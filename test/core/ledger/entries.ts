@@ -3,7 +3,19 @@ import fc from "fast-check";
 import type { BlobHash, InviteId } from "../../../shared/ids.ts";
 import { JOB_PRIORITIES, type LostAttempt } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
-import { blob, founded, job, node, recorded, result, shard, submitted } from "../../support/nouns.ts";
+import type { Rule } from "../../../shared/rules.ts";
+import {
+  blob,
+  founded,
+  job,
+  manifest,
+  modelAdded,
+  node,
+  recorded,
+  result,
+  shard,
+  submitted,
+} from "../../support/nouns.ts";
 
 const nodes = ["a", "b", "c", "d"].map(node);
 const aNode = fc.constantFrom(...nodes);
@@ -42,6 +54,54 @@ const aResult = fc
       };
     }),
   );
+
+const aModelName = fc.constantFrom("m0", "m1", "ocr2.v-3");
+const aVersion = fc.integer({ min: 1, max: 3 });
+/** Models stand on one another's files, and on those of jobs. */
+const aManifest = fc
+  .record({ name: aModelName, version: aVersion, files: fc.uniqueArray(aBlob, { minLength: 1, maxLength: 3 }) })
+  .map(({ name, version, files }) => {
+    const use = (i: number) => (i === 0 ? ("graph" as const) : ("weights" as const));
+    return manifest(
+      name,
+      version,
+      files.map((file, i) => ({ path: `f${i}`, blob: file, bytes: 10, use: use(i) })),
+    );
+  });
+const aRule: fc.Arbitrary<Rule> = fc.constantFrom<Rule>(
+  { kind: "pin", model: "m0", on: "zone=garage" },
+  { kind: "replicas", model: "*", min: 1, max: 3 },
+  { kind: "replicas", model: "m1:2", min: 2 },
+  { kind: "quiet", on: "*", from: "22:30", to: "06:00" },
+  { kind: "reserve", on: "a", bytes: 1e9 },
+);
+const aPlacement = fc
+  .record({ term: fc.nat(4), name: aModelName, version: aVersion, nodes: someNodes })
+  .map(({ term, name, version, nodes: placed }): LedgerEntry => {
+    const replicas = [{ pipeline: `${name}:${version}`, nodes: placed }];
+    return { kind: "placementDecided", term, replicas, decisionJson: `{"term":${term}}` };
+  });
+
+/** What people and leaders say of models and of where work goes. */
+const aPlanningEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({ model: aManifest, holders: someNodes, copies: fc.integer({ min: 1, max: 3 }), addedAtMs: fc.nat(9) })
+      .map(({ model, ...more }): LedgerEntry => modelAdded(model, more)),
+  },
+  fc.record({ name: aModelName, version: aVersion }).map((which): LedgerEntry => ({ kind: "modelRemoved", ...which })),
+  fc
+    .record({ name: aModelName, alias: fc.constantFrom("stable", "next"), version: fc.nat(3) })
+    .map((alias): LedgerEntry => ({ kind: "modelAliased", ...alias })),
+  fc
+    .record({ ruleId: fc.constantFrom("rule-1", "rule-2"), rule: fc.option(aRule, { nil: undefined }) })
+    .map(({ ruleId, rule }): LedgerEntry => ({ kind: "ruleChanged", ruleId, ...(rule && { rule }) })),
+  aPlacement,
+  fc
+    .record({ name: aJob, made: fc.nat(99) })
+    .map(({ name, made }): LedgerEntry => ({ kind: "jobPlanned", jobId: job(name), decisionJson: `{"n":${made}}` })),
+);
 
 export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
   fc.constant(founded),
@@ -96,6 +156,7 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
       (drill): LedgerEntry => ({ kind: "drillBegun", ...drill, startedBy: nodes[0]!, untilMs: drill.startedAtMs + 10 }),
     ),
   aDrill.map((drillId): LedgerEntry => ({ kind: "drillEnded", drillId, recordJson: "{}" })),
+  { weight: 6, arbitrary: aPlanningEntry },
   aJob.map((name): LedgerEntry => ({ kind: "jobCancelled", jobId: job(name), reason: "why not", cancelledAtMs: 77 })),
   {
     weight: 6,
@@ -112,11 +173,21 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
   },
 );
 
-/** A fleet of two with a job, so that most of what follows means something. */
+/** A fleet of two with a job and a model, so that most of what follows means something. */
 export const firstEntries: LedgerEntry[] = [
   founded,
   { kind: "inviteIssued", inviteId: "i9" as InviteId, secretHash: "h", expiresAtMs: 10 },
   { kind: "nodeAdmitted", inviteId: "i9" as InviteId, nodeId: nodes[1]!, name: "b", addresses: [], admittedAtMs: 5 },
   submitted("j0", 3),
   { kind: "settingChanged", name: "a", value: "1" },
+  modelAdded(manifest("m0", 1, [{ path: "f0", blob: blob(1_001), bytes: 10, use: "graph" }]), { holders: [nodes[1]!] }),
+  { kind: "modelAliased", name: "m0", alias: "stable", version: 1 },
+  { kind: "ruleChanged", ruleId: "rule-1", rule: { kind: "pin", model: "m0", on: "zone=garage" } },
+  {
+    kind: "placementDecided",
+    term: 1,
+    replicas: [{ pipeline: "m0:1", nodes: [nodes[0]!] }],
+    decisionJson: '{"term":1}',
+  },
+  { kind: "jobPlanned", jobId: job("j0"), decisionJson: '{"n":0}' },
 ];

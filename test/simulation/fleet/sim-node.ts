@@ -10,10 +10,12 @@ import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
 import { pretendFaults } from "../../support/pretend-faults.ts";
 import { PretendJournal } from "../../support/pretend-journal.ts";
+import { PretendModels } from "../../support/pretend-models.ts";
 import type { PretendNet } from "../../support/pretend-network.ts";
 import { PretendNotes } from "../../support/pretend-notes.ts";
 import type { PretendPeer } from "../../support/pretend-peer.ts";
 import { pretendSigner } from "../../support/pretend-signer.ts";
+import { PretendTrials } from "../../support/pretend-trials.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
 import { readReportOnce } from "./reports-once.ts";
 import { WatchedBlobs } from "./watched-blobs.ts";
@@ -75,6 +77,8 @@ export class SimNode {
   readonly journal: PretendJournal;
   readonly notes = new PretendNotes();
   readonly blobs = new WatchedBlobs();
+  readonly models = new PretendModels();
+  readonly trials = new PretendTrials();
   readonly #told: Told[] = [];
   /** Set by whoever checks the fleet. */
   ears: Ears | undefined;
@@ -174,7 +178,9 @@ export class SimNode {
         signer: this.signer,
         network: this.network,
         blobs: this.#slowly(life, this.blobs.open()),
+        models: this.models.open(),
         engine: this.part === "witness" ? noEngine : this.engine,
+        ...(this.part === "witness" ? {} : { trials: this.trials }),
         probe: {
           probe: async () => PROBED,
           vitals: async () => vitals(),
@@ -240,6 +246,7 @@ export class SimNode {
     this.journal.crash(outcomes[Math.floor(3 * this.#randomness.random())]!);
     this.blobs.crash();
     this.notes.crash();
+    this.models.crash();
   }
 
   /** Every item takes so many times as long from now on, be it on a hot board or beside another program. */
