@@ -359,6 +359,7 @@ export class Agent extends Front {
       departure: this.#departure,
       recovery: this.#recovery,
       deputy: this.#deputy,
+      predictionErrorsOf: (nodeId) => this.#leading?.predictionErrorsOf(nodeId) ?? [],
       isReady: () => this.#ready,
       onStopRequested: this.#init.onStopRequested,
     };

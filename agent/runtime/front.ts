@@ -2,7 +2,7 @@ import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { FleetView, NodePart } from "../../shared/fleet.ts";
+import type { FleetView, NodePart, NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
@@ -48,6 +48,8 @@ export interface FrontParts {
   departure: Departure;
   recovery: Recovery;
   deputy: Deputy;
+  /** Empty unless this node leads. */
+  predictionErrorsOf: (nodeId: NodeId) => PredictionError[];
   isReady: () => boolean;
   onStopRequested: () => void;
 }
@@ -80,7 +82,12 @@ export abstract class Front implements AgentFace {
       this.front.outlook.nodes(),
       this.front.ledger.lastRecovery,
     );
-    return { ...view, scrub: this.front.scrub.view() };
+    return { ...view, nodes: view.nodes.map((node) => this.#withErrors(node)), scrub: this.front.scrub.view() };
+  }
+
+  #withErrors(node: NodeView): NodeView {
+    const predictionErrors = this.front.predictionErrorsOf(node.nodeId);
+    return predictionErrors.length > 0 ? { ...node, predictionErrors } : node;
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {

@@ -1,18 +1,21 @@
 import type { NodeView } from "../../shared/fleet.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { DispatchNode } from "../core/dispatch/index.ts";
+import type { Derating } from "../core/planner/index.ts";
 
-/** Those a leader deals with: heard of, and not cut off. */
-export function workersOf(nodes: readonly NodeView[]): DispatchNode[] {
+/** Those a leader deals with: heard of, and not cut off. One that heat or battery leave nothing is left alone. */
+export function workersOf(nodes: readonly NodeView[], deratingOf: (node: NodeView) => Derating): DispatchNode[] {
   return nodes.flatMap((node) => {
     const { report, nodeId, name, isSelf, link } = node;
     if (!report || !(isSelf || isReachable(node))) return [];
+    const { factor: derating } = deratingOf(node);
     return {
       nodeId,
       name,
       executors: report.executors,
       rates: new Map(report.rates.map((rate) => [rate.pipeline, rate.itemsPerSecond])),
-      eligible: whyNotEligible(node) === undefined,
+      eligible: whyNotEligible(node) === undefined && derating > 0,
+      derating,
       suspect: link?.state === "suspect",
     };
   });

@@ -600,10 +600,22 @@ function pretendPlan(view: JobView): NonNullable<JobDetail["plan"]> {
       items: Math.ceil(view.items / 3),
       itemsPerSecond: [3.2, 2.1, 0.9][i]!,
       reason: `${NODE_NAMES[i]} reads ${[3.2, 2.1, 0.9][i]} pages a second.`,
+      computeSeconds: 4,
+      transferSeconds: 0,
+      queueSeconds: 0,
+      handOverSeconds: 0.2,
+      derating: 1,
+      endSeconds: 4.2,
     })),
     expectedSeconds: 4.2,
     singleBestSeconds: 8.1,
     keptWhole: false,
     summary: "Three nodes share the pages by their measured speed.",
+    ways: [
+      { way: "one", seconds: 8.1, nodes: 1, name: "attic" },
+      { way: "split", seconds: 4.2, nodes: 3 },
+    ],
+    chosen: "split",
+    boundSeconds: 4.1,
   };
 }

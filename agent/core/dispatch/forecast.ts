@@ -22,12 +22,16 @@ export class Forecast {
     return seconds;
   }
 
+  /** What the runs of so many items take on this node. One item alone takes a whole run, however many executors there are. */
+  runsMs(node: DispatchNode, pipeline: string, items: number): number {
+    const rate = this.#speeds.rateOf(node, pipeline) ?? 0;
+    return 1_000 * Math.max(items / rate, this.#speeds.runSeconds(node, pipeline));
+  }
+
   /** From now to this node's last report of these items, if it had nothing before them. */
   endsInMs(node: DispatchNode, job: DispatchJob, items: number): number {
-    const rate = this.#speeds.rateOf(node, job.pipeline) ?? 0;
-    // One item alone takes a whole run, however many executors there are.
-    const seconds = Math.max(items / rate, this.#speeds.runSeconds(node, job.pipeline));
-    return 1_000 * (seconds + this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job));
+    const beside = this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job);
+    return this.runsMs(node, job.pipeline, items) + 1_000 * beside;
   }
 
   /**

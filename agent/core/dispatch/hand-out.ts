@@ -4,6 +4,7 @@ import type { Breakers } from "./faults.ts";
 import type { Forecast } from "./forecast.ts";
 import { type Hedges, mayHave } from "./hedge.ts";
 import type { DispatchEffect, Leases } from "./leases.ts";
+import type { Sparing } from "./sparing.ts";
 import type { Speeds } from "./speeds.ts";
 import {
   type DispatchJob,
@@ -27,6 +28,7 @@ interface Parts {
   hedges: Hedges;
   turns: Turns;
   breakers: Breakers;
+  sparing: Sparing;
 }
 
 /** Gives every node that has room its next shard. */
@@ -56,13 +58,18 @@ export class HandOut {
 
   /** Those with the least in hand first. */
   #nodesWithRoom(shardsMax: number, nowMs: number): DispatchNode[] {
-    const { table, breakers, forecast } = this.#parts;
+    const { table, forecast } = this.#parts;
     const open: { node: DispatchNode; inHand: number }[] = [];
     for (const node of table.nodes.values())
-      if (node.eligible && !node.suspect && !breakers.restOf(node.nodeId, nowMs) && this.#hasRoom(node, shardsMax))
+      if (this.#isOpen(node, nowMs) && this.#hasRoom(node, shardsMax))
         open.push({ node, inHand: forecast.secondsInHand(node) });
     if (open.length > 1) open.sort((a, b) => a.inHand - b.inHand || (a.node.nodeId < b.node.nodeId ? -1 : 1));
     return open.map(({ node }) => node);
+  }
+
+  #isOpen(node: DispatchNode, nowMs: number): boolean {
+    const { breakers, sparing } = this.#parts;
+    return node.eligible && !node.suspect && !breakers.restOf(node.nodeId, nowMs) && !sparing.rests(node, nowMs);
   }
 
   #hasRoom(node: DispatchNode, shardsMax: number): boolean {
@@ -93,7 +100,7 @@ export class HandOut {
 
   #leaseFrom(turn: Turn, node: DispatchNode, nowMs: number): DispatchEffect {
     const { job } = turn;
-    const { speeds, leases, forecast } = this.#parts;
+    const { speeds, leases, forecast, sparing } = this.#parts;
     const rate = speeds.rateOf(node, job.pipeline)!;
     const total = this.#rateTotal(job.pipeline);
     const count = this.#chunkFor(node, job, itemsWaiting(job));
@@ -103,6 +110,7 @@ export class HandOut {
     const items = picky.length > 0 ? picky : job.waiting.takeFront(count);
     const inHand = forecast.secondsInHand(node).toFixed(1);
     const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${inHand} s in hand`;
+    sparing.leased(node, items.length / rate, nowMs);
     this.#parts.turns.served(turn, items.length / rate);
     return leases.lease(job, node, items, { kind: "share", because }, nowMs);
   }
@@ -112,7 +120,7 @@ export class HandOut {
     if (breakers.isOnTrial(node.nodeId)) return 1;
     return chunkItems({
       itemsLeft,
-      itemsPerSecond: speeds.rateOf(node, job.pipeline)!,
+      itemsPerSecond: speeds.rateOf(node, job.pipeline)! * (node.derating ?? 1),
       itemsPerSecondTotal: this.#rateTotal(job.pipeline),
       handOverSeconds: speeds.handOverSeconds(node.nodeId),
     });
@@ -122,7 +130,7 @@ export class HandOut {
     const { table, speeds } = this.#parts;
     let total = 0;
     for (const node of table.nodes.values())
-      if (node.eligible && !node.suspect) total += speeds.rateOf(node, pipeline) ?? 0;
+      if (node.eligible && !node.suspect) total += (speeds.rateOf(node, pipeline) ?? 0) * (node.derating ?? 1);
     return total;
   }
 

@@ -63,6 +63,11 @@ export class Speeds {
     this.#handOverSeconds.set(node, before + HAND_OVER_WEIGHT * (seconds - before));
   }
 
+  /** Undefined until one was measured. */
+  measuredHandOverSeconds(node: NodeId): number | undefined {
+    return this.#handOverSeconds.get(node);
+  }
+
   handOverSeconds(node: NodeId): number {
     return this.#handOverSeconds.get(node) ?? HAND_OVER_SECONDS;
   }
@@ -106,6 +111,6 @@ export class Speeds {
   }
 }
 
-function medianOf(values: readonly number[]): number {
+export function medianOf(values: readonly number[]): number {
   return values.length === 0 ? 0 : [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

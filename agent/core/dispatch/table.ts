@@ -13,6 +13,8 @@ export interface DispatchNode {
   rates: ReadonlyMap<string, number>;
   /** Takes new shards. A node that is late, full or throttled keeps what it has and gets nothing new. */
   eligible: boolean;
+  /** Share of its speed that heat and battery leave it: it is leased no more than that. Absent: 1. */
+  derating?: number;
   /** Silent for longer than its heartbeats allow, and not given up yet: others do its work a second time. */
   suspect: boolean;
 }
@@ -34,6 +36,8 @@ export interface LeasedShard {
   readonly leasedAtMs: number;
   /** Its deadline: later than this its node is not what it was when it was leased. */
   readonly dueAtMs: number;
+  /** What its runs were expected to take when it was leased, once they begin. */
+  readonly foretoldMs: number;
   /** Items that its node reported. */
   reportedCount: number;
   /** Its node had nothing to run when it was leased. */
