@@ -3,7 +3,7 @@ import type { NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import type { Dispatch } from "../core/dispatch/index.ts";
 import type { Derating } from "../core/planner/index.ts";
-import { whyNotEligible } from "./workers.ts";
+import { expectedHandOverMs, whyNotEligible } from "./workers.ts";
 
 /** Where the inputs of a job lie, and how fast they come from there. */
 export interface InputPlaces {
@@ -79,9 +79,18 @@ function speedOf({ nodeId, report }: NodeView, pipeline: string, dispatch: Dispa
   return (worker && dispatch.rateOf(worker, pipeline)) ?? reported;
 }
 
-/** Until one was measured, the lease's way there and the first report's way back. */
-const handOverMsOf = ({ nodeId, isSelf, link }: NodeView, dispatch: Dispatch): number =>
-  1_000 * (dispatch.handOverSeconds(nodeId) ?? (isSelf ? 0 : (2 * (link?.rttMs ?? 0)) / 1_000));
+function handOverMsOf(node: NodeView, dispatch: Dispatch): number {
+  const measured = dispatch.handOverSeconds(node.nodeId);
+  return measured === undefined ? expectedHandOverMs(node) : 1_000 * measured;
+}
+
+/** What one input takes to each node that does not have them, where its link was measured. */
+export const transfersOf = (nodes: readonly JobCandidate[], bytesPerItem: number): Map<NodeId, number> =>
+  new Map(
+    nodes.flatMap(({ nodeId, linkBytesPerSecond }): [NodeId, number][] =>
+      linkBytesPerSecond ? [[nodeId, bytesPerItem / linkBytesPerSecond]] : [],
+    ),
+  );
 
 /** Six digits: more than any of it was measured to, and half the bytes. */
 export const rounded = (value: number): number => Number(value.toPrecision(6));

@@ -42,12 +42,13 @@ export class JobPlanning {
   }
 
   /** `isKept`: the decision is proposed to the ledger; nothing waits for that. */
-  plan(job: JobRecord, items: readonly number[], isKept: boolean): void {
+  plan(job: JobRecord, items: readonly number[], isKept: boolean): JobDecision {
     const decision = this.#decide(job, items);
     const { jobId, plan } = decision;
     this.#plans.set(jobId, plan);
     this.#init.events.emit("jobPlanned", { jobId, items: items.length, summary: plan.summary });
     if (isKept && items.length > 0) this.#keep(decision);
+    return decision;
   }
 
   #decide(job: JobRecord, items: readonly number[]): JobDecision {

@@ -8,6 +8,7 @@ import { Dispatch, type DispatchEffect, type DispatchEvent, type DispatchNode } 
 import { type JobRecord, type Ledger, type LedgerEvent, unrecordedItems } from "../core/ledger/index.ts";
 import { type Derating, Deratings } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
+import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";
 import { JobPlanning } from "./job-planning.ts";
 import { leaderStory } from "./leader-story.ts";
@@ -236,9 +237,11 @@ export class LeaderLoop {
 
   #open(job: JobRecord, isKept: boolean): void {
     const items = unrecordedItems(job);
-    this.#planning.plan(job, items, isKept);
+    const { nodes, bytesPerItem } = this.#planning.plan(job, items, isKept);
+    const transferSeconds = transfersOf(nodes, bytesPerItem);
     const { jobId, pipeline, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
-    this.#step({ kind: "jobOpened", jobId, pipeline, priority, deadlineAtMs, paused: state === "paused", items });
+    const about = { jobId, pipeline, priority, deadlineAtMs, transferSeconds };
+    this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
   }
 
   #close(job: JobRecord): void {

@@ -16,12 +16,16 @@ export function workersOf(nodes: readonly NodeView[], deratingOf: (node: NodeVie
       rates: new Map(report.rates.map((rate) => [rate.pipeline, rate.itemsPerSecond])),
       eligible: whyNotEligible(node) === undefined && derating > 0,
       derating,
+      handOverMs: expectedHandOverMs(node),
       suspect: link?.state === "suspect",
     };
   });
 }
 
 export const isReachable = (node: NodeView): boolean => node.link !== undefined && node.link.state !== "down";
+
+/** Until one was measured: the lease's way there, and the first report's way back. */
+export const expectedHandOverMs = ({ isSelf, link }: NodeView): number => (isSelf ? 0 : 2 * (link?.rttMs ?? 0));
 
 /** Why a node gets no new work, as the end of a sentence; undefined if it does. */
 export function whyNotEligible(node: NodeView): string | undefined {

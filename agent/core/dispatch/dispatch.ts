@@ -11,6 +11,7 @@ import { HandOut } from "./hand-out.ts";
 import { Hedges } from "./hedge.ts";
 import { type DispatchEffect, Leases } from "./leases.ts";
 import { Predictions } from "./predictions.ts";
+import { SmallJobs } from "./small-jobs.ts";
 import { assertTableSound } from "./sound.ts";
 import { Sparing } from "./sparing.ts";
 import { Speeds } from "./speeds.ts";
@@ -65,7 +66,18 @@ export class Dispatch {
     const hedges = new Hedges({ table, speeds, forecast, leases });
     const [turns, breakers] = [this.#turns, this.#breakers];
     this.#failures = new Failures({ table, story: this.#story, breakers });
-    this.#handOut = new HandOut({ table, speeds, forecast, leases, hedges, turns, breakers, sparing: this.#sparing });
+    const smallJobs = new SmallJobs({ table, speeds, forecast });
+    this.#handOut = new HandOut({
+      smallJobs,
+      table,
+      speeds,
+      forecast,
+      leases,
+      hedges,
+      turns,
+      breakers,
+      sparing: this.#sparing,
+    });
   }
 
   step(event: DispatchEvent, nowMs: number): DispatchEffect[] {
@@ -147,6 +159,7 @@ export class Dispatch {
       ),
     );
     this.table.nodes = now;
+    this.#speeds.expectHandOvers(nodes);
     if (gone.length > 0)
       for (const seen of [this.#speeds, this.#breakers, this.#sparing, this.#predictions]) seen.keepOnly(now);
     for (const node of nodes)

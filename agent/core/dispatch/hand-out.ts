@@ -4,6 +4,7 @@ import type { Breakers } from "./faults.ts";
 import type { Forecast } from "./forecast.ts";
 import { type Hedges, mayHave } from "./hedge.ts";
 import type { DispatchEffect, Leases } from "./leases.ts";
+import type { SmallJobs } from "./small-jobs.ts";
 import type { Sparing } from "./sparing.ts";
 import type { Speeds } from "./speeds.ts";
 import {
@@ -29,6 +30,7 @@ interface Parts {
   turns: Turns;
   breakers: Breakers;
   sparing: Sparing;
+  smallJobs: SmallJobs;
 }
 
 /** Gives every node that has room its next shard. */
@@ -40,9 +42,8 @@ export class HandOut {
   }
 
   step(nowMs: number): DispatchEffect[] {
-    const { hedges } = this.#parts;
     const effects = this.#coverSuspects(nowMs);
-    hedges.moved();
+    this.#moved();
     for (let granted = true; granted; ) {
       granted = false;
       for (const node of this.#nodesWithRoom(SHARDS_IN_HAND, nowMs)) {
@@ -50,10 +51,15 @@ export class HandOut {
         effects.push(...next);
         if (next.length === 0) continue;
         granted = true;
-        hedges.moved();
+        this.#moved();
       }
     }
     return effects;
+  }
+
+  #moved(): void {
+    this.#parts.hedges.moved();
+    this.#parts.smallJobs.moved();
   }
 
   /** Those with the least in hand first. */
@@ -86,16 +92,24 @@ export class HandOut {
 
   #nextFor(node: DispatchNode, nowMs: number): DispatchEffect[] {
     const { turns, table, hedges, breakers } = this.#parts;
-    const turn = turns.next(table.jobs.values(), (job) => this.#isWilling(job, node));
+    const turn = turns.next(table.jobs.values(), (job) => this.#isWilling(job, node, nowMs));
     if (turn) return [this.#leaseFrom(turn, node, nowMs)];
     const isIdle = table.shardsOf(node.nodeId).every((shard) => unreported(shard) === 0);
     return isIdle && !breakers.isOnTrial(node.nodeId) ? hedges.next(node, nowMs) : [];
   }
 
-  #isWilling(job: DispatchJob, node: DispatchNode): boolean {
+  #isWilling(job: DispatchJob, node: DispatchNode, nowMs: number): boolean {
     if (job.waiting.size === 0 && job.picky.size === 0) return false;
     if (this.#parts.speeds.rateOf(node, job.pipeline) === undefined) return false;
-    return job.waiting.size > 0 || pickyFor(job, node, 1).length > 0;
+    return pickyFor(job, node, 1).length > 0 || (job.waiting.size > 0 && this.#atMost(job, node, nowMs) > 0);
+  }
+
+  /** Of what waits, so that the last item ends first. Where several jobs wait, every node finds enough to do. */
+  #atMost(job: DispatchJob, node: DispatchNode, nowMs: number): number {
+    const { smallJobs, table } = this.#parts;
+    const isAlone = [...table.jobs.values()].every((one) => one === job || one.waiting.size === 0 || one.paused);
+    const share = isAlone ? smallJobs.shareOf(node, job, (one) => this.#isOpen(one, nowMs), nowMs) : undefined;
+    return share ?? Number.POSITIVE_INFINITY;
   }
 
   #leaseFrom(turn: Turn, node: DispatchNode, nowMs: number): DispatchEffect {
@@ -107,7 +121,7 @@ export class HandOut {
     // What failed elsewhere first: it has waited longest, and the job cannot end without it.
     const picky = pickyFor(job, node, count);
     for (const item of picky) job.picky.delete(item);
-    const items = picky.length > 0 ? picky : job.waiting.takeFront(count);
+    const items = picky.length > 0 ? picky : job.waiting.takeFront(Math.min(count, this.#atMost(job, node, nowMs)));
     const inHand = forecast.secondsInHand(node).toFixed(1);
     const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${inHand} s in hand`;
     sparing.leased(node, items.length / rate, nowMs);

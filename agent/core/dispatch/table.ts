@@ -15,6 +15,8 @@ export interface DispatchNode {
   eligible: boolean;
   /** Share of its speed that heat and battery leave it: it is leased no more than that. Absent: 1. */
   derating?: number;
+  /** What handing over is expected to take until it was measured. Absent: next to nothing. */
+  handOverMs?: number;
   /** Silent for longer than its heartbeats allow, and not given up yet: others do its work a second time. */
   suspect: boolean;
 }
@@ -53,6 +55,8 @@ export interface JobInit {
   /** Only compared with other jobs' deadlines. Infinity: none. */
   readonly deadlineAtMs: number;
   paused: boolean;
+  /** Seconds that one input takes to a node that does not have it, by what its link was measured to carry; absent: none. */
+  readonly transferSeconds?: ReadonlyMap<NodeId, number>;
 }
 
 export interface DispatchJob extends JobInit {

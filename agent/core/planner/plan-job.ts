@@ -1,9 +1,10 @@
 import type { JobCandidate } from "../../../shared/decision.ts";
 import { invariant } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
+import { endSeconds } from "../../../shared/item-ends.ts";
 import type { Plan, PlanShare } from "../../../shared/plan.ts";
 import { reasonFor, summaryOf } from "./reasons.ts";
-import { bounds, byId, endSeconds, type SplitNode, type Uplink } from "./split.ts";
+import { bounds, byId, type SplitNode, type Uplink } from "./split.ts";
 import { type WorkedWay, waysOf } from "./ways.ts";
 
 export interface PlanRequest {

@@ -1,6 +1,7 @@
 import type { JobCandidate } from "../../../shared/decision.ts";
+import { endSeconds } from "../../../shared/item-ends.ts";
 import type { Plan, PlanWay, Way } from "../../../shared/plan.ts";
-import { endSeconds, type SplitNode } from "./split.ts";
+import type { SplitNode } from "./split.ts";
 import { byteRate, count, percent, rate, seconds } from "./words.ts";
 
 interface Whole {

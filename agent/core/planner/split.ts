@@ -1,16 +1,9 @@
 import { invariant } from "../../../shared/errors.ts";
+import { endSeconds, type ItemPace, paceOf, runSeconds } from "../../../shared/item-ends.ts";
 
-/** A node as the arithmetic sees it. */
-export interface SplitNode {
+/** A node as the arithmetic sees it; its start is the hand-over, and what already waits there. */
+export interface SplitNode extends ItemPace {
   nodeId: string;
-  /** Of all its executors together. Over 0, finite. */
-  itemsPerSecond: number;
-  /** Items it runs at once; each takes that many times as long. A whole number from 1 on. */
-  executors: number;
-  /** Until its first item of this job could begin to move or to run: the hand-over, and what already waits there. */
-  startSeconds: number;
-  /** One item's way to it, while others run; 0 if the inputs are there. */
-  transferSeconds: number;
   /** Its inputs come from other nodes. */
   moves: boolean;
 }
@@ -20,26 +13,6 @@ export interface Uplink {
   secondsPerItem: number;
   /** Until the first item could have been carried and run somewhere. */
   startSeconds: number;
-}
-
-const runSeconds = (node: SplitNode): number => node.executors / node.itemsPerSecond;
-
-/** Computing and carrying overlap, so the slower of the two sets the pace. */
-const paceOf = (node: SplitNode): number =>
-  node.transferSeconds > 0 ? Math.min(node.itemsPerSecond, 1 / node.transferSeconds) : node.itemsPerSecond;
-
-/**
- * When `node` would end `items` items that are its own from the start. They come one after the other, each runs on the
- * first executor that is free: with k executors item (m - 1)k + j is the m-th of executor j, and ends j transfers, m - 1
- * paces of the slower of both, and its own run after the start.
- */
-export function endSeconds(node: SplitNode, items: number): number {
-  if (items === 0) return 0;
-  const { executors, startSeconds, transferSeconds } = node;
-  const waves = Math.ceil(items / executors);
-  const pace = paceOf(node);
-  const inWave = items - (waves - 1) * executors;
-  return startSeconds + inWave * transferSeconds + (runSeconds(node) - executors / pace) + (waves * executors) / pace;
 }
 
 /** How many items `node` has ended by then. */
