@@ -159,6 +159,8 @@ export const LIMITS = {
   predictionErrorsMax: 4_000,
   /** Decisions that a new leader records when it takes over: of the other open jobs the last leader's are kept. */
   decisionsAtTakeover: 16,
+  /** Changes thought through at once. */
+  whatIfsMax: 8,
   /** Decisions that a leader remembers of one job, and jobs of which it remembers any: some 15 MB when all is full. */
   storyLinesPerJob: 512,
   storyJobsMax: 128,
