@@ -161,6 +161,8 @@ export const LIMITS = {
   decisionsAtTakeover: 16,
   /** Changes thought through at once. */
   whatIfsMax: 8,
+  /** Jobs told of in the explanation of a node. */
+  explainedJobsMax: 10,
   /** Decisions that a leader remembers of one job, and jobs of which it remembers any: some 15 MB when all is full. */
   storyLinesPerJob: 512,
   storyJobsMax: 128,

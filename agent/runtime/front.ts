@@ -2,6 +2,7 @@ import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
+import type { Explanation } from "../../shared/explanation.ts";
 import type { FleetView, NodePart, NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
@@ -146,6 +147,10 @@ export abstract class Front implements AgentFace {
 
   why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
     return this.front.deputy.call("why", jobId, shard, item);
+  }
+
+  explain(what: string, whyNot: string | undefined, whatIf: string[]): Promise<Explanation> {
+    return this.front.deputy.call("explain", what, whyNot, whatIf);
   }
 
   forget(jobId: JobId): Promise<{ forgotten: JobId }> {

@@ -44,7 +44,7 @@ export function deratingOf({ hardware, vitals }: Condition, before = 1): Deratin
 function* factorsOf({ hardware, vitals }: Condition, celsius: number, batteryPercent: number): Generator<Derating> {
   const { warnC, throttleC } = hardware;
   const { temperatureC, temperatureTrendCPerMinute = 0, slowedBy, power } = vitals;
-  if (vitals.throttled) yield { factor: 0, because: "it slows itself because of heat" };
+  if (vitals.throttled) yield { factor: 0, because: "it is so hot that it slows itself" };
   if (temperatureC !== undefined && warnC !== undefined && throttleC !== undefined && throttleC > warnC) {
     const rising = Math.max(0, temperatureTrendCPerMinute);
     const soonC = temperatureC + rising * HORIZON_MINUTES + celsius;

@@ -5,5 +5,6 @@
  * follows. What the plan says is an expectation: while the job runs, nodes pull chunks, and measured work corrects it.
  */
 export { type Condition, type Derating, Deratings, deratingOf } from "./derating.ts";
+export { explainJob, explainNode, type NodeMatter } from "./explain/index.ts";
 export { type PlanRequest, planJob } from "./plan-job.ts";
 export { fluidBound, type SplitNode, type Uplink } from "./split.ts";

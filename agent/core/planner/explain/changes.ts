@@ -47,7 +47,7 @@ interface Named {
 /** By name or id. @throws NODE_UNKNOWN */
 export function nodeNamed<N extends Named>(nodes: readonly N[], text: string): N {
   const found = nodes.find((node) => node.name === text) ?? nodes.find((node) => node.nodeId === text);
-  if (!found) throw new SkeinError("NODE_UNKNOWN", { node: text });
+  if (!found) throw new SkeinError("NODE_UNKNOWN", { node: text, decided: true });
   return found;
 }
 

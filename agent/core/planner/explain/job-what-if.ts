@@ -11,7 +11,8 @@ export function whatIfJob(decision: JobDecision, texts: readonly string[]): Expl
   const changes = readChanges(texts);
   const notes: string[] = [];
   let nodes = [...decision.nodes];
-  for (const [place, change] of changes.entries()) nodes = changed(nodes, change, place, notes);
+  for (const [place, change] of changes.entries())
+    nodes = changed(nodes, change, place, { known: decision.nodes, notes });
   const again = { ...decision, nodes, nowMs: decision.madeAtMs };
   const { plan: before } = decision;
   const after = planJob(again);
@@ -20,16 +21,21 @@ export function whatIfJob(decision: JobDecision, texts: readonly string[]): Expl
     before: before.expectedSeconds,
     after: after.expectedSeconds,
     unit: "s",
-    says: [outcome(before, after), ...notes],
+    says: [`With ${changes.length === 1 ? "this change" : "these changes"} ${outcome(before, after)}`, ...notes],
     nodes: sharesOf(before, after),
   };
 }
 
-function changed(nodes: readonly JobCandidate[], change: Change, place: number, notes: string[]): JobCandidate[] {
+function changed(
+  nodes: readonly JobCandidate[],
+  change: Change,
+  place: number,
+  { known, notes }: { known: readonly JobCandidate[]; notes: string[] },
+): JobCandidate[] {
   switch (change.kind) {
     case "add": {
       const like = likeNode(
-        nodes,
+        known,
         change.like,
         ({ profile }) => profile,
         (node) => node.itemsPerSecond,
@@ -76,13 +82,12 @@ function addedText(asked: string, like: JobCandidate): string {
 }
 
 function outcome(before: Plan, after: Plan): string {
-  if (after.expectedSeconds === 0) return `With this change ${lower(after.summary)}`;
-  if (before.expectedSeconds === 0) return `With this change: ${after.summary}`;
+  if (after.expectedSeconds === 0) return lower(after.summary);
+  if (before.expectedSeconds === 0) return lower(after.summary);
   const sooner = before.expectedSeconds - after.expectedSeconds;
   const end = `the job would have been expected to end after ${seconds(after.expectedSeconds)} instead of ${seconds(before.expectedSeconds)}`;
-  if (Math.abs(sooner) < 1e-6 * before.expectedSeconds)
-    return "With this change the job would have ended no sooner and no later.";
-  return `With this change ${end}: ${seconds(Math.abs(sooner))} ${sooner > 0 ? "sooner" : "later"}.`;
+  if (Math.abs(sooner) < 1e-6 * before.expectedSeconds) return "the job would have ended no sooner and no later.";
+  return `${end}: ${seconds(Math.abs(sooner))} ${sooner > 0 ? "sooner" : "later"}.`;
 }
 
 const lower = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
