@@ -12,6 +12,8 @@ import type { KeptRule } from "./rules.ts";
 export interface JobCandidate {
   nodeId: NodeId;
   name: string;
+  /** Firmware profile; absent if nothing was heard of it. */
+  profile?: string;
   /** Of this pipeline, all executors together, before heat and battery; 0 if it was not measured. */
   itemsPerSecond: number;
   executors: number;
@@ -41,6 +43,8 @@ export interface JobDecision {
   /** Items that had still to be done, and what they are on average. */
   items: number;
   bytesPerItem: number;
+  /** Of all nodes that hold inputs together; absent if nothing was measured. */
+  uplinkBytesPerSecond?: number;
   nodes: JobCandidate[];
   /** Nodes that got nothing and did not fit in here. */
   nodesLeftOut: number;

@@ -107,10 +107,25 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `Job ${f.jobId} has not ended, so it is not forgotten. \`skein cancel ${f.jobId}\` ends it.`,
   },
+  EXPLAIN_UNKNOWN: {
+    status: 404,
+    exit: 3,
+    say: (f) =>
+      `There is no job, model or node ${f.what}. \`skein jobs\`, \`skein model list\` and \`skein nodes\` list them.`,
+  },
+  DECISION_MISSING: {
+    status: 404,
+    exit: 3,
+    say: (f) =>
+      `How ${f.what} was decided is not known${f.reason ? `, for the record of it cannot be read: ${f.reason}` : ""}. Decisions are kept for the last ${f.kept} jobs, from when a leader has planned them.`,
+  },
   NODE_UNKNOWN: {
     status: 404,
     exit: 3,
-    say: (f) => `There is no node ${f.node} in this fleet. \`skein nodes\` lists them.`,
+    say: (f) =>
+      f.decided
+        ? `${f.node} was no node of this fleet when that was decided; \`skein explain\` without it names those that were.`
+        : `There is no node ${f.node} in this fleet. \`skein nodes\` lists them.`,
   },
   BLOB_MISSING: { status: 404, exit: 3, say: (f) => `No reachable node holds blob ${f.hash}.` },
   ROUTE_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no ${f.method} ${f.path} here.` },

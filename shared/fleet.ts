@@ -53,6 +53,16 @@ export interface NodeView {
   link?: LinkView;
   /** The newest report; absent until one arrived. */
   report?: CapacityReport;
+  /** Where this node leads: how far its forecasts were off there. */
+  predictionErrors?: PredictionError[];
+}
+
+/** Of the times of shards of one pipeline on one node, by the leader that foretold them when it leased them. */
+export interface PredictionError {
+  pipeline: string;
+  /** Median of |foretold - real| / real over the newest shards. */
+  median: number;
+  shards: number;
 }
 
 /** What this node believes of the fleet. */

@@ -164,6 +164,15 @@ export const LIMITS = {
   decisionsPerJob: 4,
   decisionsKept: 256,
   placementsKept: 4,
+  /** Shards of one pipeline on one node whose foretold time is compared with the real one; the newest. And such figures in one answer. */
+  predictionsKept: 50,
+  predictionErrorsMax: 4_000,
+  /** Decisions that a new leader records when it takes over: of the other open jobs the last leader's are kept. */
+  decisionsAtTakeover: 16,
+  /** Changes thought through at once. */
+  whatIfsMax: 8,
+  /** Jobs told of in the explanation of a node. */
+  explainedJobsMax: 10,
   /** Decisions that a leader remembers of one job, and jobs of which it remembers any: some 15 MB when all is full. */
   storyLinesPerJob: 512,
   storyJobsMax: 128,

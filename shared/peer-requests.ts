@@ -1,6 +1,6 @@
 /** What agents ask of one another on the request lane, as data: method name, question, answer. */
 import type { FaultDeed } from "./drill.ts";
-import type { RosterNode } from "./fleet.ts";
+import type { PredictionError, RosterNode } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
 import type { Plan } from "./plan.ts";
 import type { ConfState, LogIndex, RaftSnapshot } from "./raft.ts";
@@ -95,7 +95,14 @@ export interface PeerRequests {
   /** How far your log goes; asked when the fleet may have lost its quorum for good. */
   standing: { question: Record<string, never>; answer: Standing };
   /** What only the leader knows of a job. */
-  jobNews: { question: { jobId: JobId }; answer: { plan?: Plan; leased: { nodeId: NodeId; items: number }[] } };
+  jobNews: {
+    question: { jobId: JobId };
+    answer: {
+      plan?: Plan;
+      leased: { nodeId: NodeId; items: number }[];
+      predictionErrors: (PredictionError & { nodeId: NodeId })[];
+    };
+  };
   /** So many bytes, of no meaning: the asker measures how fast they come. @throws PEER_BUSY while there is work to do */
   speed: { question: { bytes: number }; answer: { payload: Uint8Array } };
   /** Run this now; somebody waits for it. @throws as InferenceEngine.run */

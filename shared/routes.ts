@@ -2,6 +2,7 @@
 import type { BoxView } from "./box.ts";
 import type { DrainView, LeaveView } from "./departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "./drill.ts";
+import type { Explanation } from "./explanation.ts";
 import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
@@ -96,6 +97,8 @@ interface RouteTypes {
   jobPause: { params: ["jobId"]; request: { paused: boolean }; response: JobView };
   /** An empty shard or item: of the whole job. */
   jobWhy: { params: ["jobId", "shard", "item"]; request: undefined; response: JobStory };
+  /** An empty node or change: not asked. Several changes are joined by ";". */
+  explain: { params: ["what", "whyNot", "whatIf"]; request: undefined; response: Explanation };
   jobForget: { params: ["jobId"]; request: undefined; response: { forgotten: JobId } };
   results: { params: ["jobId"]; request: undefined; response: ResultsPage };
   receipt: { params: ["jobId"]; request: undefined; response: Receipt };
@@ -184,6 +187,11 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     method: "GET",
     path: "/v1/jobs/:jobId/why?shard=:shard&item=:item",
     says: "why a job, one of its shards (as 7.2) or one of its items (name, or number from 0) went as it did",
+  },
+  explain: {
+    method: "GET",
+    path: "/v1/explain/:what?whyNot=:whyNot&whatIf=:whatIf",
+    says: "why a job (id) was split as it was, where a model (name) stands and why, or what a node (name) was given",
   },
   jobForget: {
     method: "POST",

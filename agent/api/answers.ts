@@ -35,6 +35,12 @@ const ok = <T>(body: T): { status: number; body: T } => ({ status: 200, body });
 // An id that was never given out is simply unknown, so its form is not checked.
 const jobIdOf = (params: Record<string, string>): JobId => params.jobId as JobId;
 
+const readWhatIf = (text = ""): string[] =>
+  text
+    .split(";")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+
 /** What is called for each route of shared/routes.ts. The type makes a missing one a compile error. */
 export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   health(face) {
@@ -65,6 +71,8 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   jobPause: async (face, params, body) => ok(await face.pause(jobIdOf(params), checkPauseRequest(body))),
   jobWhy: async (face, params) =>
     ok(await face.why(jobIdOf(params), params.shard || undefined, params.item || undefined)),
+  explain: async (face, params) =>
+    ok(await face.explain(params.what ?? "", params.whyNot || undefined, readWhatIf(params.whatIf))),
   async jobForget(face, params, body) {
     checkNothing(body);
     return ok(await face.forget(jobIdOf(params)));

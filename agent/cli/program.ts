@@ -5,6 +5,7 @@ import { ask } from "./ask.ts";
 import * as calls from "./calls.ts";
 import { demo } from "./demo/index.ts";
 import { drill } from "./drill.ts";
+import { explain } from "./explain.ts";
 import * as models from "./models/index.ts";
 import * as operate from "./operate.ts";
 import { receipt, verify } from "./prove.ts";
@@ -173,6 +174,13 @@ function addWork(command: AddCommand): void {
     .option("--recompute <n>", "compute so many items again, drawn by chance, each on a node that did not make it")
     .option("--receipt <file>", "check a receipt: by itself, and against the fleet if an agent answers");
   command("why <id> [input]", "why a job, one of its shards (ID/7.2) or one of its inputs went as it did", why);
+  command("explain <what>", "why a job (id) was split as it was, or what a node (name) was given", explain)
+    .option("--why-not <node>", "why this node got no more, or nothing")
+    .option(
+      "--what-if <change>",
+      '"add pi5", "add like NODE", "remove NODE", "memory NODE 8GB"; may be given again',
+      several,
+    );
   command("pause <id>", "hand out nothing more of a job until it is resumed; what runs ends", calls.pause);
   command("resume <id>", "go on with a job that was paused", calls.resume);
   command("cancel <id>", "stop what is left of a job", calls.cancel);

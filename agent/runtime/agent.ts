@@ -413,6 +413,7 @@ export class Agent extends Front {
       recovery: this.#recovery,
       deputy: this.#deputy,
       registry: this.#registry,
+      predictionErrorsOf: (nodeId) => this.#leading?.predictionErrorsOf(nodeId) ?? [],
       isReady: () => this.#ready,
       onStopRequested: this.#init.onStopRequested,
     };

@@ -1,4 +1,4 @@
-import { checkBoolean, checkText, checkWhole, refuse } from "../../shared/checks.ts";
+import { checkBoolean, checkList, checkText, checkWhole, refuse } from "../../shared/checks.ts";
 import type { CopiesOwed } from "../../shared/departure.ts";
 import { checkDrillRequest, type DrillRequest, type RunningDrill } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
@@ -34,6 +34,11 @@ const CALLS = {
     text(jobId) as JobId,
     shard === null ? undefined : text(shard),
     item === null ? undefined : text(item),
+  ],
+  explain: ([what, whyNot, whatIf]: unknown[]): [string, string | undefined, string[]] => [
+    text(what),
+    whyNot === null ? undefined : text(whyNot),
+    checkList(whatIf, "whatIf", LIMITS.whatIfsMax, text),
   ],
   forget: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],
   results: ([jobId]: unknown[]): [JobId] => [text(jobId) as JobId],

@@ -2,6 +2,7 @@ import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { BoxView } from "../../shared/box.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
+import type { Explanation } from "../../shared/explanation.ts";
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
@@ -68,6 +69,11 @@ export interface AgentFace {
   pause(jobId: JobId, paused: boolean): Promise<JobView>;
   /** The chain of causes, of one shard or of one item (name or number from 0) if it is named. @throws JOB_UNKNOWN, BAD_REQUEST */
   why(jobId: JobId, shard?: string, item?: string): Promise<JobStory>;
+  /**
+   * Why a job was split as it was, from what was known then, or what a node was given; `whyNot` names a node, `whatIf` changes
+   * to be thought through. @throws EXPLAIN_UNKNOWN, DECISION_MISSING, NODE_UNKNOWN, BAD_REQUEST
+   */
+  explain(what: string, whyNot: string | undefined, whatIf: string[]): Promise<Explanation>;
   /** An ended job, its results, and the blobs that no other job stands on; every box removes them soon after. @throws JOB_UNKNOWN, JOB_OPEN, NO_QUORUM */
   forget(jobId: JobId): Promise<{ forgotten: JobId }>;
   /** What is recorded so far, in the order of the inputs. @throws JOB_UNKNOWN */

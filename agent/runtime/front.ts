@@ -3,7 +3,8 @@ import type { BoxView } from "../../shared/box.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { FleetView, NodePart } from "../../shared/fleet.ts";
+import type { Explanation } from "../../shared/explanation.ts";
+import type { FleetView, NodePart, NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
@@ -74,6 +75,8 @@ export interface FrontParts {
   recovery: Recovery;
   deputy: Deputy;
   registry: ModelRegistry;
+  /** Empty unless this node leads. */
+  predictionErrorsOf: (nodeId: NodeId) => PredictionError[];
   isReady: () => boolean;
   onStopRequested: () => void;
 }
@@ -106,7 +109,12 @@ export abstract class Front implements AgentFace {
       this.front.outlook.nodes(),
       this.front.ledger.lastRecovery,
     );
-    return { ...view, scrub: this.front.scrub.view() };
+    return { ...view, nodes: view.nodes.map((node) => this.#withErrors(node)), scrub: this.front.scrub.view() };
+  }
+
+  #withErrors(node: NodeView): NodeView {
+    const predictionErrors = this.front.predictionErrorsOf(node.nodeId);
+    return predictionErrors.length > 0 ? { ...node, predictionErrors } : node;
   }
 
   probe(): Promise<BoxView> {
@@ -178,6 +186,10 @@ export abstract class Front implements AgentFace {
 
   why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
     return this.front.deputy.call("why", jobId, shard, item);
+  }
+
+  explain(what: string, whyNot: string | undefined, whatIf: string[]): Promise<Explanation> {
+    return this.front.deputy.call("explain", what, whyNot, whatIf);
   }
 
   forget(jobId: JobId): Promise<{ forgotten: JobId }> {

@@ -1,14 +1,16 @@
 import { type ErrorBody, type ErrorCode, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
-import type { NodeView } from "../../shared/fleet.ts";
+import type { NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
-import type { Plan } from "../../shared/plan.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
-import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
+import { Dispatch, type DispatchEffect, type DispatchEvent, type DispatchNode } from "../core/dispatch/index.ts";
 import { type JobRecord, type Ledger, type LedgerEvent, unrecordedItems } from "../core/ledger/index.ts";
-import { planJob } from "../core/planner/index.ts";
+import { type Derating, Deratings } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
+import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";
+import { JobPlanning } from "./job-planning.ts";
 import { leaderStory } from "./leader-story.ts";
 import { LeaseSending } from "./lease-sending.ts";
 import type { Peers } from "./peers.ts";
@@ -17,7 +19,7 @@ import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { within } from "./waiting.ts";
-import { isReachable, whyNotEligible, workersOf } from "./workers.ts";
+import { isReachable, workersOf } from "./workers.ts";
 
 /** How long a new leader waits for the workers' word on what they hold before it leases that to others. */
 const HOLDING_MS = 400;
@@ -53,7 +55,8 @@ export class LeaderLoop {
   readonly #sinceMs: number;
   /** Jobs whose deadline has passed, and when that was last offered to the ledger. */
   readonly #expiring = new Map<JobId, number>();
-  readonly #plans = new Map<JobId, Plan>();
+  readonly #planning: JobPlanning;
+  readonly #deratings = new Deratings();
   /** Why an item failed last on a node, until it is given up or done. */
   readonly #faults = new Map<string, { result: ReportedResult; error: ErrorBody }>();
   #taking = false;
@@ -68,6 +71,8 @@ export class LeaderLoop {
     this.#recorder = new Recorder(init.proposer, init.term, () => init.ledger.appliedIndex);
     this.#sending = new LeaseSending(world, init, (event) => this.#step(event));
     this.#sinceMs = world.clock.nowMs();
+    const dispatch = this.#dispatch;
+    this.#planning = new JobPlanning(world, { ...init, dispatch, deratingOf: (node) => this.#deratingOf(node) });
   }
 
   /** Asks every worker what it holds, then takes the work over. */
@@ -76,9 +81,10 @@ export class LeaderLoop {
     const answers = await Promise.all(peers.map(async (node) => ({ node, held: await this.#askHolding(node.nodeId) })));
     if (this.#ended) return;
     // Nobody is eligible until every held shard is known, or running work would be leased a second time.
-    const workers = workersOf(this.#init.nodes());
+    const workers = this.#workers();
     this.#step({ kind: "nodesChanged", nodes: workers.map((worker) => ({ ...worker, eligible: false })) });
-    for (const job of this.#init.ledger.openJobs()) this.#open(job);
+    for (const [place, job] of this.#init.ledger.openJobs().entries())
+      this.#open(job, place < LIMITS.decisionsAtTakeover);
     for (const { node, held } of answers)
       for (const shard of held) this.#step({ kind: "shardHeld", node: node.nodeId, ...shard });
     this.#taking = true;
@@ -97,12 +103,23 @@ export class LeaderLoop {
   }
 
   fleetChanged(): void {
-    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: workersOf(this.#init.nodes()) });
+    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: this.#workers() });
+  }
+
+  #workers(): DispatchNode[] {
+    const nodes = this.#init.nodes();
+    this.#deratings.keepOnly(new Set(nodes.map(({ nodeId }) => nodeId)));
+    return workersOf(nodes, (node) => this.#deratingOf(node));
+  }
+
+  /** Of one that did not report, nothing is known that would take from it. */
+  #deratingOf({ nodeId, report }: NodeView): Derating {
+    return report ? this.#deratings.of(nodeId, report) : { factor: 1 };
   }
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
-    if (event.kind === "jobSubmitted") this.#open(event.job);
+    if (event.kind === "jobSubmitted") this.#open(event.job, true);
     if (event.kind === "jobEnded") this.#close(event.job);
     if (event.kind === "jobPaused") {
       const { jobId, state } = event.job;
@@ -189,8 +206,15 @@ export class LeaderLoop {
     const leased = this.#init
       .nodes()
       .map(({ nodeId }) => ({ nodeId, items: this.#dispatch.table.itemsLeasedTo(nodeId, jobId) }));
-    const plan = this.#plans.get(jobId);
-    return { ...(plan ? { plan } : {}), leased };
+    const plan = this.#planning.planOf(jobId);
+    const predictionErrors = leased
+      .flatMap(({ nodeId }) => this.predictionErrorsOf(nodeId).map((error) => ({ nodeId, ...error })))
+      .slice(0, LIMITS.predictionErrorsMax);
+    return { ...(plan ? { plan } : {}), leased, predictionErrors };
+  }
+
+  predictionErrorsOf(nodeId: NodeId): PredictionError[] {
+    return this.#dispatch.predictionErrorsOf(nodeId);
   }
 
   /** Items in a node's hands, by this leader's table. @throws NO_LEADER until the table is whole */
@@ -211,37 +235,30 @@ export class LeaderLoop {
     return answer?.shards ?? [];
   }
 
-  #open(job: JobRecord): void {
+  #open(job: JobRecord, isKept: boolean): void {
     const items = unrecordedItems(job);
-    this.#plan(job, items.length);
+    const { nodes, bytesPerItem } = this.#planning.plan(job, items, isKept);
+    const transferSeconds = transfersOf(nodes, bytesPerItem);
     const { jobId, pipeline, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
-    this.#step({ kind: "jobOpened", jobId, pipeline, priority, deadlineAtMs, paused: state === "paused", items });
+    const about = { jobId, pipeline, priority, deadlineAtMs, transferSeconds };
+    this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
   }
 
   #close(job: JobRecord): void {
-    this.#plans.delete(job.jobId);
+    this.#planning.forget(job.jobId);
+    this.#tellPredictions(job);
     this.#expiring.delete(job.jobId);
     for (const key of this.#faults.keys()) if (key.startsWith(`${job.jobId} `)) this.#faults.delete(key);
     this.#step({ kind: "jobClosed", jobId: job.jobId, because: `the job is ${job.state}` });
   }
 
-  #plan(job: JobRecord, items: number): void {
-    const nodes = this.#init.nodes().map((node) => {
-      const whyNot = whyNotEligible(node);
-      return {
-        nodeId: node.nodeId,
-        name: node.name,
-        itemsPerSecond: node.report?.rates.find((rate) => rate.pipeline === job.pipeline)?.itemsPerSecond ?? 0,
-        overheadMs: node.isSelf ? 0 : 2 * (node.link?.rttMs ?? 0),
-        itemsQueued: this.#dispatch.table.itemsLeasedTo(node.nodeId),
-        eligible: whyNot === undefined,
-        ...(whyNot ? { whyNot } : {}),
-      };
-    });
-    const nowMs = this.#world.clock.nowMs();
-    const plan = planJob({ jobId: job.jobId, term: this.#init.term, nowMs, items, nodes });
-    this.#plans.set(job.jobId, plan);
-    this.#init.events.emit("jobPlanned", { jobId: job.jobId, items, summary: plan.summary });
+  /** At the end of a job: how well its nodes' times were foretold by now. */
+  #tellPredictions({ jobId, pipeline, results }: JobRecord): void {
+    const nodes = new Set(results.flatMap((result) => (result ? [result.node] : [])));
+    for (const node of nodes)
+      for (const { median, shards, ...error } of this.predictionErrorsOf(node))
+        if (error.pipeline === pipeline)
+          this.#init.events.emit("predictionMeasured", { jobId, node, pipeline, predictionError: median, shards });
   }
 
   #blame(result: ReportedResult, error: ErrorBody): void {

@@ -1,6 +1,7 @@
 import type { CopiesOwed, DrainView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView, RunningDrill } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
+import type { Explanation } from "../../shared/explanation.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "../../shared/ids.ts";
 import { isOpen, type JobView, type Receipt } from "../../shared/job.ts";
@@ -17,6 +18,7 @@ import type { BlobAccess } from "./blob-access.ts";
 import type { Departure } from "./departure.ts";
 import type { LedgerCalls } from "./deputy.ts";
 import type { Drills } from "./drill/drills.ts";
+import { Explaining } from "./explaining.ts";
 import type { Handover } from "./handover.ts";
 import { jobStory } from "./job-story.ts";
 import type { Membership } from "./membership.ts";
@@ -55,12 +57,14 @@ export class LedgerFace implements LedgerCalls {
   readonly #init: LedgerFaceInit;
   readonly #verifier: Verifier;
   readonly #catalogue: Catalogue;
+  readonly #explaining: Explaining;
 
   constructor(world: Surroundings, init: LedgerFaceInit) {
     this.#world = world;
     this.#init = init;
     this.#verifier = new Verifier(world, init);
     this.#catalogue = new Catalogue(world, init);
+    this.#explaining = new Explaining(world, { ...init, askNews: (jobId) => this.#askNews(jobId) });
   }
 
   removeNode(nodeIdOrName: string): Promise<NodeId> {
@@ -123,6 +127,10 @@ export class LedgerFace implements LedgerCalls {
   async why(jobId: JobId, shard?: string, item?: string): Promise<JobStory> {
     const leader = await this.#askStory(jobId);
     return jobStory(this.#job(jobId), this.#init.nodes(), leader, { shard, item });
+  }
+
+  explain(what: string, whyNot: string | undefined, whatIf: string[]): Promise<Explanation> {
+    return this.#explaining.explain(what, { ...(whyNot !== undefined && { whyNot }), whatIf });
   }
 
   async forget(jobId: JobId): Promise<{ forgotten: JobId }> {

@@ -1,24 +1,31 @@
 import type { NodeView } from "../../shared/fleet.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { DispatchNode } from "../core/dispatch/index.ts";
+import type { Derating } from "../core/planner/index.ts";
 
-/** Those a leader deals with: heard of, and not cut off. */
-export function workersOf(nodes: readonly NodeView[]): DispatchNode[] {
+/** Those a leader deals with: heard of, and not cut off. One that heat or battery leave nothing is left alone. */
+export function workersOf(nodes: readonly NodeView[], deratingOf: (node: NodeView) => Derating): DispatchNode[] {
   return nodes.flatMap((node) => {
     const { report, nodeId, name, isSelf, link } = node;
     if (!report || !(isSelf || isReachable(node))) return [];
+    const { factor: derating } = deratingOf(node);
     return {
       nodeId,
       name,
       executors: report.executors,
       rates: new Map(report.rates.map((rate) => [rate.pipeline, rate.itemsPerSecond])),
-      eligible: whyNotEligible(node) === undefined,
+      eligible: whyNotEligible(node) === undefined && derating > 0,
+      derating,
+      handOverMs: expectedHandOverMs(node),
       suspect: link?.state === "suspect",
     };
   });
 }
 
 export const isReachable = (node: NodeView): boolean => node.link !== undefined && node.link.state !== "down";
+
+/** Until one was measured: the lease's way there, and the first report's way back. */
+export const expectedHandOverMs = ({ isSelf, link }: NodeView): number => (isSelf ? 0 : 2 * (link?.rttMs ?? 0));
 
 /** Why a node gets no new work, as the end of a sentence; undefined if it does. */
 export function whyNotEligible(node: NodeView): string | undefined {

@@ -1,8 +1,9 @@
 import { FAULT_DEEDS } from "../drill.ts";
-import type { BlobHash, JobId, ShardId } from "../ids.ts";
+import type { PredictionError } from "../fleet.ts";
+import type { BlobHash, JobId, NodeId, ShardId } from "../ids.ts";
 import { LIMITS, TIMING } from "../limits.ts";
 import type { Answer, HeldShard, Lease, PeerMethod, Question } from "../peer-requests.ts";
-import type { Plan } from "../plan.ts";
+import { type Plan, WAYS, type Way } from "../plan.ts";
 import {
   checkCount,
   checkFinite,
@@ -98,14 +99,49 @@ function readPlan(f: Fields): Plan {
         items: item(share.items),
         itemsPerSecond: checkFinite(share.itemsPerSecond, "rate"),
         reason: checkText(share.reason, "reason", 1_024),
+        computeSeconds: checkFinite(share.computeSeconds, "computeSeconds"),
+        transferSeconds: checkFinite(share.transferSeconds, "transferSeconds"),
+        queueSeconds: checkFinite(share.queueSeconds, "queueSeconds"),
+        handOverSeconds: checkFinite(share.handOverSeconds, "handOverSeconds"),
+        derating: share.derating === undefined ? 1 : checkFinite(share.derating, "derating"),
+        endSeconds: checkFinite(share.endSeconds, "endSeconds"),
       };
     }),
     expectedSeconds: checkFinite(f.expectedSeconds, "expectedSeconds"),
     singleBestSeconds: checkFinite(f.singleBestSeconds, "singleBestSeconds"),
     keptWhole: f.keptWhole as boolean,
     summary: checkText(f.summary, "summary", 4_096),
+    ways: checkList(f.ways, "ways", WAYS.length, (value) => {
+      const one = value as Fields;
+      const name = checkText(one.name, "name");
+      return {
+        way: wayOf(one.way),
+        seconds: checkFinite(one.seconds, "seconds"),
+        nodes: checkCount(one.nodes, "nodes", LIMITS.nodesMax),
+        ...(name !== "" && { name }),
+      };
+    }),
+    // Of an agent that did not compare them.
+    chosen: f.chosen === "" ? (f.keptWhole ? "one" : "split") : wayOf(f.chosen),
+    boundSeconds: checkFinite(f.boundSeconds, "boundSeconds"),
   };
 }
+
+function wayOf(value: unknown): Way {
+  const way = WAYS.find((one) => one === value);
+  if (!way) throw invalid("a way of splitting is not known");
+  return way;
+}
+
+const readPredictionError = (value: unknown): PredictionError & { nodeId: NodeId } => {
+  const f = value as Fields;
+  return {
+    nodeId: checkNodeId(f.nodeId, "node"),
+    pipeline: checkText(f.pipeline, "pipeline"),
+    median: checkFinite(f.median, "median"),
+    shards: checkCount(f.shards, "shards"),
+  };
+};
 
 /** Every request between agents, question and answer, both ways. */
 export const PEER_WIRE: Wire = {
@@ -349,6 +385,12 @@ export const PEER_WIRE: Wire = {
           const leased = value as Fields;
           return { nodeId: checkNodeId(leased.nodeId, "node"), items: item(leased.items) };
         }),
+        predictionErrors: checkList(
+          f.predictionErrors,
+          "prediction errors",
+          LIMITS.predictionErrorsMax,
+          readPredictionError,
+        ),
       }),
     ),
   },

@@ -228,14 +228,21 @@ message DoubtRequest { bytes blob = 1; }
 message SnapshotNewsRequest { uint64 index = 1; bool failed = 2; string reason = 3; }
 message SnapshotRequest { uint64 index = 1; }
 message SnapshotAnswer { optional RaftSnapshot snapshot = 1; }
-message PlanShare { string nodeId = 1; string name = 2; uint32 items = 3; double itemsPerSecond = 4; string reason = 5; }
+message PlanShare {
+  string nodeId = 1; string name = 2; uint32 items = 3; double itemsPerSecond = 4; string reason = 5; double computeSeconds = 6;
+  double transferSeconds = 7; double queueSeconds = 8; double handOverSeconds = 9; optional double derating = 10;
+  double endSeconds = 11;
+}
+message PlanWay { string way = 1; double seconds = 2; uint32 nodes = 3; string name = 4; }
 message Plan {
   string jobId = 1; double madeAtMs = 2; uint64 term = 3; repeated PlanShare shares = 4; double expectedSeconds = 5;
-  double singleBestSeconds = 6; bool keptWhole = 7; string summary = 8;
+  double singleBestSeconds = 6; bool keptWhole = 7; string summary = 8; repeated PlanWay ways = 9; string chosen = 10;
+  double boundSeconds = 11;
 }
+message PredictionError { string nodeId = 1; string pipeline = 2; double median = 3; uint32 shards = 4; }
 message Leased { string nodeId = 1; uint32 items = 2; }
 message JobNewsRequest { string jobId = 1; }
-message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; }
+message JobNewsAnswer { optional Plan plan = 1; repeated Leased leased = 2; repeated PredictionError predictionErrors = 3; }
 message StoryRequest { string jobId = 1; }
 message StoryAnswer { string storyJson = 1; }
 message FleetNewsRequest { uint64 rosterIndex = 1; }

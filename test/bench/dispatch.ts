@@ -4,6 +4,7 @@ import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { simulatePolicy } from "../core/dispatch/policy.ts";
 import { POLICY_CASES } from "../core/dispatch/policy-cases.ts";
+import { overFastestAlone, SMALL_JOBS } from "../core/dispatch/small-jobs.ts";
 import { median, quantile } from "./figures.ts";
 
 const SEEDS = Number(process.env.SKEIN_BENCH_SEEDS ?? 20);
@@ -13,7 +14,7 @@ const percent = (part: number): string => `${(100 * part).toFixed(2)} %`;
 
 function tellPolicy(): void {
   console.log(
-    `20 nodes, speeds 1 to 10, 20,000 items, ${SEEDS} seeds; makespan over the fluid bound (target 1.05 / 1.10):`,
+    `20 nodes, speeds 1 to 10, 20,000 items, ${SEEDS} seeds; makespan over the fluid bound (target 1.05 / 1.10; with 200 ms a hand-over median 1.10):`,
   );
   for (const { name, setting } of POLICY_CASES) {
     const outcomes = Array.from({ length: SEEDS }, (_, seed) => simulatePolicy(setting, seed + 1));
@@ -22,6 +23,19 @@ function tellPolicy(): void {
     const spread = `median ${median(ratios).toFixed(3)}, p95 ${quantile(ratios, 0.95).toFixed(3)}`;
     const twice = `done twice ${percent(median(repeated))}, at most ${percent(Math.max(...repeated))}`;
     console.log(`  ${name.padEnd(40)} ${spread}; ${twice} (target under 2 %)`);
+  }
+}
+
+function tellSmallJobs(): void {
+  console.log(
+    `boxes of speed 1 : 0.5 : 0.25 with hand-overs of 0 to 400 ms, ${10 * SEEDS} seeds; end over that of the best box alone (target never over 1):`,
+  );
+  for (const items of SMALL_JOBS) {
+    const ratios = Array.from({ length: 10 * SEEDS }, (_, seed) => overFastestAlone(items, seed + 1));
+    const worst = Math.max(...ratios).toFixed(3);
+    console.log(
+      `  ${`${items} ${items === 1 ? "item" : "items"}`.padEnd(40)} median ${median(ratios).toFixed(3)}, worst ${worst}`,
+    );
   }
 }
 
@@ -60,6 +74,7 @@ function stepsOfOneJob(): { steps: number; ms: number } {
 }
 
 tellPolicy();
+tellSmallJobs();
 const rounds = Array.from({ length: ROUNDS }, stepsOfOneJob);
 const perSecond = median(rounds.map(({ steps, ms }) => (1_000 * steps) / ms));
 console.log(

@@ -131,11 +131,31 @@ const plan = {
   jobId: job("x"),
   madeAtMs: 5,
   term: 3,
-  shares: [{ nodeId: A, name: "a", items: 4, itemsPerSecond: 1.5, reason: "measured" }],
+  shares: [
+    {
+      nodeId: A,
+      name: "a",
+      items: 4,
+      itemsPerSecond: 1.5,
+      reason: "measured",
+      computeSeconds: 2,
+      transferSeconds: 1,
+      queueSeconds: 0.5,
+      handOverSeconds: 0.25,
+      derating: 0,
+      endSeconds: 2.5,
+    },
+  ],
   expectedSeconds: 2.5,
   singleBestSeconds: 4,
   keptWhole: false,
   summary: "all of it",
+  ways: [
+    { way: "one" as const, seconds: 4, nodes: 1, name: "a" },
+    { way: "split" as const, seconds: 2.5, nodes: 1 },
+  ],
+  chosen: "split" as const,
+  boundSeconds: 2,
 };
 const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   lease: { question: lease, answer: { accepted: false, reason: "its disk is full" } },
@@ -180,7 +200,14 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     question: {},
     answer: { term: 5, lastTerm: 4, lastIndex: 99, commit: 98, applied: 97, leads: false, keepsLog: true },
   },
-  jobNews: { question: { jobId: job("x") }, answer: { plan, leased: [{ nodeId: A, items: 3 }] } },
+  jobNews: {
+    question: { jobId: job("x") },
+    answer: {
+      plan,
+      leased: [{ nodeId: A, items: 3 }],
+      predictionErrors: [{ nodeId: A, pipeline: "ocr", median: 0.25, shards: 12 }],
+    },
+  },
   fleetNews: {
     question: { rosterIndex: 6 },
     answer: {

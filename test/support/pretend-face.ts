@@ -1,11 +1,14 @@
 /** An AgentFace that lives in memory: three boxes, blobs, jobs that move when the test says so, and events. */
 import { createHash } from "node:crypto";
+import { explainJob, explainNode, planJob } from "../../agent/core/planner/index.ts";
 import type { AgentFace } from "../../agent/runtime/face.ts";
 import type { BundledBlob } from "../../shared/blob-bundle.ts";
 import type { BoxView } from "../../shared/box.ts";
+import type { JobCandidate, JobDecision } from "../../shared/decision.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
+import type { Explanation } from "../../shared/explanation.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import { isOpen, type JobSpec, type JobView, type Receipt, type RecordedResult } from "../../shared/job.ts";
@@ -309,6 +312,17 @@ export class PretendFace implements AgentFace {
     this.#called("why", `${jobId} ${shard} ${item}`);
     const { view, results } = this.#jobOf(jobId);
     return pretendStory(view, results);
+  }
+
+  async explain(what: string, whyNot: string | undefined, whatIf: string[]): Promise<Explanation> {
+    this.#called("explain", [what, whyNot, ...whatIf].join(" "));
+    const job = this.pretendJobs.get(what as JobId);
+    const node = this.fleet().nodes.find(({ name }) => name === what);
+    const question = { ...(whyNot !== undefined && { whyNot }), whatIf };
+    if (job) return explainJob(pretendDecision(job.view, this.fleet().nodes), question);
+    if (!node) throw new SkeinError("EXPLAIN_UNKNOWN", { what });
+    const jobs = [...this.pretendJobs.values()].map(({ view }) => pretendDecision(view, this.fleet().nodes));
+    return explainNode({ node, stands: [], jobs }, question);
   }
 
   async results(jobId: JobId): Promise<{ job: JobView; results: RecordedResult[] }> {
@@ -654,6 +668,33 @@ function pretendStory(view: JobView, results: readonly RecordedResult[]): JobSto
   };
 }
 
+/** As a leader makes it from these boxes: the third is late. */
+export function pretendDecision(view: JobView, nodes: readonly NodeView[]): JobDecision {
+  const { jobId, pipeline, items } = view;
+  const candidates = nodes.map(({ nodeId, name, report, presence }): JobCandidate => {
+    const isLate = presence !== "fresh";
+    return {
+      nodeId,
+      name,
+      profile: report!.hardware.profile,
+      itemsPerSecond: report!.rates[0]!.itemsPerSecond,
+      executors: report!.executors,
+      derating: 1,
+      handOverMs: 20,
+      itemsQueued: 0,
+      holdsInputs: true,
+      memoryFreeBytes: report!.vitals.memoryFreeBytes,
+      temperatureC: report!.vitals.temperatureC!,
+      eligible: !isLate,
+      ...(isLate && { whyNot: "it is late" }),
+    };
+  });
+  const made = { jobId, term: 7, items, bytesPerItem: 200_000, nodes: candidates };
+  const madeAtMs = 1_700_000_000_100;
+  const plan = planJob({ ...made, nowMs: madeAtMs });
+  return { kind: "job", pipeline, madeAtMs, ...made, nodesLeftOut: 0, plan };
+}
+
 function pretendPlan(view: JobView): NonNullable<JobDetail["plan"]> {
   return {
     jobId: view.jobId,
@@ -665,10 +706,22 @@ function pretendPlan(view: JobView): NonNullable<JobDetail["plan"]> {
       items: Math.ceil(view.items / 3),
       itemsPerSecond: [3.2, 2.1, 0.9][i]!,
       reason: `${NODE_NAMES[i]} reads ${[3.2, 2.1, 0.9][i]} pages a second.`,
+      computeSeconds: 4,
+      transferSeconds: 0,
+      queueSeconds: 0,
+      handOverSeconds: 0.2,
+      derating: 1,
+      endSeconds: 4.2,
     })),
     expectedSeconds: 4.2,
     singleBestSeconds: 8.1,
     keptWhole: false,
     summary: "Three nodes share the pages by their measured speed.",
+    ways: [
+      { way: "one", seconds: 8.1, nodes: 1, name: "attic" },
+      { way: "split", seconds: 4.2, nodes: 3 },
+    ],
+    chosen: "split",
+    boundSeconds: 4.1,
   };
 }

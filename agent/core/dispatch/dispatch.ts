@@ -1,3 +1,4 @@
+import type { PredictionError } from "../../../shared/fleet.ts";
 import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import type { LostAttempt } from "../../../shared/job.ts";
 import { LIMITS } from "../../../shared/limits.ts";
@@ -9,7 +10,10 @@ import { Forecast } from "./forecast.ts";
 import { HandOut } from "./hand-out.ts";
 import { Hedges } from "./hedge.ts";
 import { type DispatchEffect, Leases } from "./leases.ts";
+import { Predictions } from "./predictions.ts";
+import { SmallJobs } from "./small-jobs.ts";
 import { assertTableSound } from "./sound.ts";
+import { Sparing } from "./sparing.ts";
 import { Speeds } from "./speeds.ts";
 import { attemptOf, onShard, rangesOf, Story } from "./story.ts";
 import { type DispatchNode, DispatchTable, type JobInit, type LeasedShard, unreported } from "./table.ts";
@@ -47,6 +51,8 @@ export class Dispatch {
   readonly #story = new Story();
   readonly #turns = new Turns();
   readonly #breakers = new Breakers();
+  readonly #sparing = new Sparing();
+  readonly #predictions = new Predictions();
   readonly #leases: Leases;
   readonly #failures: Failures;
   readonly #handOut: HandOut;
@@ -60,7 +66,18 @@ export class Dispatch {
     const hedges = new Hedges({ table, speeds, forecast, leases });
     const [turns, breakers] = [this.#turns, this.#breakers];
     this.#failures = new Failures({ table, story: this.#story, breakers });
-    this.#handOut = new HandOut({ table, speeds, forecast, leases, hedges, turns, breakers });
+    const smallJobs = new SmallJobs({ table, speeds, forecast });
+    this.#handOut = new HandOut({
+      smallJobs,
+      table,
+      speeds,
+      forecast,
+      leases,
+      hedges,
+      turns,
+      breakers,
+      sparing: this.#sparing,
+    });
   }
 
   step(event: DispatchEvent, nowMs: number): DispatchEffect[] {
@@ -78,6 +95,16 @@ export class Dispatch {
     const losing = this.table.copiesOf(jobId, item).filter((copy) => copy.shardId !== shardId);
     const lost = losing.map((copy) => attemptOf(copy, "another node had its result first", nowMs));
     return [...this.#story.lostOf(jobId, item, shardId), ...lost].slice(-LIMITS.lostAttemptsMax);
+  }
+
+  /** How far the foretold times of shards were off on a node; of each pipeline that ran there. */
+  predictionErrorsOf(node: NodeId): PredictionError[] {
+    return this.#predictions.of(node);
+  }
+
+  /** As measured; undefined until then. */
+  handOverSeconds(node: NodeId): number | undefined {
+    return this.#speeds.measuredHandOverSeconds(node);
   }
 
   /** Items per second of a node; undefined if the pipeline cannot run there. */
@@ -132,7 +159,9 @@ export class Dispatch {
       ),
     );
     this.table.nodes = now;
-    if (gone.length > 0) for (const seen of [this.#speeds, this.#breakers]) seen.keepOnly(now);
+    this.#speeds.expectHandOvers(nodes);
+    if (gone.length > 0)
+      for (const seen of [this.#speeds, this.#breakers, this.#sparing, this.#predictions]) seen.keepOnly(now);
     for (const node of nodes)
       if (node.suspect && !before.get(node.nodeId)?.suspect) this.#tellSuspicion(node.nodeId, nowMs);
     return effects;
@@ -209,9 +238,12 @@ export class Dispatch {
     if (!shard || shard.kind === "adopted") return;
     const handOverMs = nowMs - shard.leasedAtMs - durationMs;
     if (shard.toIdle && shard.reportedCount === 1) this.#speeds.observeHandOver(nodeId, handOverMs);
-    if (unreported(shard) > 0 || shard.reportedCount < WAVES_MIN * node.executors) return;
+    if (unreported(shard) > 0) return;
     const begunAtMs = shard.leasedAtMs + (shard.toIdle ? 1_000 * this.#speeds.handOverSeconds(nodeId) : 0);
     const elapsedMs = nowMs - Math.max(begunAtMs, shardEndedAtMs);
+    if (shard.kind === "share" && shard.reportedCount === shard.leasedItems.length)
+      this.#predictions.observe(nodeId, job.pipeline, shard.foretoldMs, elapsedMs);
+    if (shard.reportedCount < WAVES_MIN * node.executors) return;
     this.#speeds.observeShard(node, job.pipeline, elapsedMs, shard.reportedCount);
   }
 

@@ -22,12 +22,41 @@ export class Forecast {
     return seconds;
   }
 
+  /** How long what the node runs has been under way, and how many times longer than a slow run that is: under 1 is usual. */
+  underWay(node: DispatchNode, nowMs: number): { seconds: number; isHandedOver: boolean; stuckTimes: number } {
+    const shards = this.#table.shardsOf(node.nodeId).filter((shard) => unreported(shard) > 0);
+    const [first] = shards;
+    if (!first) return { seconds: 0, isHandedOver: false, stuckTimes: 0 };
+    const pipeline = this.#table.jobs.get(first.jobId)?.pipeline ?? "";
+    return {
+      seconds: (nowMs - this.#table.workOf(node.nodeId).progressAtMs) / 1_000,
+      isHandedOver: !first.toIdle || first.reportedCount > 0,
+      stuckTimes: Math.max(...shards.map((shard) => this.#stuckTimes(shard, pipeline, nowMs))),
+    };
+  }
+
+  /** How many times longer than a slow run takes nothing was heard of it; under 1 is nothing unusual. */
+  #stuckTimes(shard: LeasedShard, pipeline: string, nowMs: number): number {
+    const node = this.#table.nodes.get(shard.node)!;
+    const stillMs = nowMs - (shard.movedAtMs ?? this.#table.workOf(shard.node).progressAtMs);
+    return stillMs / this.#patienceMs(node, pipeline);
+  }
+
+  #patienceMs(node: DispatchNode, pipeline: string): number {
+    const seconds = this.#speeds.slowRunSeconds(node, pipeline) + this.#speeds.handOverSeconds(node.nodeId);
+    return Math.max(PATIENCE_MS_MIN, 1_000 * seconds);
+  }
+
+  /** What the runs of so many items take on this node. One item alone takes a whole run, however many executors there are. */
+  runsMs(node: DispatchNode, pipeline: string, items: number): number {
+    const rate = this.#speeds.rateOf(node, pipeline) ?? 0;
+    return 1_000 * Math.max(items / rate, this.#speeds.runSeconds(node, pipeline));
+  }
+
   /** From now to this node's last report of these items, if it had nothing before them. */
   endsInMs(node: DispatchNode, job: DispatchJob, items: number): number {
-    const rate = this.#speeds.rateOf(node, job.pipeline) ?? 0;
-    // One item alone takes a whole run, however many executors there are.
-    const seconds = Math.max(items / rate, this.#speeds.runSeconds(node, job.pipeline));
-    return 1_000 * (seconds + this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job));
+    const beside = this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job);
+    return this.runsMs(node, job.pipeline, items) + 1_000 * beside;
   }
 
   /**
@@ -41,8 +70,7 @@ export class Forecast {
     const { pipeline } = job;
     const leftMs = this.#queuedMs(shard, 1_000 * this.#speeds.runSeconds(node, pipeline));
     const stillMs = nowMs - (shard.movedAtMs ?? this.#table.workOf(shard.node).progressAtMs);
-    const slowRunSeconds = this.#speeds.slowRunSeconds(node, pipeline);
-    const patienceMs = Math.max(PATIENCE_MS_MIN, 1_000 * (slowRunSeconds + this.#speeds.handOverSeconds(shard.node)));
+    const patienceMs = this.#patienceMs(node, pipeline);
     if (stillMs > patienceMs) return Math.max(leftMs, patienceMs) * (stillMs / patienceMs);
     return Math.max(leftMs - stillMs, 0) + 1_000 * this.#slowness(node, job);
   }

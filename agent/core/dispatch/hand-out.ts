@@ -4,6 +4,8 @@ import type { Breakers } from "./faults.ts";
 import type { Forecast } from "./forecast.ts";
 import { type Hedges, mayHave } from "./hedge.ts";
 import type { DispatchEffect, Leases } from "./leases.ts";
+import type { SmallJobs } from "./small-jobs.ts";
+import type { Sparing } from "./sparing.ts";
 import type { Speeds } from "./speeds.ts";
 import {
   type DispatchJob,
@@ -27,6 +29,8 @@ interface Parts {
   hedges: Hedges;
   turns: Turns;
   breakers: Breakers;
+  sparing: Sparing;
+  smallJobs: SmallJobs;
 }
 
 /** Gives every node that has room its next shard. */
@@ -38,9 +42,8 @@ export class HandOut {
   }
 
   step(nowMs: number): DispatchEffect[] {
-    const { hedges } = this.#parts;
     const effects = this.#coverSuspects(nowMs);
-    hedges.moved();
+    this.#moved();
     for (let granted = true; granted; ) {
       granted = false;
       for (const node of this.#nodesWithRoom(SHARDS_IN_HAND, nowMs)) {
@@ -48,21 +51,31 @@ export class HandOut {
         effects.push(...next);
         if (next.length === 0) continue;
         granted = true;
-        hedges.moved();
+        this.#moved();
       }
     }
     return effects;
   }
 
+  #moved(): void {
+    this.#parts.hedges.moved();
+    this.#parts.smallJobs.moved();
+  }
+
   /** Those with the least in hand first. */
   #nodesWithRoom(shardsMax: number, nowMs: number): DispatchNode[] {
-    const { table, breakers, forecast } = this.#parts;
+    const { table, forecast } = this.#parts;
     const open: { node: DispatchNode; inHand: number }[] = [];
     for (const node of table.nodes.values())
-      if (node.eligible && !node.suspect && !breakers.restOf(node.nodeId, nowMs) && this.#hasRoom(node, shardsMax))
+      if (this.#isOpen(node, nowMs) && this.#hasRoom(node, shardsMax))
         open.push({ node, inHand: forecast.secondsInHand(node) });
     if (open.length > 1) open.sort((a, b) => a.inHand - b.inHand || (a.node.nodeId < b.node.nodeId ? -1 : 1));
     return open.map(({ node }) => node);
+  }
+
+  #isOpen(node: DispatchNode, nowMs: number): boolean {
+    const { breakers, sparing } = this.#parts;
+    return node.eligible && !node.suspect && !breakers.restOf(node.nodeId, nowMs) && !sparing.rests(node, nowMs);
   }
 
   #hasRoom(node: DispatchNode, shardsMax: number): boolean {
@@ -79,30 +92,39 @@ export class HandOut {
 
   #nextFor(node: DispatchNode, nowMs: number): DispatchEffect[] {
     const { turns, table, hedges, breakers } = this.#parts;
-    const turn = turns.next(table.jobs.values(), (job) => this.#isWilling(job, node));
+    const turn = turns.next(table.jobs.values(), (job) => this.#isWilling(job, node, nowMs));
     if (turn) return [this.#leaseFrom(turn, node, nowMs)];
     const isIdle = table.shardsOf(node.nodeId).every((shard) => unreported(shard) === 0);
     return isIdle && !breakers.isOnTrial(node.nodeId) ? hedges.next(node, nowMs) : [];
   }
 
-  #isWilling(job: DispatchJob, node: DispatchNode): boolean {
+  #isWilling(job: DispatchJob, node: DispatchNode, nowMs: number): boolean {
     if (job.waiting.size === 0 && job.picky.size === 0) return false;
     if (this.#parts.speeds.rateOf(node, job.pipeline) === undefined) return false;
-    return job.waiting.size > 0 || pickyFor(job, node, 1).length > 0;
+    return pickyFor(job, node, 1).length > 0 || (job.waiting.size > 0 && this.#atMost(job, node, nowMs) > 0);
+  }
+
+  /** Of what waits, so that the last item ends first. Where several jobs wait, every node finds enough to do. */
+  #atMost(job: DispatchJob, node: DispatchNode, nowMs: number): number {
+    const { smallJobs, table } = this.#parts;
+    const isAlone = [...table.jobs.values()].every((one) => one === job || one.waiting.size === 0 || one.paused);
+    const share = isAlone ? smallJobs.shareOf(node, job, (one) => this.#isOpen(one, nowMs), nowMs) : undefined;
+    return share ?? Number.POSITIVE_INFINITY;
   }
 
   #leaseFrom(turn: Turn, node: DispatchNode, nowMs: number): DispatchEffect {
     const { job } = turn;
-    const { speeds, leases, forecast } = this.#parts;
+    const { speeds, leases, forecast, sparing } = this.#parts;
     const rate = speeds.rateOf(node, job.pipeline)!;
     const total = this.#rateTotal(job.pipeline);
     const count = this.#chunkFor(node, job, itemsWaiting(job));
     // What failed elsewhere first: it has waited longest, and the job cannot end without it.
     const picky = pickyFor(job, node, count);
     for (const item of picky) job.picky.delete(item);
-    const items = picky.length > 0 ? picky : job.waiting.takeFront(count);
+    const items = picky.length > 0 ? picky : job.waiting.takeFront(Math.min(count, this.#atMost(job, node, nowMs)));
     const inHand = forecast.secondsInHand(node).toFixed(1);
     const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${inHand} s in hand`;
+    sparing.leased(node, items.length / rate, nowMs);
     this.#parts.turns.served(turn, items.length / rate);
     return leases.lease(job, node, items, { kind: "share", because }, nowMs);
   }
@@ -112,7 +134,7 @@ export class HandOut {
     if (breakers.isOnTrial(node.nodeId)) return 1;
     return chunkItems({
       itemsLeft,
-      itemsPerSecond: speeds.rateOf(node, job.pipeline)!,
+      itemsPerSecond: speeds.rateOf(node, job.pipeline)! * (node.derating ?? 1),
       itemsPerSecondTotal: this.#rateTotal(job.pipeline),
       handOverSeconds: speeds.handOverSeconds(node.nodeId),
     });
@@ -122,7 +144,7 @@ export class HandOut {
     const { table, speeds } = this.#parts;
     let total = 0;
     for (const node of table.nodes.values())
-      if (node.eligible && !node.suspect) total += speeds.rateOf(node, pipeline) ?? 0;
+      if (node.eligible && !node.suspect) total += (speeds.rateOf(node, pipeline) ?? 0) * (node.derating ?? 1);
     return total;
   }
 

@@ -110,12 +110,18 @@ export class Leases {
       leasedItems: items,
       leasedAtMs: nowMs,
       dueAtMs: nowMs + OVERDUE_FLOOR_MS + OVERDUE_FACTOR * this.#expectedMs(jobId, node, items.length),
+      foretoldMs: this.#foretoldMs(jobId, node, items.length),
       reportedCount: 0,
       toIdle: false,
       movedAtMs: undefined,
     });
     const about = onShard({ shardId, node }, this.#table.nameOf(node));
     this.#story.tell(jobId, { atMs: nowMs, kind: KINDS[kind], ...about, ...rangesOf(items), because });
+  }
+
+  #foretoldMs(jobId: JobId, nodeId: NodeId, items: number): number {
+    const node = this.#table.nodes.get(nodeId);
+    return node ? this.#forecast.runsMs(node, this.#table.jobs.get(jobId)!.pipeline, items) : 0;
   }
 
   /** By its speed now, with what it has in hand already. */

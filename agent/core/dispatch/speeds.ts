@@ -30,6 +30,7 @@ interface Speed {
 export class Speeds {
   readonly #speeds = new Map<NodeId, Map<string, Speed>>();
   readonly #handOverSeconds = new Map<NodeId, number>();
+  readonly #handOverExpected = new Map<NodeId, number>();
 
   /** One run of a shard of so many items. */
   observeRun(node: NodeId, pipeline: string, durationMs: number, shardItems: number): void {
@@ -63,8 +64,20 @@ export class Speeds {
     this.#handOverSeconds.set(node, before + HAND_OVER_WEIGHT * (seconds - before));
   }
 
+  /** Undefined until one was measured. */
+  measuredHandOverSeconds(node: NodeId): number | undefined {
+    return this.#handOverSeconds.get(node);
+  }
+
+  /** Of nodes where it was not measured yet, by the way there and back. */
+  expectHandOvers(nodes: readonly DispatchNode[]): void {
+    this.#handOverExpected.clear();
+    for (const { nodeId, handOverMs = 0 } of nodes) this.#handOverExpected.set(nodeId, handOverMs / 1_000);
+  }
+
   handOverSeconds(node: NodeId): number {
-    return this.#handOverSeconds.get(node) ?? HAND_OVER_SECONDS;
+    const expected = Math.max(HAND_OVER_SECONDS, this.#handOverExpected.get(node) ?? 0);
+    return this.#handOverSeconds.get(node) ?? expected;
   }
 
   /** Items per second of a node, all executors together; undefined if the pipeline cannot run there. */
@@ -106,6 +119,6 @@ export class Speeds {
   }
 }
 
-function medianOf(values: readonly number[]): number {
+export function medianOf(values: readonly number[]): number {
   return values.length === 0 ? 0 : [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

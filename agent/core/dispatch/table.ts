@@ -13,6 +13,10 @@ export interface DispatchNode {
   rates: ReadonlyMap<string, number>;
   /** Takes new shards. A node that is late, full or throttled keeps what it has and gets nothing new. */
   eligible: boolean;
+  /** Share of its speed that heat and battery leave it: it is leased no more than that. Absent: 1. */
+  derating?: number;
+  /** What handing over is expected to take until it was measured. Absent: next to nothing. */
+  handOverMs?: number;
   /** Silent for longer than its heartbeats allow, and not given up yet: others do its work a second time. */
   suspect: boolean;
 }
@@ -34,6 +38,8 @@ export interface LeasedShard {
   readonly leasedAtMs: number;
   /** Its deadline: later than this its node is not what it was when it was leased. */
   readonly dueAtMs: number;
+  /** What its runs were expected to take when it was leased, once they begin. */
+  readonly foretoldMs: number;
   /** Items that its node reported. */
   reportedCount: number;
   /** Its node had nothing to run when it was leased. */
@@ -49,6 +55,8 @@ export interface JobInit {
   /** Only compared with other jobs' deadlines. Infinity: none. */
   readonly deadlineAtMs: number;
   paused: boolean;
+  /** Seconds that one input takes to a node that does not have it, by what its link was measured to carry; absent: none. */
+  readonly transferSeconds?: ReadonlyMap<NodeId, number>;
 }
 
 export interface DispatchJob extends JobInit {

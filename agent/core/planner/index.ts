@@ -4,5 +4,7 @@
  * nodes that are used end together) gives the first wave and the expected end, and an exact rounding to whole items
  * follows. What the plan says is an expectation: while the job runs, nodes pull chunks, and measured work corrects it.
  */
-export { type PlannedNode, type PlanRequest, planJob } from "./plan-job.ts";
-export { fluidBound, type SplitNode } from "./split.ts";
+export { type Condition, type Derating, Deratings, deratingOf } from "./derating.ts";
+export { explainJob, explainNode, type NodeMatter } from "./explain/index.ts";
+export { type PlanRequest, planJob } from "./plan-job.ts";
+export { fluidBound, type SplitNode, type Uplink } from "./split.ts";

@@ -12,5 +12,8 @@ const figure = (value: number): string => {
 
 export const seconds = (value: number): string => `${figure(value)} s`;
 export const rate = (itemsPerSecond: number): string => `${figure(itemsPerSecond)} items/s`;
+export const byteRate = (bytesPerSecond: number): string =>
+  bytesPerSecond >= 1e6 ? `${figure(bytesPerSecond / 1e6)} MB/s` : `${figure(bytesPerSecond / 1e3)} kB/s`;
 export const percent = (share: number): string =>
   `${share > 0 && share < 0.01 ? "under 1" : Math.round(share * 100)} %`;
+export const degrees = (celsius: number): string => `${figure(celsius)} C`;

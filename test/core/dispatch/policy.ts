@@ -24,6 +24,15 @@ export interface PolicyCase {
   dying: number;
   /** From a lease to its inputs being there; back to the leader takes a quarter. */
   handOverMs: number;
+  /** Exactly these boxes, with what is known of each. Default: drawn, as above. */
+  boxes?: readonly PolicyBox[];
+}
+
+export interface PolicyBox {
+  itemsPerSecond: number;
+  executors: number;
+  /** Of this box; known from its link beforehand. */
+  handOverMs: number;
 }
 
 export interface PolicyOutcome {
@@ -37,11 +46,12 @@ export interface PolicyOutcome {
 interface PretendWorker {
   node: DispatchNode;
   itemsPerSecond: number;
+  handOverMs: number;
   slowAtMs: number;
   slowFactor: number;
   diesAtMs: number;
   queue: { item: number; shardId: ShardId }[];
-  running: boolean;
+  running: number;
 }
 
 const JOB = job("x");
@@ -97,7 +107,8 @@ class PolicyWorld {
   }
 
   #makeWorkers(): PretendWorker[] {
-    const { nodes, speedRange, estimateError, slowed, dying, items } = this.#setting;
+    const { nodes, speedRange, estimateError, slowed, dying, items, handOverMs, boxes } = this.#setting;
+    if (boxes) return boxes.map(workerOf);
     const speeds = Array.from({ length: nodes }, () => speedRange ** this.#random());
     const expectedMs = (1_000 * items) / speeds.reduce((sum, speed) => sum + speed, 0);
     const midJob = (): number => expectedMs * (0.2 + 0.6 * this.#random());
@@ -111,11 +122,12 @@ class PolicyWorld {
         suspect: false,
       },
       itemsPerSecond,
+      handOverMs,
       slowAtMs: i < nodes * slowed.part ? midJob() : Number.POSITIVE_INFINITY,
       slowFactor: slowed.factor,
       diesAtMs: i >= nodes * (1 - dying) ? midJob() : Number.POSITIVE_INFINITY,
       queue: [],
-      running: false,
+      running: 0,
     }));
   }
 
@@ -159,35 +171,35 @@ class PolicyWorld {
     if (!worker) return;
     const { shardId } = effect;
     if (effect.kind === "takeBackShard")
-      this.#queue.at(this.#nowMs + this.#setting.handOverMs / 4, () => {
+      this.#queue.at(this.#nowMs + worker.handOverMs / 4, () => {
         worker.queue = worker.queue.filter((one) => one.shardId !== shardId);
       });
     else
-      this.#queue.at(this.#nowMs + this.#setting.handOverMs, () => {
+      this.#queue.at(this.#nowMs + worker.handOverMs, () => {
         worker.queue.push(...effect.items.map((item) => ({ item, shardId })));
-        this.#runNext(worker);
+        for (let n = 0; n < worker.node.executors; n++) this.#runNext(worker);
       });
   }
 
   #runNext(worker: PretendWorker): void {
-    if (worker.running || this.#nowMs > worker.diesAtMs) return;
+    if (worker.running >= worker.node.executors || this.#nowMs > worker.diesAtMs) return;
     const next = worker.queue.shift();
     if (!next) return;
-    worker.running = true;
+    worker.running++;
     this.#runs++;
     const { itemSpread } = this.#setting;
     const usual = Math.exp(itemSpread * this.#normal() - itemSpread ** 2 / 2) / worker.itemsPerSecond;
-    const durationMs = 1_000 * usual * (this.#nowMs > worker.slowAtMs ? worker.slowFactor : 1);
+    const durationMs = 1_000 * worker.node.executors * usual * (this.#nowMs > worker.slowAtMs ? worker.slowFactor : 1);
     this.#queue.at(this.#nowMs + durationMs, () => {
-      worker.running = false;
+      worker.running--;
       if (this.#nowMs > worker.diesAtMs) return;
       this.#report(worker, next.item, durationMs);
       this.#runNext(worker);
     });
   }
 
-  #report({ node: { nodeId: node } }: PretendWorker, item: number, durationMs: number): void {
-    this.#queue.at(this.#nowMs + this.#setting.handOverMs / 4, () => {
+  #report({ node: { nodeId: node }, handOverMs }: PretendWorker, item: number, durationMs: number): void {
+    this.#queue.at(this.#nowMs + handOverMs / 4, () => {
       this.#step({ kind: "itemReported", node, jobId: JOB, item, durationMs });
       this.#queue.at(this.#nowMs + RECORD_MS, () => {
         this.#left.delete(item);
@@ -212,6 +224,26 @@ class PolicyWorld {
     throw new Error("every node died");
   }
 }
+
+/** Its speed and its hand-over are known as they are. */
+const workerOf = ({ itemsPerSecond, executors, handOverMs }: PolicyBox, i: number): PretendWorker => ({
+  node: {
+    nodeId: `node-${String(i).padStart(2, "0")}` as NodeId,
+    name: `node-${i}`,
+    executors,
+    rates: new Map([["ocr", itemsPerSecond]]),
+    eligible: true,
+    handOverMs: 1.25 * handOverMs,
+    suspect: false,
+  },
+  itemsPerSecond,
+  handOverMs,
+  slowAtMs: Number.POSITIVE_INFINITY,
+  slowFactor: 1,
+  diesAtMs: Number.POSITIVE_INFINITY,
+  queue: [],
+  running: 0,
+});
 
 function speedAt(worker: PretendWorker, atMs: number): number {
   if (atMs >= worker.diesAtMs) return 0;

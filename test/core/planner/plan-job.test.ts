@@ -1,18 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type PlannedNode, type PlanRequest, planJob } from "../../../agent/core/planner/index.ts";
-import type { JobId, NodeId } from "../../../shared/ids.ts";
+import { type PlanRequest, planJob } from "../../../agent/core/planner/index.ts";
+import type { JobCandidate } from "../../../shared/decision.ts";
+import { candidate as node, planRequest } from "./candidates.ts";
 
-const node = (name: string, facts: Partial<PlannedNode> = {}): PlannedNode => ({
-  nodeId: `12D3KooW-${name}` as NodeId,
-  name,
-  itemsPerSecond: 1,
-  overheadMs: 0,
-  itemsQueued: 0,
-  eligible: true,
-  ...facts,
-});
-const plan = (items: number, nodes: PlannedNode[], more: Partial<PlanRequest> = {}) =>
-  planJob({ jobId: "job-1" as JobId, term: 3, nowMs: 1000, items, nodes, ...more });
+const plan = (items: number, nodes: JobCandidate[], more: Partial<PlanRequest> = {}) =>
+  planJob(planRequest(items, nodes, more));
 const itemsOf = (made: ReturnType<typeof plan>) =>
   Object.fromEntries(made.shares.map((share) => [share.name, share.items]));
 
@@ -34,7 +26,7 @@ describe("shares", () => {
   });
 
   test("are smaller where items wait already and where handing over takes long", () => {
-    const made = plan(41, [node("free"), node("busy", { itemsQueued: 8 }), node("far", { overheadMs: 2000 })]);
+    const made = plan(41, [node("free"), node("busy", { itemsQueued: 8 }), node("far", { handOverMs: 2000 })]);
     expect(itemsOf(made)).toEqual({ free: 17, far: 15, busy: 9 });
     expect(made.expectedSeconds).toBe(17);
   });
@@ -60,7 +52,7 @@ describe("work is kept whole", () => {
   test("when handing over costs more than sharing gains", () => {
     const made = plan(4, [
       node("here", { itemsPerSecond: 10 }),
-      node("there", { itemsPerSecond: 10, overheadMs: 500 }),
+      node("there", { itemsPerSecond: 10, handOverMs: 500 }),
     ]);
     expect(itemsOf(made)).toEqual({ here: 4, there: 0 });
     expect(made).toMatchObject({ keptWhole: true, expectedSeconds: 0.4, singleBestSeconds: 0.4 });
@@ -84,7 +76,7 @@ describe("a plan says why", () => {
   test("each node got what it got", () => {
     const made = plan(100, [
       node("a", { itemsPerSecond: 2.1 }),
-      node("b", { itemsPerSecond: 3, itemsQueued: 3, overheadMs: 20 }),
+      node("b", { itemsPerSecond: 3, itemsQueued: 3, handOverMs: 20 }),
     ]);
     expect(made.shares.map((share) => share.reason)).toEqual([
       "measured 3.0 items/s, 59 % of the fleet; starts 1.0 s later because 3 items wait there and handing over takes 0.02 s",
@@ -128,6 +120,71 @@ describe("a plan says why", () => {
       summary: "Nothing is left to hand out.",
     });
   });
+});
+
+describe("moving the inputs costs its time", () => {
+  const holder = node("holder", { itemsPerSecond: 2 });
+  const far = (linkBytesPerSecond: number, facts: Partial<JobCandidate> = {}) =>
+    node("far", { itemsPerSecond: 8, holdsInputs: false, linkBytesPerSecond, ...facts });
+
+  test("a fast box behind a slow link gets what its link carries", () => {
+    const made = plan(40, [holder, far(2e6)], { bytesPerItem: 1e6 });
+    expect(itemsOf(made)).toEqual({ holder: 20, far: 20 });
+    expect(made.ways).toEqual([
+      { way: "one", name: "holder", nodes: 1, seconds: 20 },
+      { way: "stay", nodes: 1, seconds: 20 },
+      { way: "split", nodes: 2, seconds: made.expectedSeconds },
+    ]);
+    expect(made.shares.find(({ name }) => name === "far")).toMatchObject({
+      computeSeconds: 2.5,
+      transferSeconds: 10,
+      reason:
+        "measured 8.0 items/s, 80 % of the fleet; each input takes 0.5 s over its link of 2.0 MB/s, slower than it computes",
+    });
+    expect(made.summary).toContain("not moving the inputs 20 s");
+  });
+
+  test("nothing is moved where that ends no later, and the plan says so", () => {
+    const made = plan(8, [holder, node("twin", { itemsPerSecond: 2 }), far(1e5)], { bytesPerItem: 1e6 });
+    expect(made).toMatchObject({ chosen: "stay", expectedSeconds: 2 });
+    expect(itemsOf(made)).toEqual({ holder: 4, twin: 4, far: 0 });
+    expect(made.summary).toContain("over 2 nodes that have the inputs, since moving them would not end sooner");
+  });
+
+  test("boxes behind one uplink share it", () => {
+    const nodes = [
+      holder,
+      ...["x", "y"].map((name) => ({ ...far(4e6), nodeId: name as JobCandidate["nodeId"], name })),
+    ];
+    const alone = plan(400, nodes, { bytesPerItem: 1e6 });
+    const shared = plan(400, nodes, { bytesPerItem: 1e6, uplinkBytesPerSecond: 4e6 });
+    expect(alone.expectedSeconds).toBeCloseTo(40, 0);
+    expect(shared.expectedSeconds).toBeCloseTo(400 / 6, 0);
+    expect(shared.boundSeconds).toBeLessThanOrEqual(shared.expectedSeconds);
+  });
+
+  test("over a link that nobody measured it takes no time, and the plan says so", () => {
+    const { linkBytesPerSecond: _, ...unmeasured } = far(1);
+    expect(plan(10, [holder, unmeasured], { bytesPerItem: 1e6 }).shares[0]!.reason).toContain(
+      "its link was not measured yet",
+    );
+  });
+});
+
+test("one item takes a whole run of one executor, so a box of few fast ones gets it", () => {
+  const made = plan(1, [node("many", { itemsPerSecond: 2, executors: 4 }), node("fast", { itemsPerSecond: 1 })]);
+  expect(itemsOf(made)).toEqual({ fast: 1, many: 0 });
+  expect(made.expectedSeconds).toBe(1);
+});
+
+test("heat takes its part of a speed, and the plan says why", () => {
+  const hot = node("hot", { itemsPerSecond: 4, derating: 0.5, deratedBecause: "it is at 78 C" });
+  const made = plan(40, [hot, node("cool", { itemsPerSecond: 2 })]);
+  expect(itemsOf(made)).toEqual({ cool: 20, hot: 20 });
+  expect(made.shares.find(({ name }) => name === "hot")!.reason).toBe(
+    "measured 4.0 items/s, 50 % of the fleet; 50 % of it is counted on, because it is at 78 C",
+  );
+  expect(itemsOf(plan(40, [{ ...hot, derating: 0 }, node("cool")]))).toEqual({ cool: 40, hot: 0 });
 });
 
 test.each([0, -1, 1e-300, Number.NaN, Number.POSITIVE_INFINITY])("a speed of %s is no speed", (itemsPerSecond) => {

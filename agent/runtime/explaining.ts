@@ -1,0 +1,92 @@
+import type { JobDecision } from "../../shared/decision.ts";
+import { readJobDecision } from "../../shared/decision-check.ts";
+import { SkeinError } from "../../shared/errors.ts";
+import type { ExplainQuestion, Explanation } from "../../shared/explanation.ts";
+import type { NodeView } from "../../shared/fleet.ts";
+import type { JobId, NodeId } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Answer } from "../../shared/peer-requests.ts";
+import type { Ledger } from "../core/ledger/index.ts";
+import { explainJob, explainNode } from "../core/planner/index.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface ExplainingInit {
+  ledger: Ledger;
+  nodes: () => NodeView[];
+  /** Of the leader; undefined if none answers. */
+  askNews: (jobId: JobId) => Promise<Answer<"jobNews"> | undefined>;
+}
+
+/** Finds the decision that is asked about in the ledger, and has it explained. */
+export class Explaining {
+  readonly #world: Surroundings;
+  readonly #init: ExplainingInit;
+
+  constructor(world: Surroundings, init: ExplainingInit) {
+    this.#world = world;
+    this.#init = init;
+  }
+
+  /**
+   * Of a job by its id, or of a node by its name or id.
+   * @throws EXPLAIN_UNKNOWN, DECISION_MISSING, NODE_UNKNOWN, BAD_REQUEST
+   */
+  async explain(what: string, question: ExplainQuestion): Promise<Explanation> {
+    const { ledger, nodes } = this.#init;
+    const jobId = what as JobId;
+    if (ledger.jobs.has(jobId)) return this.#withErrors(explainJob(this.#decisionOf(jobId), question));
+    const node = nodes().find((one) => one.name === what) ?? nodes().find((one) => one.nodeId === what);
+    if (!node) throw new SkeinError("EXPLAIN_UNKNOWN", { what });
+    return this.#withErrors(
+      explainNode({ node, stands: this.#standingOn(node.nodeId), jobs: this.#lately() }, question),
+      node,
+    );
+  }
+
+  #decisionOf(jobId: JobId): JobDecision {
+    const newest = this.#init.ledger.planning.decisions.get(jobId)?.at(-1);
+    if (newest === undefined) throw new SkeinError("DECISION_MISSING", { what: jobId, kept: LIMITS.decisionsKept });
+    return this.#read(jobId, newest);
+  }
+
+  /** @throws DECISION_MISSING for what another version wrote, and this one cannot read */
+  #read(jobId: JobId, json: string): JobDecision {
+    try {
+      return readJobDecision(json);
+    } catch (error) {
+      const { message: reason } = SkeinError.from(error);
+      this.#world.telemetry.log("warn", "decisionUnreadable", { jobId, reason });
+      throw new SkeinError("DECISION_MISSING", { what: jobId, kept: LIMITS.decisionsKept, reason });
+    }
+  }
+
+  /** The newest first; what cannot be read is left out. */
+  #lately(): JobDecision[] {
+    const decided = [...this.#init.ledger.planning.decisions].reverse().slice(0, 4 * LIMITS.explainedJobsMax);
+    return decided.flatMap(([jobId, kept]) => {
+      try {
+        return this.#read(jobId, kept.at(-1)!);
+      } catch (error) {
+        if (SkeinError.from(error).code !== "DECISION_MISSING") throw error;
+        return [];
+      }
+    });
+  }
+
+  #standingOn(nodeId: NodeId): string[] {
+    const placed = this.#init.ledger.planning.placements.at(-1)?.replicas ?? [];
+    return placed.filter(({ nodes }) => nodes.includes(nodeId)).map(({ pipeline }) => pipeline);
+  }
+
+  /** How far the leader's forecasts are off by now; nothing if no leader answers. */
+  async #withErrors(explanation: Explanation, only?: NodeView): Promise<Explanation> {
+    // Of a node no job is meant.
+    const news = await this.#init.askNews(only ? ("" as JobId) : (explanation.what as JobId));
+    const names = new Map(this.#init.nodes().map(({ nodeId, name }) => [nodeId, name]));
+    const involved = only ? [only.nodeId] : explanation.nodes.map(({ nodeId }) => nodeId);
+    const predictionErrors = (news?.predictionErrors ?? [])
+      .filter(({ nodeId }) => involved.includes(nodeId))
+      .map((error) => ({ ...error, name: names.get(error.nodeId) ?? error.nodeId }));
+    return predictionErrors.length === 0 ? explanation : { ...explanation, predictionErrors };
+  }
+}

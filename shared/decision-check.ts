@@ -1,0 +1,125 @@
+/** Decisions as they lie in the ledger: a leader wrote them, perhaps of another version, so they are checked like all else. */
+import {
+  checkBoolean,
+  checkList,
+  checkNumber,
+  checkOneOf,
+  checkRecord,
+  checkText,
+  checkWhole,
+  refuse,
+} from "./checks.ts";
+import type { JobCandidate, JobDecision } from "./decision.ts";
+import { isNodeId, type JobId, type NodeId } from "./ids.ts";
+import { LIMITS } from "./limits.ts";
+import { type Plan, type PlanShare, type PlanWay, WAYS } from "./plan.ts";
+
+/** Longer than any job may take, so that sums of it stay finite. */
+const FIGURE_MAX = 1e12;
+const SENTENCES_BYTES_MAX = 4_096;
+
+type Fields = Record<string, unknown>;
+
+/** @throws BAD_REQUEST with the field and the reason */
+export function readJobDecision(json: string): JobDecision {
+  const made = checkRecord(parsed(json), "decision");
+  checkOneOf(made.kind, "kind", ["job"]);
+  const jobId = checkText(made.jobId, "jobId", LIMITS.nameBytesMax) as JobId;
+  const uplink = optionalFigure(made, "uplinkBytesPerSecond");
+  return {
+    kind: "job",
+    jobId,
+    pipeline: checkText(made.pipeline, "pipeline", LIMITS.nameBytesMax),
+    term: checkWhole(made.term, "term", 0),
+    madeAtMs: checkNumber(made.madeAtMs, "madeAtMs", 0, Number.MAX_SAFE_INTEGER),
+    items: checkWhole(made.items, "items", 0, LIMITS.jobItemsMax),
+    bytesPerItem: checkWhole(made.bytesPerItem, "bytesPerItem", 0),
+    ...(uplink !== undefined && { uplinkBytesPerSecond: uplink }),
+    nodes: checkList(made.nodes, "nodes", LIMITS.nodesMax, checkCandidate),
+    nodesLeftOut: checkWhole(made.nodesLeftOut, "nodesLeftOut", 0, LIMITS.nodesMax),
+    plan: checkPlan(checkRecord(made.plan, "plan"), jobId),
+  };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    return refuse("decision", `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const figure = (fields: Fields, key: string, at = ""): number =>
+  checkNumber(fields[key], at ? `${at}.${key}` : key, 0, FIGURE_MAX);
+const optionalFigure = (fields: Fields, key: string, at = ""): number | undefined =>
+  fields[key] === undefined ? undefined : figure(fields, key, at);
+const sentence = (value: unknown, at: string): string => checkText(value, at, SENTENCES_BYTES_MAX, 0);
+
+function checkNode(fields: Fields, at: string): { nodeId: NodeId; name: string } {
+  if (!isNodeId(fields.nodeId)) refuse(`${at}.nodeId`, "must be a peer id");
+  return { nodeId: fields.nodeId, name: checkText(fields.name, `${at}.name`, LIMITS.nameBytesMax) };
+}
+
+function checkCandidate(value: unknown, at: string): JobCandidate {
+  const node = checkRecord(value, at);
+  const link = optionalFigure(node, "linkBytesPerSecond", at);
+  const texts = (["profile", "deratedBecause", "whyNot"] as const).filter((key) => node[key] !== undefined);
+  return {
+    ...checkNode(node, at),
+    ...Object.fromEntries(texts.map((key) => [key, sentence(node[key], `${at}.${key}`)])),
+    itemsPerSecond: figure(node, "itemsPerSecond", at),
+    executors: checkWhole(node.executors, `${at}.executors`, 0, 4_096),
+    derating: checkNumber(node.derating, `${at}.derating`, 0, 1),
+    handOverMs: figure(node, "handOverMs", at),
+    itemsQueued: checkWhole(node.itemsQueued, `${at}.itemsQueued`, 0),
+    holdsInputs: checkBoolean(node.holdsInputs, `${at}.holdsInputs`),
+    ...(link !== undefined && { linkBytesPerSecond: link }),
+    memoryFreeBytes: checkWhole(node.memoryFreeBytes, `${at}.memoryFreeBytes`, 0),
+    ...(node.temperatureC !== undefined && {
+      temperatureC: checkNumber(node.temperatureC, `${at}.temperatureC`, -60, 200),
+    }),
+    eligible: checkBoolean(node.eligible, `${at}.eligible`),
+  };
+}
+
+function checkPlan(plan: Fields, jobId: JobId): Plan {
+  return {
+    jobId,
+    madeAtMs: checkNumber(plan.madeAtMs, "plan.madeAtMs", 0, Number.MAX_SAFE_INTEGER),
+    term: checkWhole(plan.term, "plan.term", 0),
+    shares: checkList(plan.shares, "plan.shares", LIMITS.nodesMax, checkShare),
+    expectedSeconds: figure(plan, "expectedSeconds", "plan"),
+    singleBestSeconds: figure(plan, "singleBestSeconds", "plan"),
+    keptWhole: checkBoolean(plan.keptWhole, "plan.keptWhole"),
+    summary: sentence(plan.summary, "plan.summary"),
+    ways: checkList(plan.ways, "plan.ways", WAYS.length, checkWay),
+    chosen: checkOneOf(plan.chosen, "plan.chosen", WAYS),
+    boundSeconds: figure(plan, "boundSeconds", "plan"),
+  };
+}
+
+function checkWay(value: unknown, at: string): PlanWay {
+  const way = checkRecord(value, at);
+  return {
+    way: checkOneOf(way.way, `${at}.way`, WAYS),
+    seconds: figure(way, "seconds", at),
+    nodes: checkWhole(way.nodes, `${at}.nodes`, 0, LIMITS.nodesMax),
+    ...(way.name !== undefined && { name: checkText(way.name, `${at}.name`, LIMITS.nameBytesMax) }),
+  };
+}
+
+function checkShare(value: unknown, at: string): PlanShare {
+  const share = checkRecord(value, at);
+  return {
+    ...checkNode(share, at),
+    items: checkWhole(share.items, `${at}.items`, 0, LIMITS.jobItemsMax),
+    itemsPerSecond: figure(share, "itemsPerSecond", at),
+    reason: sentence(share.reason, `${at}.reason`),
+    computeSeconds: figure(share, "computeSeconds", at),
+    transferSeconds: figure(share, "transferSeconds", at),
+    queueSeconds: figure(share, "queueSeconds", at),
+    handOverSeconds: figure(share, "handOverSeconds", at),
+    derating: checkNumber(share.derating, `${at}.derating`, 0, 1),
+    endSeconds: figure(share, "endSeconds", at),
+  };
+}
