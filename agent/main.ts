@@ -13,6 +13,7 @@ import { openJournal } from "./io/journal/index.ts";
 import { createPeerNetwork, createSigner } from "./io/network/index.ts";
 import { openNotes } from "./io/notes/index.ts";
 import { createProbe } from "./io/probe/index.ts";
+import { createSolver } from "./io/solver/index.ts";
 import { createTelemetry } from "./io/telemetry/index.ts";
 import type { InferenceEngine, Journal, JournalContents, LogLevel, ProbeResult, Telemetry } from "./ports/index.ts";
 import { Agent, type AgentFace, foundingContents, noEngine, type Surroundings } from "./runtime/index.ts";
@@ -81,6 +82,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
         disk.isFull = full;
       },
     }),
+    solver: createSolver({ telemetry }),
     telemetry,
     sha256: (bytes) => createHash("sha256").update(bytes).digest("hex") as BlobHash,
   };

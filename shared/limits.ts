@@ -148,6 +148,12 @@ export const LIMITS = {
   modelPathBytesMax: 200,
   modelTensorsMax: 128,
   manifestBytesMax: 128 * KiB,
+  /** Programs that wait for the solver, and the columns and rows of one: 50 models on 200 nodes are 20,000, and some seconds of a PC's core. */
+  solverWaitingMax: 8,
+  solverColumnsMax: 60_000,
+  /** Models times nodes up to which placements are tried at six demands, and up to which the solver is asked: beyond, its answers are no better and cost a core for seconds. */
+  placementSweptPairsMax: 4_000,
+  placementSolvedPairsMax: 12_000,
   /** A decision of the planner, as JSON: of a large fleet only the nodes that mattered. Decisions kept of one job, and of all. */
   decisionBytesMax: 48 * KiB,
   placementBytesMax: 256 * KiB,
@@ -309,6 +315,18 @@ export const TIMING = {
   scrubMs: 7 * 24 * 3_600_000,
   /** How long the boxes must have stood as they are before surplus copies go: one that flaps would make the others copy for ever. */
   copiesSteadyMs: 60_000,
+  /** A solver's process from its start to its first word, beyond what a program may take, and without work before it is ended. */
+  solverStartMs: 15_000,
+  solverLateMs: 1_000,
+  solverIdleMs: 60_000,
+  /** What the search for a placement may take: 0.98 of the bound is reached within it at 20 models on 100 nodes. */
+  placementSolveMs: 4_000,
+  /** Between two looks at where models stand; from a change of the fleet to a new placement, so that several are one; and at least between two that only demand asked for. */
+  placementMs: 45_000,
+  placementSoonMs: 500,
+  placementDemandMs: 10_000,
+  /** How long a node that could not load a model is not given it again. */
+  placementFailedMs: 600_000,
   /** How often the leader looks for jobs to forget. */
   retentionMs: 60_000,
   /** How long an invitation lives unless told otherwise. */

@@ -299,6 +299,7 @@ export class Agent extends Front {
     this.#driver.stop();
     await this.#world.network.stop();
     await this.#world.engine.stop();
+    await this.#world.solver.close();
     await this.#world.notes.close();
     await this.#world.journal.close();
     await this.#world.blobs.close();

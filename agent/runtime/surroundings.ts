@@ -10,6 +10,7 @@ import type {
   PeerNetwork,
   Randomness,
   Signer,
+  Solver,
   Telemetry,
 } from "../ports/index.ts";
 
@@ -25,6 +26,7 @@ export interface Surroundings {
   engine: InferenceEngine;
   probe: CapacityProbe;
   faults: Faults;
+  solver: Solver;
   telemetry: Telemetry;
   sha256: (bytes: Uint8Array) => BlobHash;
 }
