@@ -6,3 +6,7 @@
  */
 export { type PlannedNode, type PlanRequest, planJob } from "./plan-job.ts";
 export { fluidBound, type SplitNode } from "./split.ts";
+export { type Candidate, greedy, rounded } from "./placement/greedy.ts";
+export { boundOf, placementProgram, readPlacement, sureOf } from "./placement/program.ts";
+export { askWhere, type PlacementRequest } from "./placement/question.ts";
+export { serve } from "./placement/serve.ts";
