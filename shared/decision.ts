@@ -109,6 +109,8 @@ export interface PlacementDecision {
   served: number;
   bound: number;
   boundBy?: "solver";
+  /** Of the solver's search, which weighs moves too: nothing is better by more than this share. */
+  gap?: number;
   solveSeconds: number;
   /** What was taken for granted, and what was left out here to keep this short. */
   notes?: string[];

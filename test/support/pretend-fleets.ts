@@ -68,7 +68,9 @@ export function drawFleet(seed: number, models: number, nodes: number, memorySha
         executors: 1 + Math.floor(4 * random()),
         memoryForModelsBytes: Math.round(memoryShare * [0.7e9, 1.5e9, 3e9, 6e9, 12e9][Math.floor(5 * random())]!),
         linkBytesPerSecond: between(5e6, 100e6),
-        profiles: kinds.map((kind) => profileOf(kind.pipeline, kind.perSecond * speed * between(0.5, 2), 1.2 * kind.bytes)),
+        profiles: kinds.map((kind) =>
+          profileOf(kind.pipeline, kind.perSecond * speed * between(0.5, 2), 1.2 * kind.bytes),
+        ),
       });
     }),
     models: kinds.map(({ pipeline, bytes, demandPerSecond }) =>

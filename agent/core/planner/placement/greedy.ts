@@ -19,6 +19,8 @@ const MULTIPLES = [0.5, 0.65, 0.8, 0.9, 1, 1.15];
 const STEP = 0.1;
 /** Seconds of fetching that make a node half as good a place. */
 const FAR_SECONDS = 600;
+/** What differs by less is equal, and the first listed wins: else rounding would decide, and other units another placement. */
+const MORE = 1 + 1e-9;
 
 /** What a placement costs the fleet in moves, as a share of what it serves: a minute for every node is a hundredth. */
 export const moveCost = ({ moveSeconds }: Pick<Candidate, "moveSeconds">): number => (0.01 * moveSeconds) / 60;
@@ -29,7 +31,7 @@ export const isBetter = (a: Candidate, b: Candidate): boolean =>
     ? a.nowhere < b.nowhere
     : a.missing !== b.missing
       ? a.missing < b.missing
-      : netShare(a) > netShare(b) * (1 + 1e-9);
+      : netShare(a) > netShare(b) * MORE;
 
 const netShare = (candidate: Candidate): number => candidate.served.share * (1 - moveCost(candidate));
 
@@ -143,7 +145,7 @@ function replicasFirst(question: Question, places: Places, free: Served): void {
       for (let pair = m * N; pair < (m + 1) * N; pair++) {
         if (!fits(question, places, pair)) continue;
         const value = question.rate[pair]! * fitness(question, free, prices, pair);
-        if (value > bestValue) [best, bestValue] = [pair, value];
+        if (value > bestValue * MORE) [best, bestValue] = [pair, value];
       }
       if (best >= 0) put(question, places, best);
     }
@@ -160,8 +162,8 @@ function fill(question: Question, places: Places, free: Served, multiple: number
   const target = Number.isFinite(free.share) ? multiple * free.bound : 0;
   while (open.size > 0) {
     let starved = -1;
-    for (const m of open) if (starved < 0 || got[m]! < got[starved]!) starved = m;
-    if (got[starved]! >= target) return;
+    for (const m of open) if (starved < 0 || got[m]! < got[starved]! - 1e-9 * target) starved = m;
+    if (got[starved]! >= target * (1 - 1e-9)) return;
     const wants = STEP * target * models[starved]!.demandPerSecond;
     let best = -1;
     let bestValue = 0;
@@ -171,7 +173,7 @@ function fill(question: Question, places: Places, free: Served, multiple: number
       if (gain <= 1e-9 * wants || !(places.placed[pair] || fits(question, places, pair))) continue;
       // A replica that is there costs no memory.
       const value = (gain / wants) * fitness(question, free, prices, pair) * (places.placed[pair] ? 1.15 : 1);
-      if (value > bestValue) [best, bestValue] = [pair, value];
+      if (value > bestValue * MORE) [best, bestValue] = [pair, value];
     }
     if (best < 0) {
       open.delete(starved);

@@ -183,7 +183,7 @@ function nowhereBecause({ nodes, whyNot, takes, memory, stands }: Question, m: n
   return `it stands nowhere: ${reasons.join("; ")}${more}`;
 }
 
-export function complain(question: Question, m: number, because: string): void {
+export function complain(question: Pick<Question, "short">, m: number, because: string): void {
   question.short.set(m, [...(question.short.get(m) ?? []), because]);
 }
 
