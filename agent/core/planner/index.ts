@@ -14,6 +14,7 @@ export {
   readAllocation,
   wholeUnits,
 } from "./allocation.ts";
+export { type Conflict, conflictOf, type RuledFleet } from "./conflicts.ts";
 export { type Answers, choose, type Occasion, standingOf } from "./placement/choose.ts";
 export { type Figure, Figures } from "./placement/figures.ts";
 export { type Candidate, candidate, greedy, isBetter, rounded } from "./placement/greedy.ts";
