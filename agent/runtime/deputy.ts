@@ -5,6 +5,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
+import { checkRule, type Rule } from "../../shared/rules.ts";
 import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "./face.ts";
 import type { Peers } from "./peers.ts";
@@ -43,6 +44,10 @@ const CALLS = {
   invite: ([validForMs]: unknown[]): [number] => [checkWhole(validForMs, "validForMs", 1, TIMING.inviteMsMax)],
   settings: (): [] => [],
   setting: ([name]: unknown[]): [string] => [text(name)],
+  rules: (): [] => [],
+  addRule: ([rule]: unknown[]): [Rule] => [checkRule(rule)],
+  removeRule: ([rule]: unknown[]): [string] => [text(rule)],
+  placement: (): [] => [],
   startDrill: ([request]: unknown[]): [DrillRequest] => [checkDrillRequest(request)],
   drills: (): [] => [],
   drill: ([drillId]: unknown[]): [string] => [text(drillId)],

@@ -17,7 +17,7 @@ import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { within } from "./waiting.ts";
-import { isReachable, whyNotEligible, workersOf } from "./workers.ts";
+import { isReachable, type Ruling, rulesOf, whyNotFor, workersOf } from "./workers.ts";
 
 /** How long a new leader waits for the workers' word on what they hold before it leases that to others. */
 const HOLDING_MS = 400;
@@ -76,7 +76,7 @@ export class LeaderLoop {
     const answers = await Promise.all(peers.map(async (node) => ({ node, held: await this.#askHolding(node.nodeId) })));
     if (this.#ended) return;
     // Nobody is eligible until every held shard is known, or running work would be leased a second time.
-    const workers = workersOf(this.#init.nodes());
+    const workers = workersOf(this.#init.nodes(), this.#ruling());
     this.#step({ kind: "nodesChanged", nodes: workers.map((worker) => ({ ...worker, eligible: false })) });
     for (const job of this.#init.ledger.openJobs()) this.#open(job);
     for (const { node, held } of answers)
@@ -97,13 +97,18 @@ export class LeaderLoop {
   }
 
   fleetChanged(): void {
-    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: workersOf(this.#init.nodes()) });
+    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: workersOf(this.#init.nodes(), this.#ruling()) });
+  }
+
+  #ruling(): Ruling {
+    return { rules: rulesOf(this.#init.ledger.planning), nowMs: this.#world.clock.nowMs() };
   }
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
     if (event.kind === "jobSubmitted") this.#open(event.job);
     if (event.kind === "jobEnded") this.#close(event.job);
+    if (event.kind === "rulesChanged") this.fleetChanged();
     if (event.kind === "jobPaused") {
       const { jobId, state } = event.job;
       this.#step({ kind: "jobPaused", jobId, paused: state === "paused" });
@@ -226,8 +231,9 @@ export class LeaderLoop {
   }
 
   #plan(job: JobRecord, items: number): void {
+    const ruling = this.#ruling();
     const nodes = this.#init.nodes().map((node) => {
-      const whyNot = whyNotEligible(node);
+      const whyNot = whyNotFor(job.pipeline, node, ruling);
       return {
         nodeId: node.nodeId,
         name: node.name,

@@ -32,6 +32,7 @@ export function restsBecause(
   vitals: RuledVitals,
   nowMs: number,
 ): string | undefined {
+  if (rules.length === 0) return undefined;
   for (const { kept, rule } of ofKind(rules, "quiet"))
     if (meansNode(rule.on, node) && isQuiet(rule, nowMs, vitals.utcOffsetMinutes ?? 0))
       return `it is ${timeText(nowMs, vitals.utcOffsetMinutes ?? 0)} there (${named(kept)})`;
@@ -72,6 +73,8 @@ function timeText(nowMs: number, utcOffsetMinutes: number): string {
 
 /** Why a pipeline may not stand or run on a node, whatever the time; undefined if it may. */
 export function barredBecause(rules: readonly KeptRule[], node: RuledNode, pipeline: string): string | undefined {
+  // Asked for every pipeline of every node some times a second, and mostly there are no rules.
+  if (rules.length === 0) return undefined;
   for (const { kept, rule } of ofKind(rules, "forbid"))
     if (meansModel(rule.model, pipeline) && meansNode(rule.on, node)) return named(kept);
   for (const { kept, rule } of ofKind(rules, "only"))

@@ -18,5 +18,5 @@ export const percent = (share: number): string =>
 /** As discs and memory are told: 940 MB, 1.2 GB. */
 export function bytes(value: number): string {
   if (value < 1e6) return `${Math.round(value / 1e3)} kB`;
-  return value < 999.5e6 ? `${Math.round(value / 1e6)} MB` : `${(value / 1e9).toFixed(1)} GB`;
+  return value < 999.5e6 ? `${Math.round(value / 1e6)} MB` : `${Number((value / 1e9).toFixed(2))} GB`;
 }
