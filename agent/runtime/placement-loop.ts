@@ -30,6 +30,7 @@ import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
 import { demandChange, demandOf } from "./placement-demand.ts";
 import { placementNodes } from "./placement-nodes.ts";
+import { decisionFrom } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { rulesOf } from "./workers.ts";
@@ -45,6 +46,8 @@ export interface PlacementLoopInit {
 const REPLICAS_MIN = 2;
 /** A change of the demand that is worth a thought. */
 const DEMAND_CHANGE = 1.2;
+/** And of a box's memory. */
+const MEMORY_CHANGE = 256e6;
 /** How near to the bound the search goes on to. */
 const GAP = 0.01;
 /** For the linear programs, of milliseconds each. */
@@ -73,6 +76,8 @@ export class PlacementLoop {
   #isBusy = false;
   /** Nodes that could take models when that was decided last. */
   #able = "";
+  /** What the solver answered last: until something moves, it would say the same again. */
+  #answered = "";
   #demand: ReadonlyMap<string, number> = new Map();
   #decidedAtMs = 0;
   /** By node and pipeline. */
@@ -89,6 +94,7 @@ export class PlacementLoop {
     this.#leads = true;
     this.#failures.clear();
     this.#able = "";
+    this.#answered = "";
     this.#ticking = this.#world.clock.every(TIMING.placementMs, () => this.#want("it was time to look again"));
     this.#want("another box leads");
   }
@@ -161,6 +167,8 @@ export class PlacementLoop {
     const startedMs = this.#world.clock.monotonicMs();
     const question = this.#ask();
     if (question.models.length === 0) return;
+    const key = keyOfQuestion(question);
+    if (key === this.#answered) return;
     const quick: Answers = { greedy: greedy(question), solveSeconds: 0 };
     const standing = standingOf(question);
     if (!standing) await this.#settle(choose(question, quick, occasion));
@@ -171,6 +179,8 @@ export class PlacementLoop {
     const found = await this.#search(next, base, stands);
     if (!leads()) return;
     const solveSeconds = (this.#world.clock.monotonicMs() - startedMs) / 1_000;
+    // After a failure it is asked again, whatever else stayed as it was.
+    if (found.bound !== undefined) this.#answered = keyOfQuestion(next);
     const decision = choose(
       next,
       { greedy: base, ...(stands && { standing: stands }), ...found, solveSeconds },
@@ -309,6 +319,37 @@ export class PlacementLoop {
 
 const keyOf = (nodeId: NodeId, pipeline: string): string => `${nodeId} ${pipeline}`;
 
+/** Of a question whose figures moved a little it is the same. */
+function keyOfQuestion({
+  models,
+  nodes,
+  rate,
+  memory,
+  stands,
+  pinned,
+  min,
+  max,
+  whyNot,
+  moveSeconds,
+}: Question): string {
+  const coarse = (value: number): string => value.toPrecision(1);
+  return JSON.stringify([
+    models.map(({ pipeline, demandPerSecond }) => [
+      pipeline,
+      Math.round(Math.log(demandPerSecond) / Math.log(DEMAND_CHANGE)),
+    ]),
+    nodes.map(({ nodeId }) => nodeId),
+    Array.from(rate, coarse),
+    Array.from(memory, (bytes) => Math.round(bytes / MEMORY_CHANGE)),
+    Array.from(moveSeconds, coarse),
+    [...stands].join(""),
+    [...pinned].join(""),
+    [...whyNot.keys()],
+    min,
+    max,
+  ]);
+}
+
 const gapOf = ({ bound, objective }: Solution): number =>
   Math.max(0, bound - objective) / Math.max(Math.abs(objective), 1e-9);
 
@@ -320,7 +361,10 @@ function saysMore(decision: PlacementDecision, replicas: PlacementDecision["repl
       .sort()
       .join("\n");
   if (placesOf(decision.replicas) !== placesOf(replicas)) return true;
-  const last = JSON.parse(lastJson) as Partial<PlacementDecision>;
-  const isProved = decision.boundBy === "solver" && last.boundBy !== "solver";
-  return isProved || JSON.stringify(decision.short) !== JSON.stringify(last.short);
+  const last = decisionFrom(lastJson);
+  const isProved = decision.boundBy === "solver" && last?.boundBy !== "solver";
+  // The reasons tell figures that are others every time; whom they are about says enough.
+  const shortOf = (one: PlacementDecision | undefined): string =>
+    (one?.short ?? []).map(({ pipeline }) => pipeline).join();
+  return isProved || shortOf(decision) !== shortOf(last);
 }

@@ -12,8 +12,10 @@ import type { Labels } from "../../shared/labels.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
+import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail, LabelsView } from "../../shared/routes.ts";
+import { type Rule, type RuleView, ruleText } from "../../shared/rules.ts";
 import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
@@ -68,6 +70,8 @@ export class PretendFace implements AgentFace {
   readonly pretendSettings = new Map<string, string>();
   readonly events: AgentEvent[] = [];
   readonly calls: string[] = [];
+  readonly pretendRules: RuleView[] = [];
+  pretendPlacement: PlacementView = { models: [] };
   state: Health["state"] = "ready";
   hasQuorum = true;
   stopRequested = false;
@@ -116,6 +120,28 @@ export class PretendFace implements AgentFace {
       })),
       scrub: this.scrub,
     };
+  }
+
+  async rules(): Promise<RuleView[]> {
+    return this.pretendRules;
+  }
+
+  async addRule(rule: Rule): Promise<RuleView> {
+    this.#called("addRule", ruleText(rule));
+    const view = { ruleId: `rule-${this.pretendRules.length + 1}`, rule, text: ruleText(rule), nodes: ["cellar"] };
+    this.pretendRules.push(view);
+    return view;
+  }
+
+  async removeRule(ruleId: string): Promise<RuleView> {
+    this.#called("removeRule", ruleId);
+    const at = this.pretendRules.findIndex((one) => one.ruleId === ruleId);
+    if (at < 0) throw new SkeinError("RULE_UNKNOWN", { rule: ruleId });
+    return this.pretendRules.splice(at, 1)[0]!;
+  }
+
+  async placement(): Promise<PlacementView> {
+    return this.pretendPlacement;
   }
 
   async removeNode(node: string): Promise<NodeId> {
