@@ -15,6 +15,7 @@ import { openModelFolders } from "./io/models/index.ts";
 import { createPeerNetwork, createSigner } from "./io/network/index.ts";
 import { openNotes } from "./io/notes/index.ts";
 import { createProbe } from "./io/probe/index.ts";
+import { createSolver } from "./io/solver/index.ts";
 import { createTelemetry } from "./io/telemetry/index.ts";
 import type {
   InferenceEngine,
@@ -98,6 +99,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
         disk.isFull = full;
       },
     }),
+    solver: createSolver({ telemetry }),
     telemetry,
     sha256: (bytes) => createHash("sha256").update(bytes).digest("hex") as BlobHash,
   };

@@ -64,8 +64,14 @@ export interface PlacementNode {
   /** To it, from wherever the model's files lie; absent if nothing was measured. */
   linkBytesPerSecond?: number;
   profiles: ModelProfile[];
+  /** Boxes of one class (firmware profile and CPU) are taken to do alike until they are measured. */
+  class?: string;
+  /** Models that it could not load lately, and why; they are not given to it again for a while. */
+  failed?: { pipeline: string; because: string }[];
   eligible: boolean;
   whyNot?: string;
+  /** Not eligible for now only (quiet hours, heat, battery): what stands there stays, and counts for nothing until then. */
+  rests?: true;
 }
 
 /** A model as it was when models were placed. */
@@ -100,10 +106,18 @@ export interface PlacementDecision {
   short: { pipeline: string; because: string }[];
   /** `greedy` when the solver was late, dead or no better. */
   by: "solver" | "greedy" | "kept";
-  /** The share of every model's demand that can be served, at least; and what no placement could beat. */
+  /**
+   * The share of its demand that every model which stands somewhere can be served, at least: 2 is twice what is asked for. And
+   * what no placement could beat, proved by the solver or else (`boundBy` absent) by leaving memory out of account.
+   */
   served: number;
   bound: number;
+  boundBy?: "solver";
+  /** Of the solver's search, which weighs moves too: nothing is better by more than this share. */
+  gap?: number;
   solveSeconds: number;
+  /** What was taken for granted, and what was left out here to keep this short. */
+  notes?: string[];
 }
 
 export type Decision = JobDecision | PlacementDecision;

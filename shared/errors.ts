@@ -96,10 +96,12 @@ export const ERRORS = {
   RULES_CONFLICT: {
     status: 409,
     exit: 2,
-    say: (f) => `These rules cannot hold together: ${list(f.rules)}. ${f.reason}. Take one of them back first.`,
+    say: (f) =>
+      `These rules cannot hold together: ${list(f.rules)}. The reason: ${f.reason}. Take one of them back first.`,
   },
   // Not found.
   MODEL_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no model ${f.model}. \`skein model list\` lists them.` },
+  RULE_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no rule ${f.rule}. \`skein rule list\` lists them.` },
   JOB_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no job ${f.jobId}. \`skein jobs\` lists them.` },
   JOB_ENDED: { status: 409, exit: 1, say: (f) => `Job ${f.jobId} has ended already: it is ${f.state}.` },
   JOB_OPEN: {

@@ -158,6 +158,12 @@ export const LIMITS = {
   manifestBytesMax: 128 * KiB,
   /** Models that are being added by one node, or were lately: one is examined at a time, and whoever asks for more is told so. */
   modelAddsMax: 8,
+  /** Programs that wait for the solver, and the columns and rows of one: 50 models on 200 nodes are 20,000, and some seconds of a PC's core. */
+  solverWaitingMax: 8,
+  solverColumnsMax: 60_000,
+  /** Models times nodes up to which placements are tried at six demands, and up to which the solver is asked: beyond, its answers are no better and cost a core for seconds. */
+  placementSweptPairsMax: 4_000,
+  placementSolvedPairsMax: 12_000,
   /** A decision of the planner, as JSON: of a large fleet only the nodes that mattered. Decisions kept of one job, and of all. */
   decisionBytesMax: 48 * KiB,
   placementBytesMax: 256 * KiB,
@@ -357,6 +363,18 @@ export const TIMING = {
   storageLookMs: 600_000,
   /** Between two looks whether the speed of a link is to be measured, when this box has nothing to do. */
   linkSpeedLookMs: 10_000,
+  /** A solver's process from its start to its first word, beyond what a program may take, and without work before it is ended. */
+  solverStartMs: 15_000,
+  solverLateMs: 1_000,
+  solverIdleMs: 60_000,
+  /** What the search for a placement may take: 0.98 of the bound is reached within it at 20 models on 100 nodes. */
+  placementSolveMs: 4_000,
+  /** Between two looks at where models stand; from a change of the fleet to a new placement, so that several are one; and at least between two that only demand asked for. */
+  placementMs: 45_000,
+  placementSoonMs: 500,
+  placementDemandMs: 10_000,
+  /** How long a node that could not load a model is not given it again. */
+  placementFailedMs: 600_000,
   /** How often the leader looks for jobs to forget. */
   retentionMs: 60_000,
   /** How long an invitation lives unless told otherwise. */

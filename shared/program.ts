@@ -32,12 +32,12 @@ export interface SolveOptions {
 }
 
 export interface Solution {
-  /** `feasible`: something was found, and the time or the gap ended the search. */
-  status: "optimal" | "feasible" | "infeasible" | "none";
+  /** `feasible`: something was found, and the time or the gap ended the search. `none`: nothing was by then. */
+  status: "optimal" | "feasible" | "infeasible" | "unbounded" | "none";
   objective: number;
   /** One a column; empty without a solution. */
   values: number[];
-  /** Shadow prices, one a row; empty for a program with whole columns. */
+  /** Shadow prices, one a row: by how much the objective grows if the row's bound does; empty for a program with whole columns. */
   prices: number[];
   /** What no solution can beat, as proved so far. */
   bound: number;

@@ -16,8 +16,10 @@ import type {
   ModelRemoval,
   ModelView,
 } from "./model-registry.ts";
+import type { PlacementView } from "./placement.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
+import type { Rule, RuleView } from "./rules.ts";
 import type { Setting } from "./settings.ts";
 import type { JobStory } from "./story.ts";
 import type { TuneRequest, TuningView } from "./tuning.ts";
@@ -106,6 +108,10 @@ interface RouteTypes {
   settings: { params: []; request: undefined; response: Setting[] };
   setting: { params: ["name"]; request: undefined; response: Setting };
   settingSet: { params: ["name"]; request: { value: string }; response: Setting };
+  rules: { params: []; request: undefined; response: RuleView[] };
+  ruleAdd: { params: []; request: { rule: Rule }; response: RuleView };
+  ruleRemove: { params: ["rule"]; request: undefined; response: RuleView };
+  placement: { params: []; request: undefined; response: PlacementView };
   drillStart: { params: []; request: DrillRequest; response: DrillAnswer };
   drills: { params: []; request: undefined; response: DrillList };
   drill: { params: ["drillId"]; request: undefined; response: DrillView };
@@ -215,6 +221,18 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     method: "PUT",
     path: "/v1/settings/:name",
     says: "sets a value for every box; an empty one takes it away",
+  },
+  rules: { method: "GET", path: "/v1/rules", says: "what people ask of the planner" },
+  ruleAdd: {
+    method: "POST",
+    path: "/v1/rules",
+    says: "a rule more (201); refused with the smallest set that contradicts it",
+  },
+  ruleRemove: { method: "DELETE", path: "/v1/rules/:rule", says: "takes a rule back" },
+  placement: {
+    method: "GET",
+    path: "/v1/placement",
+    says: "where each model stands, how that was decided, and how far it is",
   },
   drillStart: {
     method: "POST",

@@ -25,6 +25,15 @@ export interface KeptRule {
   rule: Rule;
 }
 
+/** A rule as it is shown: with what it means now. */
+export interface RuleView extends KeptRule {
+  /** As people write it. */
+  text: string;
+  /** Names of the boxes, and the models, that it speaks of just now. Of a rule about boxes, or models, alone the other is absent. */
+  nodes?: string[];
+  models?: string[];
+}
+
 const KINDS = ["pin", "only", "forbid", "replicas", "reserve", "quiet", "battery", "heat"] as const;
 const TIME = /^([01]\d|2[0-3]):[0-5]\d$/;
 

@@ -17,6 +17,7 @@ import {
   checkNothing,
   checkPauseRequest,
   checkRecoverRequest,
+  checkRuleRequest,
   checkSettingRequest,
   checkTransferRequest,
 } from "./check-bodies.ts";
@@ -84,6 +85,10 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   setting: async (face, params) => ok(await face.setting(params.name ?? "")),
   settingSet: async (face, params, body) =>
     ok(await face.setSetting(params.name ?? "", checkSettingRequest(params.name ?? "", body))),
+  rules: async (face) => ok(await face.rules()),
+  ruleAdd: async (face, _params, body) => ({ status: 201, body: await face.addRule(checkRuleRequest(body)) }),
+  ruleRemove: async (face, params) => ok(await face.removeRule(params.rule ?? "")),
+  placement: async (face) => ok(await face.placement()),
   async drillStart(face, _params, body) {
     const answer = await face.startDrill(checkDrillRequest(body));
     return { status: answer.drillId === undefined ? 200 : 201, body: answer };

@@ -16,6 +16,7 @@ import { JOB_PRIORITIES, type JobInput, type JobSpec } from "../../shared/job.ts
 import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RecoverRequest } from "../../shared/recovery.ts";
+import { checkRule, type Rule } from "../../shared/rules.ts";
 import { settingFault } from "../../shared/settings.ts";
 
 /** @throws BAD_REQUEST, NO_INPUTS, TOO_LARGE */
@@ -153,6 +154,13 @@ export function checkRecoverRequest(body: unknown): RecoverRequest {
       return value;
     }),
   };
+}
+
+/** @throws BAD_REQUEST */
+export function checkRuleRequest(body: unknown): Rule {
+  const record = checkRecord(body, "");
+  checkKeys(record, "", ["rule"]);
+  return checkRule(record.rule);
 }
 
 /** @throws BAD_REQUEST for anything but no body or an empty object. */

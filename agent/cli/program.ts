@@ -10,6 +10,7 @@ import * as models from "./models/index.ts";
 import * as operate from "./operate.ts";
 import { receipt, verify } from "./prove.ts";
 import { recover } from "./recover.ts";
+import { placement, ruleAdd, ruleList, ruleRemove } from "./rule.ts";
 import { results, run } from "./run.ts";
 import { install, uninstall } from "./service.ts";
 import { plain } from "./table.ts";
@@ -90,6 +91,7 @@ function build(world: World, end: (exitCode: number) => void): Command {
     "the fleet's name, instead of typing it when asked",
   );
   addModels(program, world, end);
+  addPlanning(program, command, world, end);
   addDrill(command);
   command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
     "--once",
@@ -185,6 +187,27 @@ function addWork(command: AddCommand): void {
   command("resume <id>", "go on with a job that was paused", calls.resume);
   command("cancel <id>", "stop what is left of a job", calls.cancel);
   command("forget <ids...>", "let go of ended jobs, their inputs and their results", calls.forget);
+}
+
+/** Of a box: a name, a label, or every one. */
+const RULE_WORDS =
+  "pin MODEL BOX, only MODEL BOX, forbid MODEL BOX, replicas MODEL 2-3, reserve BOX 2GB, quiet BOX 22:00-07:00, battery BOX 40%, heat BOX 75C; BOX is a name, a label as zone=garage, or '*'";
+
+function addPlanning(program: Command, command: AddCommand, world: World, end: (exitCode: number) => void): void {
+  command("placement", "where each model stands, what is served of its demand, and how that was decided", placement);
+  const rule = program.command("rule").description("what you ask of the planner");
+  const one = (usage: string, says: string, answer: Answer): Command =>
+    rule
+      .command(usage)
+      .description(says)
+      .action(async (...args: unknown[]) => {
+        const own = args.pop() as Command;
+        args.splice(-1, 1, own.optsWithGlobals(), world);
+        end(await answer(...(args as never[])));
+      });
+  one("add <words...>", RULE_WORDS, ruleAdd);
+  one("list", "every rule, and whom it means now", ruleList);
+  one("remove <rule>", "take a rule back", ruleRemove);
 }
 
 function addDrill(command: AddCommand): void {

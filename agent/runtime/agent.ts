@@ -31,11 +31,13 @@ import { WatchedEngine } from "./models/watched-engine.ts";
 import { Online } from "./online.ts";
 import { Outlook } from "./outlook.ts";
 import { Peers } from "./peers.ts";
+import { PlacementLoop } from "./placement-loop.ts";
 import { Proposer } from "./proposer.ts";
 import { RaftDriver } from "./raft-driver.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { Retention } from "./retention.ts";
+import { RuleBook } from "./rule-book.ts";
 import { Scrub } from "./scrub.ts";
 import { Settings } from "./settings.ts";
 import { SNAPSHOT_LIMITS, type SnapshotLimits } from "./snapshot-taking.ts";
@@ -48,6 +50,7 @@ import { linkFigures } from "./views.ts";
 import { delay } from "./waiting.ts";
 import { WitnessLog } from "./witness-log.ts";
 import { WorkerDriver } from "./worker-driver.ts";
+import { ruledOut, rulesOf } from "./workers.ts";
 
 export interface AgentInit {
   name: string;
@@ -101,6 +104,7 @@ export class Agent extends Front {
   readonly #worker: WorkerDriver;
   readonly #membership: Membership;
   readonly #copies: CopiesLoop;
+  readonly #placement: PlacementLoop;
   readonly #retention: Retention;
   readonly #sweep: Sweep;
   readonly #scrub: Scrub;
@@ -232,9 +236,14 @@ export class Agent extends Front {
       nodes: this.#outlook.nodes,
       ownRate: (pipeline) => this.#worker.rates().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
       ownQueue: () => this.#worker.itemsQueued,
+      keptFrom: (pipeline, node) => {
+        const ruling = { rules: rulesOf(this.#ledger.planning), nowMs: world.clock.nowMs() };
+        return ruledOut(pipeline, node, ruling);
+      },
     });
     const places = this.#outlook.places;
     this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places });
+    this.#placement = new PlacementLoop(world, { ledger, proposer, events, nodes: this.#outlook.nodes });
     this.#retention = new Retention(world, { ledger, peers, proposer, events, reachable: this.#outlook.reachable });
     this.#sweep = new Sweep(world, {
       ...this.#parts(),
@@ -333,6 +342,7 @@ export class Agent extends Front {
     this.#figuresDue?.();
     this.#leading?.end();
     this.#copies.end();
+    this.#placement.end();
     this.#retention.end();
     this.#box.stop();
     this.#speeds.stop();
@@ -349,6 +359,7 @@ export class Agent extends Front {
     await this.#world.network.stop();
     await this.#bench.stop();
     await this.#world.engine.stop();
+    await this.#world.solver.close();
     await this.#world.notes.close();
     await this.#world.journal.close();
     await this.#world.blobs.close();
@@ -448,6 +459,7 @@ export class Agent extends Front {
       fleetId: this.#init.identity.fleetId,
       membership: this.#membership,
       settings: this.#settings,
+      ruleBook: new RuleBook({ ledger: this.#ledger, proposer: this.#proposer, nodes: this.#outlook.nodes }),
       departure: this.#departure,
       handover: this.#handover,
       drills: this.#drills,
@@ -532,6 +544,7 @@ export class Agent extends Front {
     this.#news.moved(event);
     this.#leading?.ledgerMoved(event);
     this.#copies.ledgerMoved(event);
+    this.#placement.ledgerMoved(event);
     this.#sweep.ledgerMoved(event);
   }
 
@@ -539,6 +552,7 @@ export class Agent extends Front {
     const { ledger, proposer, peers, events } = this.#parts();
     this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes: this.#outlook.nodes });
     this.#copies.begin();
+    this.#placement.begin(term);
     this.#retention.begin();
     this.#events.emit("leadershipBegun", { term });
     if (ledger.fleetId === undefined && this.#init.founder) void this.#found();
@@ -562,6 +576,7 @@ export class Agent extends Front {
       this.#leading.end();
       this.#leading = undefined;
       this.#copies.end();
+      this.#placement.end();
       this.#retention.end();
       this.#events.emit("leadershipEnded", { term: status.term });
     }
@@ -613,12 +628,15 @@ export class Agent extends Front {
         to,
         because,
       });
-    if (effects.length > 0 || event === "linkChanged" || event === "rosterChanged") this.#leading?.fleetChanged();
-    else if (this.#leading) this.#figuresDue ??= this.#world.clock.after(FIGURES_MS, () => this.#figuresChanged());
+    if (effects.length > 0 || event === "linkChanged" || event === "rosterChanged") {
+      this.#leading?.fleetChanged();
+      this.#placement.fleetChanged();
+    } else if (this.#leading) this.#figuresDue ??= this.#world.clock.after(FIGURES_MS, () => this.#figuresChanged());
   }
 
   #figuresChanged(): void {
     this.#figuresDue = undefined;
     this.#leading?.fleetChanged();
+    this.#placement.fleetChanged();
   }
 }

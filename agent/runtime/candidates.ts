@@ -3,7 +3,7 @@ import type { NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import type { Dispatch } from "../core/dispatch/index.ts";
 import type { Derating } from "../core/planner/index.ts";
-import { expectedHandOverMs, whyNotEligible } from "./workers.ts";
+import { expectedHandOverMs, type Ruling, whyNotFor } from "./workers.ts";
 
 /** Where the inputs of a job lie, and how fast they come from there. */
 export interface InputPlaces {
@@ -44,11 +44,12 @@ export function candidatesOf(
   pipeline: string,
   places: InputPlaces,
   dispatch: Dispatch,
+  ruling: Ruling,
   deratingOf: (node: NodeView) => Derating,
 ): JobCandidate[] {
   return nodes.map((node): JobCandidate => {
     const { nodeId, name, report } = node;
-    const whyNot = whyNotEligible(node);
+    const whyNot = whyNotFor(pipeline, node, ruling);
     const { factor, because } = deratingOf(node);
     const link = places.linkTo.get(nodeId);
     const holdsInputs = places.holders.has(nodeId);

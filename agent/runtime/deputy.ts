@@ -6,6 +6,7 @@ import type { JobId, NodeId } from "../../shared/ids.ts";
 import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { checkAlias, checkModelName } from "../../shared/model.ts";
+import { checkRule, type Rule } from "../../shared/rules.ts";
 import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
 import type { AgentFace } from "./face.ts";
 import type { MeantModel } from "./model-names.ts";
@@ -52,6 +53,10 @@ const CALLS = {
   invite: ([validForMs]: unknown[]): [number] => [checkWhole(validForMs, "validForMs", 1, TIMING.inviteMsMax)],
   settings: (): [] => [],
   setting: ([name]: unknown[]): [string] => [text(name)],
+  rules: (): [] => [],
+  addRule: ([rule]: unknown[]): [Rule] => [checkRule(rule)],
+  removeRule: ([rule]: unknown[]): [string] => [text(rule)],
+  placement: (): [] => [],
   startDrill: ([request]: unknown[]): [DrillRequest] => [checkDrillRequest(request)],
   drills: (): [] => [],
   drill: ([drillId]: unknown[]): [string] => [text(drillId)],

@@ -17,6 +17,7 @@ import type {
   ModelView,
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
+import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
   AgentEvent,
@@ -27,6 +28,7 @@ import type {
   ResultsPage,
   SubmitAnswer,
 } from "../../shared/routes.ts";
+import type { Rule, RuleView } from "../../shared/rules.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
 import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
@@ -98,6 +100,12 @@ export interface AgentFace {
   setting(name: string): Promise<Setting>;
   /** Resolves when it is agreed. @throws BAD_REQUEST, TOO_LARGE, NO_QUORUM, OUTCOME_UNKNOWN if it may yet be done or not */
   setSetting(name: string, value: string): Promise<Setting>;
+  rules(): Promise<RuleView[]>;
+  /** The same rule again is the one that is there. @throws RULES_CONFLICT, NODE_UNKNOWN for a box that is none, BAD_REQUEST, NO_QUORUM */
+  addRule(rule: Rule): Promise<RuleView>;
+  /** @throws RULE_UNKNOWN, NO_QUORUM */
+  removeRule(ruleId: string): Promise<RuleView>;
+  placement(): Promise<PlacementView>;
   /**
    * Begins a rehearsal that this box coordinates (or, without a ledger here, the member that answers for it), or tells what
    * it would do. @throws DRILL_REFUSED, NO_QUORUM

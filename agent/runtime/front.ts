@@ -19,6 +19,7 @@ import type {
   ModelView,
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
+import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
   AgentEvent,
@@ -29,6 +30,7 @@ import type {
   ResultsPage,
   SubmitAnswer,
 } from "../../shared/routes.ts";
+import type { Rule, RuleView } from "../../shared/rules.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
 import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
@@ -243,6 +245,22 @@ export abstract class Front implements AgentFace {
 
   setSetting(name: string, value: string): Promise<Setting> {
     return this.front.deputy.call("setSetting", name, value);
+  }
+
+  rules(): Promise<RuleView[]> {
+    return this.front.deputy.call("rules");
+  }
+
+  addRule(rule: Rule): Promise<RuleView> {
+    return this.front.deputy.call("addRule", rule);
+  }
+
+  removeRule(ruleId: string): Promise<RuleView> {
+    return this.front.deputy.call("removeRule", ruleId);
+  }
+
+  placement(): Promise<PlacementView> {
+    return this.front.deputy.call("placement");
   }
 
   startDrill(request: DrillRequest): Promise<DrillAnswer> {

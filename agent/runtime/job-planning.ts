@@ -11,6 +11,7 @@ import { candidatesOf, inputPlaces, rounded } from "./candidates.ts";
 import type { Events } from "./events.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { Ruling } from "./workers.ts";
 
 interface JobPlanningInit {
   term: number;
@@ -19,6 +20,7 @@ interface JobPlanningInit {
   events: Events;
   nodes: () => NodeView[];
   dispatch: Dispatch;
+  ruling: () => Ruling;
   deratingOf: (node: NodeView) => Derating;
 }
 
@@ -52,7 +54,7 @@ export class JobPlanning {
   }
 
   #decide(job: JobRecord, items: readonly number[]): JobDecision {
-    const { term, ledger, dispatch, deratingOf } = this.#init;
+    const { term, ledger, dispatch, ruling, deratingOf } = this.#init;
     const { jobId, pipeline } = job;
     const nodes = this.#init.nodes();
     const inputs = items.map((item) => job.inputs[item]!);
@@ -70,7 +72,7 @@ export class JobPlanning {
       items: items.length,
       bytesPerItem: Math.round(bytes / Math.max(1, inputs.length)),
       ...(uplinkBytesPerSecond !== undefined && { uplinkBytesPerSecond }),
-      nodes: candidatesOf(nodes, pipeline, places, dispatch, deratingOf),
+      nodes: candidatesOf(nodes, pipeline, places, dispatch, ruling(), deratingOf),
     };
     const madeAtMs = this.#world.clock.nowMs();
     const plan = planJob({ ...made, nowMs: madeAtMs });

@@ -19,7 +19,7 @@ import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { within } from "./waiting.ts";
-import { isReachable, workersOf } from "./workers.ts";
+import { isReachable, type Ruling, rulesOf, workersOf } from "./workers.ts";
 
 /** How long a new leader waits for the workers' word on what they hold before it leases that to others. */
 const HOLDING_MS = 400;
@@ -72,7 +72,12 @@ export class LeaderLoop {
     this.#sending = new LeaseSending(world, init, (event) => this.#step(event));
     this.#sinceMs = world.clock.nowMs();
     const dispatch = this.#dispatch;
-    this.#planning = new JobPlanning(world, { ...init, dispatch, deratingOf: (node) => this.#deratingOf(node) });
+    this.#planning = new JobPlanning(world, {
+      ...init,
+      dispatch,
+      ruling: () => this.#ruling(),
+      deratingOf: (node) => this.#deratingOf(node),
+    });
   }
 
   /** Asks every worker what it holds, then takes the work over. */
@@ -109,7 +114,7 @@ export class LeaderLoop {
   #workers(): DispatchNode[] {
     const nodes = this.#init.nodes();
     this.#deratings.keepOnly(new Set(nodes.map(({ nodeId }) => nodeId)));
-    return workersOf(nodes, (node) => this.#deratingOf(node));
+    return workersOf(nodes, this.#ruling(), (node) => this.#deratingOf(node));
   }
 
   /** Of one that did not report, nothing is known that would take from it. */
@@ -117,10 +122,15 @@ export class LeaderLoop {
     return report ? this.#deratings.of(nodeId, report) : { factor: 1 };
   }
 
+  #ruling(): Ruling {
+    return { rules: rulesOf(this.#init.ledger.planning), nowMs: this.#world.clock.nowMs() };
+  }
+
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
     if (event.kind === "jobSubmitted") this.#open(event.job, true);
     if (event.kind === "jobEnded") this.#close(event.job);
+    if (event.kind === "rulesChanged") this.fleetChanged();
     if (event.kind === "jobPaused") {
       const { jobId, state } = event.job;
       this.#step({ kind: "jobPaused", jobId, paused: state === "paused" });

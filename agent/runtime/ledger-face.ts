@@ -7,7 +7,9 @@ import type { BlobHash, FleetId, JobId, NodeId } from "../../shared/ids.ts";
 import { isOpen, type JobView, type Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
 import type { ModelDetail, ModelRemoval, ModelView } from "../../shared/model-registry.ts";
+import type { PlacementView } from "../../shared/placement.ts";
 import type { InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
+import type { Rule, RuleView } from "../../shared/rules.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory, LeaderStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
@@ -25,8 +27,10 @@ import type { Membership } from "./membership.ts";
 import { type MeantModel, modelMeant, modelsIn } from "./model-names.ts";
 import { Catalogue } from "./models/catalogue.ts";
 import type { Peers } from "./peers.ts";
+import { placementView } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
 import { receiptOf } from "./receipt.ts";
+import type { RuleBook } from "./rule-book.ts";
 import type { Settings } from "./settings.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { Verifier } from "./verifier.ts";
@@ -40,6 +44,7 @@ export interface LedgerFaceInit {
   blobAccess: BlobAccess;
   membership: Membership;
   settings: Settings;
+  ruleBook: RuleBook;
   departure: Departure;
   handover: Handover;
   drills: Drills;
@@ -160,6 +165,22 @@ export class LedgerFace implements LedgerCalls {
 
   setting(name: string): Promise<Setting> {
     return this.#init.settings.get(name);
+  }
+
+  async rules(): Promise<RuleView[]> {
+    return this.#init.ruleBook.list();
+  }
+
+  addRule(rule: Rule): Promise<RuleView> {
+    return this.#init.ruleBook.add(rule);
+  }
+
+  removeRule(ruleId: string): Promise<RuleView> {
+    return this.#init.ruleBook.remove(ruleId);
+  }
+
+  async placement(): Promise<PlacementView> {
+    return placementView(this.#init.ledger.planning, this.#init.nodes());
   }
 
   startDrill(request: DrillRequest): Promise<DrillAnswer> {

@@ -12,6 +12,8 @@ export interface OnlineInit {
   nodes: () => NodeView[];
   /** Of this node, all executors together; undefined if the pipeline was not measured here yet. */
   ownRate: (pipeline: string) => number | undefined;
+  /** Why people's rules keep a pipeline from a node now; undefined if they do not, as far as this node knows them. */
+  keptFrom: (pipeline: string, node: NodeView) => string | undefined;
   /** Items of jobs in this node's hands. */
   ownQueue: () => number;
 }
@@ -98,7 +100,7 @@ export class Online {
         ? this.#init.ownRate(pipeline)
         : report?.rates.find((one) => one.pipeline === pipeline)?.itemsPerSecond;
       const executors = isSelf ? this.#world.engine.executors : (report?.executors ?? 0);
-      if (rate === undefined || executors === 0 || node.drained) return [];
+      if (rate === undefined || executors === 0 || node.drained || this.#init.keptFrom(pipeline, node)) return [];
       if (!isSelf && (presence !== "fresh" || link?.state !== "up")) return [];
       const queued = isSelf ? this.#init.ownQueue() : (report?.itemsQueued ?? 0);
       return [

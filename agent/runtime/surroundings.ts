@@ -11,6 +11,7 @@ import type {
   PeerNetwork,
   Randomness,
   Signer,
+  Solver,
   Telemetry,
   Trials,
 } from "../ports/index.ts";
@@ -30,6 +31,7 @@ export interface Surroundings {
   /** Absent on a box that runs no models. */
   trials?: Trials;
   faults: Faults;
+  solver: Solver;
   telemetry: Telemetry;
   sha256: (bytes: Uint8Array) => BlobHash;
 }

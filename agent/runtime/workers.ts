@@ -1,10 +1,28 @@
 import type { NodeView } from "../../shared/fleet.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { KeptRule } from "../../shared/rules.ts";
 import type { DispatchNode } from "../core/dispatch/index.ts";
-import type { Derating } from "../core/planner/index.ts";
+import type { Planning } from "../core/ledger/index.ts";
+import { barredBecause, type Derating, restsBecause } from "../core/planner/index.ts";
+
+/** What people ask of the planner, and the time at which that is looked at. */
+export interface Ruling {
+  rules: readonly KeptRule[];
+  nowMs: number;
+}
+
+const NO_RULES: readonly KeptRule[] = [];
+
+/** Looked up some times a second, and mostly there are none. */
+export const rulesOf = ({ rules }: Planning): readonly KeptRule[] =>
+  rules.size === 0 ? NO_RULES : [...rules].map(([ruleId, rule]) => ({ ruleId, rule }));
 
 /** Those a leader deals with: heard of, and not cut off. One that heat or battery leave nothing is left alone. */
-export function workersOf(nodes: readonly NodeView[], deratingOf: (node: NodeView) => Derating): DispatchNode[] {
+export function workersOf(
+  nodes: readonly NodeView[],
+  ruling: Ruling,
+  deratingOf: (node: NodeView) => Derating,
+): DispatchNode[] {
   return nodes.flatMap((node) => {
     const { report, nodeId, name, isSelf, link } = node;
     if (!report || !(isSelf || isReachable(node))) return [];
@@ -13,8 +31,12 @@ export function workersOf(nodes: readonly NodeView[], deratingOf: (node: NodeVie
       nodeId,
       name,
       executors: report.executors,
-      rates: new Map(report.rates.map((rate) => [rate.pipeline, rate.itemsPerSecond])),
-      eligible: whyNotEligible(node) === undefined && derating > 0,
+      rates: new Map(
+        report.rates.flatMap(({ pipeline, itemsPerSecond }) =>
+          barredBecause(ruling.rules, node, pipeline) === undefined ? [[pipeline, itemsPerSecond]] : [],
+        ),
+      ),
+      eligible: whyNotEligible(node, ruling) === undefined && derating > 0,
       derating,
       handOverMs: expectedHandOverMs(node),
       suspect: link?.state === "suspect",
@@ -28,7 +50,7 @@ export const isReachable = (node: NodeView): boolean => node.link !== undefined 
 export const expectedHandOverMs = ({ isSelf, link }: NodeView): number => (isSelf ? 0 : 2 * (link?.rttMs ?? 0));
 
 /** Why a node gets no new work, as the end of a sentence; undefined if it does. */
-export function whyNotEligible(node: NodeView): string | undefined {
+export function whyNotEligible(node: NodeView, { rules, nowMs }: Ruling): string | undefined {
   const { report, presence, role } = node;
   if (role === "witness") return "it only votes";
   if (node.leaving) return "it is leaving the fleet";
@@ -37,5 +59,13 @@ export function whyNotEligible(node: NodeView): string | undefined {
   if (presence !== "fresh") return `it is ${presence}`;
   if (report.vitals.diskFreeBytes < LIMITS.diskFreeBytesMin) return "its disk is nearly full";
   if (report.vitals.throttled) return "it is too hot";
-  return undefined;
+  return restsBecause(rules, node, report.vitals, nowMs);
 }
+
+/** The same for the work of one pipeline. */
+export const whyNotFor = (pipeline: string, node: NodeView, ruling: Ruling): string | undefined =>
+  whyNotEligible(node, ruling) ?? barredBecause(ruling.rules, node, pipeline);
+
+/** By people's rules alone. */
+export const ruledOut = (pipeline: string, node: NodeView, { rules, nowMs }: Ruling): string | undefined =>
+  (node.report && restsBecause(rules, node, node.report.vitals, nowMs)) ?? barredBecause(rules, node, pipeline);

@@ -25,8 +25,10 @@ import type {
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
+import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail, LabelsView, SubmitAnswer } from "../../shared/routes.ts";
+import { type Rule, type RuleView, ruleText } from "../../shared/rules.ts";
 import type { ScrubView } from "../../shared/scrub.ts";
 import { type Setting, settingOf, settingsOf } from "../../shared/settings.ts";
 import type { JobStory } from "../../shared/story.ts";
@@ -85,6 +87,8 @@ export class PretendFace implements AgentFace {
   readonly catalogue = new PretendCatalogue();
   readonly events: AgentEvent[] = [];
   readonly calls: string[] = [];
+  readonly pretendRules: RuleView[] = [];
+  pretendPlacement: PlacementView = { models: [] };
   state: Health["state"] = "ready";
   hasQuorum = true;
   stopRequested = false;
@@ -137,6 +141,28 @@ export class PretendFace implements AgentFace {
 
   async probe(): Promise<BoxView> {
     return pretendBox(NODE_IDS[1]!);
+  }
+
+  async rules(): Promise<RuleView[]> {
+    return this.pretendRules;
+  }
+
+  async addRule(rule: Rule): Promise<RuleView> {
+    this.#called("addRule", ruleText(rule));
+    const view = { ruleId: `rule-${this.pretendRules.length + 1}`, rule, text: ruleText(rule), nodes: ["cellar"] };
+    this.pretendRules.push(view);
+    return view;
+  }
+
+  async removeRule(ruleId: string): Promise<RuleView> {
+    this.#called("removeRule", ruleId);
+    const at = this.pretendRules.findIndex((one) => one.ruleId === ruleId);
+    if (at < 0) throw new SkeinError("RULE_UNKNOWN", { rule: ruleId });
+    return this.pretendRules.splice(at, 1)[0]!;
+  }
+
+  async placement(): Promise<PlacementView> {
+    return this.pretendPlacement;
   }
 
   async removeNode(node: string): Promise<NodeId> {

@@ -4,7 +4,27 @@
  * nodes that are used end together) gives the first wave and the expected end, and an exact rounding to whole items
  * follows. What the plan says is an expectation: while the job runs, nodes pull chunks, and measured work corrects it.
  */
+
+export {
+  type Allocation,
+  type AllocationRequest,
+  allocationProgram,
+  type Capacity,
+  type Need,
+  readAllocation,
+  wholeUnits,
+} from "./allocation.ts";
+export { type Conflict, conflictOf, type RuledFleet } from "./conflicts.ts";
 export { type Condition, type Derating, Deratings, deratingOf } from "./derating.ts";
 export { explainJob, explainNode, type NodeMatter } from "./explain/index.ts";
+export { type Answers, choose, type Occasion, standingOf } from "./placement/choose.ts";
+export { type Figure, Figures } from "./placement/figures.ts";
+export { type Candidate, candidate, greedy, isBetter, rounded } from "./placement/greedy.ts";
+export { boundOf, type PlacementProgram, placementProgram, readPlacement, sureOf } from "./placement/program.ts";
+export { askWhere, type PlacementRequest, type Question } from "./placement/question.ts";
+export { type Served, serve } from "./placement/serve.ts";
+export { trimDecision } from "./placement/trim.ts";
 export { type PlanRequest, planJob } from "./plan-job.ts";
+export { barredBecause, pinnedBy, type ReplicaRules, replicaRules, reservedBytes, restsBecause } from "./rules.ts";
+export { readShares, type SharedWork, type Shares, sharesProgram } from "./shares.ts";
 export { fluidBound, type SplitNode, type Uplink } from "./split.ts";

@@ -17,3 +17,9 @@ export const byteRate = (bytesPerSecond: number): string =>
 export const percent = (share: number): string =>
   `${share > 0 && share < 0.01 ? "under 1" : Math.round(share * 100)} %`;
 export const degrees = (celsius: number): string => `${figure(celsius)} C`;
+
+/** As discs and memory are told: 940 MB, 1.2 GB. */
+export function bytes(value: number): string {
+  if (value < 1e6) return `${Math.round(value / 1e3)} kB`;
+  return value < 999.5e6 ? `${Math.round(value / 1e6)} MB` : `${Number((value / 1e9).toFixed(2))} GB`;
+}

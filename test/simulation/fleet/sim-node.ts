@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
 import type { LedgerOutcome } from "../../../agent/core/ledger/index.ts";
-import type { Blobs, Clock, Journal, ProbeResult, Randomness, Signer, Telemetry } from "../../../agent/ports/index.ts";
+import type {
+  Blobs,
+  Clock,
+  Journal,
+  ProbeResult,
+  Randomness,
+  Signer,
+  Solver,
+  Telemetry,
+} from "../../../agent/ports/index.ts";
 import { Agent, noEngine } from "../../../agent/runtime/index.ts";
 import type { HardwareFacts, Vitals } from "../../../shared/capacity.ts";
 import type { NodePart, RosterNode } from "../../../shared/fleet.ts";
@@ -15,6 +24,7 @@ import type { PretendNet } from "../../support/pretend-network.ts";
 import { PretendNotes } from "../../support/pretend-notes.ts";
 import type { PretendPeer } from "../../support/pretend-peer.ts";
 import { pretendSigner } from "../../support/pretend-signer.ts";
+import { pretendSolver } from "../../support/pretend-solver.ts";
 import { PretendTrials } from "../../support/pretend-trials.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
 import { readReportOnce } from "./reports-once.ts";
@@ -98,6 +108,8 @@ export class SimNode {
   vitals: Partial<Vitals> = {};
   /** Of lives that begin from now on. */
   signer: Signer;
+  /** Of lives that begin from now on. */
+  solver: Solver = pretendSolver;
   /** How often it compares its disk with the ledger. */
   sweepMs: number = TIMING.sweepMs;
   agent: Agent | undefined;
@@ -196,6 +208,7 @@ export class SimNode {
           thaw: () => this.thaw(),
           fillDisk: (isFull) => this.#fillDisk(isFull),
         }),
+        solver: this.solver,
         telemetry: this.#telemetry(),
         sha256,
       },
