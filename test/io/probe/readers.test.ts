@@ -1,5 +1,5 @@
 /** What a box is: its files are written as the kernel's documentation and other people's listings show them. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -188,20 +188,8 @@ describe("a 32-bit Arm box", () => {
   const arm = (architecture: number) =>
     boardWithCpuinfo("arm", `processor\t: 0\nFeatures\t: half neon vfpv4\nCPU architecture: ${architecture}\n`);
 
-  /** A profile that fits any box. */
-  function anyProfile(): string {
-    const profilesDir = temporary();
-    const generic = JSON.parse(
-      readFileSync(new URL("../../../firmware-profiles/generic-arm64.json", import.meta.url), "utf8"),
-    );
-    const profile = { ...generic, name: "any-box", recognise: { arch: "any" } };
-    writeFileSync(join(profilesDir, "any-box.json"), JSON.stringify(profile));
-    return profilesDir;
-  }
-
   test("runs no executor whatever was asked for, tries no provider, and says why", async () => {
     const probe = probeOf(arm(7), {
-      profilesDir: anyProfile(),
       executorsWanted: 4,
       tryProviders: async () => [{ name: "cpu", works: true, reason: "never" }],
     });
@@ -213,9 +201,7 @@ describe("a 32-bit Arm box", () => {
   });
 
   test("with a 64-bit processor is told that it could", async () => {
-    expect((await probeOf(arm(8), { profilesDir: anyProfile() }).probe()).runsNothing).toMatch(
-      /with a 64-bit system it would$/,
-    );
+    expect((await probeOf(arm(8)).probe()).runsNothing).toMatch(/with a 64-bit system it would$/);
   });
 });
 
