@@ -369,9 +369,13 @@ export const TIMING = {
   solverIdleMs: 60_000,
   /** What the search for a placement may take: 0.98 of the bound is reached within it at 20 models on 100 nodes. */
   placementSolveMs: 4_000,
-  /** Between two looks at where models stand; from a change of the fleet to a new placement, so that several are one; and at least between two that only demand asked for. */
+  /**
+   * Between two looks at where models stand; from what asks for a new placement to it, so that several are one; from a box that
+   * came, went or fell silent, which may be back by then; and at least between two that only demand asked for.
+   */
   placementMs: 45_000,
   placementSoonMs: 500,
+  placementFleetMs: 3_000,
   placementDemandMs: 10_000,
   /** How long a node that could not load a model is not given it again. */
   placementFailedMs: 600_000,

@@ -74,7 +74,7 @@ export class PlacementLoop {
   #soon: Cancel | undefined;
   #because: string | undefined;
   #isBusy = false;
-  /** Nodes that could take models when that was decided last. */
+  /** Nodes that could take models, and those that rest, when that was decided last. */
   #able = "";
   /** What the solver answered last: until something moves, it would say the same again. */
   #answered = "";
@@ -121,7 +121,7 @@ export class PlacementLoop {
     if (!this.#leads || this.#init.ledger.planning.models.size === 0) return;
     if (this.#noteFailures()) this.#want("a model failed to load");
     const able = this.#ableNow();
-    if (able !== this.#able && this.#able !== "") this.#want("the fleet changed");
+    if (able !== this.#able && this.#able !== "") this.#want("the fleet changed", TIMING.placementFleetMs);
   }
 
   #lookAtDemand(): void {
@@ -269,8 +269,8 @@ export class PlacementLoop {
     const ruling = { rules: rulesOf(ledger.planning), nowMs: this.#world.clock.nowMs() };
     const situation = { ruling, models: [], before: [], failed: () => [] };
     return placementNodes(nodes(), situation)
-      .filter(({ eligible, executors }) => eligible && executors > 0)
-      .map(({ nodeId }) => nodeId)
+      .filter(({ eligible, rests, executors }) => (eligible || rests) && executors > 0)
+      .map(({ nodeId, rests }) => `${nodeId}${rests ? " rests" : ""}`)
       .join(" ");
   }
 

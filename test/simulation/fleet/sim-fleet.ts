@@ -28,6 +28,8 @@ export interface SimFleetOptions {
   /** One more box, the last, that only votes, and not from the start. */
   witness?: boolean;
   settings?: Record<string, string>;
+  /** What was agreed on besides, before the fleet starts. */
+  agreed?: LedgerEntry[];
   /** How long an item takes, drawn for each box. Default: so short that a minute sees much. */
   secondsPerItem?: readonly [min: number, max: number];
   /** Every box is like this one. Default: each is another. */
@@ -92,7 +94,7 @@ export class SimFleet {
   async start(): Promise<void> {
     const full = this.nodes.filter((node) => node.part === "full");
     const voters = full.slice(0, this.#options.voters ?? full.length);
-    const entries = agreedLog(this.nodes, voters, this.#options.settings ?? {});
+    const entries = agreedLog(this.nodes, voters, this.#options.settings ?? {}, this.#options.agreed ?? []);
     for (const node of this.nodes) {
       if (!voters.includes(node)) {
         await node.start();
@@ -260,6 +262,7 @@ function agreedLog(
   nodes: readonly SimNode[],
   voting: readonly SimNode[],
   settings: Record<string, string>,
+  agreed: readonly LedgerEntry[],
 ): RaftEntry[] {
   const voters = voting.map((node) => node.nodeId);
   const conf = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, witnesses: [] };
@@ -279,6 +282,7 @@ function agreedLog(
       ];
     }),
     ...Object.entries(settings).map(([name, value]): LedgerEntry => ({ kind: "settingChanged", name, value })),
+    ...agreed,
   ];
   const normal = ledger.map(
     (entry, i): RaftEntry => ({ index: i + 2, term: 1, kind: "normal", data: encodeLedgerEntry(entry) }),
