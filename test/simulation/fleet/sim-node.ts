@@ -15,6 +15,7 @@ import { PretendNotes } from "../../support/pretend-notes.ts";
 import type { PretendPeer } from "../../support/pretend-peer.ts";
 import { pretendSigner } from "../../support/pretend-signer.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
+import { type Body, Heat } from "./heat.ts";
 import { readReportOnce } from "./reports-once.ts";
 import { WatchedBlobs } from "./watched-blobs.ts";
 import { watchLeases, watchLedger } from "./watching.ts";
@@ -91,6 +92,9 @@ export class SimNode {
   stopRequested = false;
   hasLeft = false;
   engine: PretendEngine | undefined;
+  /** Set before it starts: it warms by its work. */
+  body: Body | undefined;
+  heat: Heat | undefined;
   network: PretendPeer | undefined;
   readonly #net: PretendNet;
   readonly #clock: Clock;
@@ -144,11 +148,14 @@ export class SimNode {
     const secondsPerItem = this.secondsPerItem * this.#slowness;
     this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem });
     this.network = this.#net.join(this.nodeId);
+    this.heat = this.body && new Heat(this.body, this.#clock, () => this.engine?.busyShare ?? 0);
+    const probed = { ...PROBED, facts: { ...FACTS, ...this.heat?.facts } };
     const vitals = (): Vitals => ({
       memoryFreeBytes: 4e9,
       diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
       cpuLoad: 0.5,
       throttled: false,
+      ...this.heat?.vitals(),
     });
     this.#fillDisk(false);
     watchLeases(this.network, {
@@ -165,7 +172,7 @@ export class SimNode {
         network: this.network,
         blobs: this.#slowly(life, this.blobs.open()),
         engine: this.part === "witness" ? noEngine : this.engine,
-        probe: { probe: async () => PROBED, vitals: async () => vitals() },
+        probe: { probe: async () => probed, vitals: async () => vitals() },
         faults: pretendFaults({
           clock: this.#clock,
           kill: () => this.crash(),
@@ -185,7 +192,7 @@ export class SimNode {
         roster: this.#roster,
         founder: false,
         part: this.part,
-        probed: PROBED,
+        probed,
         contents: await journal.load(),
         snapshotLimits: this.#snapshotLimits,
         sweepMs: this.sweepMs,
