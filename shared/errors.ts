@@ -86,6 +86,11 @@ export const ERRORS = {
     exit: 2,
     say: (f) => `This box is searching how ${f.model} is best run, and searches one model at a time.`,
   },
+  TUNING_FAILED: {
+    status: 500,
+    exit: 1,
+    say: (f) => `The search for how ${f.model} is best run ended without an answer: ${f.reason}`,
+  },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,
