@@ -92,6 +92,11 @@ export const ERRORS = {
     say: (f) =>
       `${f.model} is not removed: open jobs want it (${list(f.jobs)}). Wait for them, or remove it with --force, which cancels them.`,
   },
+  TUNING_FAILED: {
+    status: 500,
+    exit: 1,
+    say: (f) => `The search for how ${f.model} is best run ended without an answer: ${f.reason}`,
+  },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,

@@ -58,6 +58,7 @@ export interface TuningRung {
 export interface TuningResult {
   choice: SessionChoice;
   itemsPerSecond: number;
+  found: TuningTrial;
   /** Beside it in the same last rung: a session as onnxruntime makes it by default, and what was in use before. */
   defaults: TuningTrial;
   before: TuningTrial;

@@ -14,6 +14,7 @@ import { placement, ruleAdd, ruleList, ruleRemove } from "./rule.ts";
 import { results, run } from "./run.ts";
 import { install, uninstall } from "./service.ts";
 import { plain } from "./table.ts";
+import { tune } from "./tune.ts";
 import { why } from "./why.ts";
 import type { World } from "./world.ts";
 
@@ -93,6 +94,13 @@ function build(world: World, end: (exitCode: number) => void): Command {
   addModels(program, world, end);
   addPlanning(program, command, world, end);
   addDrill(command);
+  command(
+    "tune <model>",
+    "try how a model (NAME:VERSION, or ocr/det, ocr/rec, ocr/cls) is best run on this box, and run it so",
+    tune,
+  )
+    .option("--seconds <n>", "how long it may try, in all (60); real work goes first")
+    .option("--tolerance <part>", "how far outputs may be off, as a part of the largest value (0.001)");
   command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
     "--once",
     "end after the table",

@@ -12,5 +12,9 @@ export function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]!;
 }
 
+/** Median, and the range it comes from. */
+export const figure = (values: readonly number[], digits: number): string =>
+  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)})`;
+
 export const spread = (values: readonly number[], unit: string): string =>
   `${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))} ${unit}`;

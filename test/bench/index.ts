@@ -15,6 +15,8 @@ const BENCHES: Record<string, string> = {
   alarms: "false alarms at full load, with agents that pause",
   silence: "a worker frozen to its work leased elsewhere",
   etcd: "agreed writes, and the next one after the leader is killed, beside etcd",
+  tune: "the OCR models as tuned against onnxruntime's defaults",
+  profiles: "what a profile of the OCR models is, and how much it scatters",
   idle: "an agent with nothing to do",
 };
 

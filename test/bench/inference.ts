@@ -12,7 +12,7 @@ import { createInferenceEngine, samplePages } from "../../agent/io/inference/ind
 import { loadOcrModels } from "../../agent/io/inference/ocr/models.ts";
 import { type PageTimes, readPage } from "../../agent/io/inference/ocr/page.ts";
 import type { InferenceEngine } from "../../agent/ports/index.ts";
-import { median } from "./figures.ts";
+import { figure, median } from "./figures.ts";
 
 const RATIO_MIN = 0.95;
 /** The pages this often in one round: the last page of a round keeps one process waiting for the other. */
@@ -27,9 +27,6 @@ interface BareAnswer {
   digests: string[];
 }
 
-/** Median, and the range it comes from. */
-const figure = (values: readonly number[], digits: number): string =>
-  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)})`;
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const inputs = await Promise.all(
   (await samplePages()).map(async ({ name, path }) => ({ name, input: await readFile(path) })),

@@ -191,6 +191,7 @@ export class Search {
     this.result = {
       choice: chosen.choice,
       itemsPerSecond: chosen.trial.itemsPerSecond,
+      found: chosen.trial,
       defaults: trialFor(defaults),
       before: trialFor(before),
       adopted: chosen.trial.itemsPerSecond > used * (1 + WORTH),

@@ -52,9 +52,14 @@ export class Subjects {
     ];
   }
 
-  /** @throws MODEL_UNKNOWN */
+  /** A model's name alone means the newest version that is here. @throws MODEL_UNKNOWN */
   find(name: string): Subject {
-    const found = this.all().find((subject) => subject.name === name);
+    const versionOf = (subject: Subject): number => Number(subject.name.slice(name.length + 1));
+    const all = this.all();
+    const [found] = [
+      ...all.filter((subject) => subject.name === name),
+      ...all.filter((subject) => subject.name.startsWith(`${name}:`)).sort((a, b) => versionOf(b) - versionOf(a)),
+    ];
     if (!found) throw new SkeinError("MODEL_UNKNOWN", { model: name });
     return found;
   }

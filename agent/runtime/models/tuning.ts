@@ -77,11 +77,12 @@ export class Tuning {
   begin(model: string, { seconds = TIMING.tuneSeconds, tolerance = TUNED_ALIKE }: TuneRequest): TuningView {
     const subject = this.#init.subjects.find(model);
     if (this.#running) throw new SkeinError("TUNING_BUSY", { model: this.#running });
-    this.#running = model;
+    const { name } = subject;
+    this.#running = name;
     const startedAtMs = this.#world.clock.nowMs();
-    const view: TuningView = { model, state: "running", seconds, tolerance, startedAtMs, rungs: [] };
-    this.#views.delete(model);
-    this.#views.set(model, view);
+    const view: TuningView = { model: name, state: "running", seconds, tolerance, startedAtMs, rungs: [] };
+    this.#views.delete(name);
+    this.#views.set(name, view);
     for (const old of [...this.#views.keys()].slice(0, -LIMITS.tuningsKept)) this.#views.delete(old);
     this.#search(subject, view)
       .catch((error: unknown) => {
@@ -92,7 +93,7 @@ export class Tuning {
         this.#running = undefined;
         const { state, reason, result } = view;
         const facts = {
-          model,
+          model: name,
           state,
           ...(reason && { reason }),
           ...(result && { adopted: result.adopted, gain: gainOver(result, "before") }),
