@@ -1,9 +1,10 @@
 /** What agent/ports/inference.ts promises, held against the real engine and the simulator's. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { InferenceEngine, InferenceTask } from "../../agent/ports/index.ts";
+import type { InferenceEngine, InferenceTask, ModelToLoad } from "../../agent/ports/index.ts";
 import { readCanaryOutput, writeCanaryInput } from "../../shared/canary.ts";
 import { INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import { readPageText } from "../../shared/page-text.ts";
+import { decodeResponse } from "../../shared/tensors.ts";
 
 // Executors run below everything else on the machine: beside other suites they get little of it.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -16,6 +17,9 @@ export interface EngineWorld {
   /** Different inputs that can be read. */
   inputs: Uint8Array[];
   unreadable: Uint8Array;
+  /** With an input of it. */
+  model: ModelToLoad;
+  modelInput: Uint8Array;
   /** Shorter than any run takes. */
   deadlineTooShortMs: number;
   /** Kills an executor; all are at work then. */
@@ -155,6 +159,28 @@ export function inferenceContract(name: string, prepare: () => Promise<EngineWor
       expect(secondsPerItem).toBeGreaterThan(0);
       expect(secondsPerItem / (durationMs / 1000)).toBeGreaterThan(0.02);
       expect(secondsPerItem / (durationMs / 1000)).toBeLessThan(50);
+    });
+
+    test("a model is a pipeline from its load to its unload, and the others are not touched", async () => {
+      const { model, modelInput } = world;
+      const { pipeline } = model;
+      const item = () => run(modelInput, { pipeline, name: "item.json" });
+      expect((await failureOf(item())).code).toBe("UNKNOWN_PIPELINE");
+      await world.settle(engine.load(model));
+      expect(engine.models()).toEqual([{ pipeline, state: "ready" }]);
+      const [info] = engine.pipelines().filter(({ name }) => name === pipeline);
+      expect(info).toMatchObject({ version: "1", executors: 2, batch: model.choice.batch });
+      expect(info?.models).toEqual(
+        model.manifest.files.map(({ path, blob, bytes }) => ({ name: path, sha256: blob, bytes })),
+      );
+      expect(decodeResponse((await item()).output)).toMatchObject({ model: "tiny", version: "1" });
+      expect((await world.settle(engine.calibrate(pipeline))).secondsPerItem).toBeGreaterThan(0);
+      expect((await run(world.inputs[0]!)).output.length).toBeGreaterThan(0);
+      await world.settle(engine.unload(pipeline));
+      expect(engine.models()).toEqual([]);
+      expect(engine.pipelines().map(({ name }) => name)).toEqual(["ocr", "canary"]);
+      expect((await failureOf(item())).code).toBe("UNKNOWN_PIPELINE");
+      await world.settle(engine.unload(pipeline));
     });
 
     test("stopping ends what runs and what waits, and nothing is taken afterwards", async () => {

@@ -48,6 +48,8 @@ export interface GraphDraft {
   outputs: TensorSpec[];
   nodes: GraphNode[];
   weights?: Weights[];
+  /** Whole numbers that operators take as an input of theirs. */
+  indexes?: { name: string; values: number[] }[];
   /** Of the file beside the graph that holds the weights. */
   externalFile?: string;
 }
@@ -73,6 +75,7 @@ export function graphFiles({
   outputs,
   nodes,
   weights = [],
+  indexes = [],
   externalFile,
 }: GraphDraft): Map<string, Uint8Array> {
   const outside: Uint8Array[] = [];
@@ -87,6 +90,12 @@ export function graphFiles({
     const externalData = Object.entries(place).map(([key, value]) => ({ key, value }));
     return { ...known, dataLocation: EXTERNAL, externalData };
   });
+  const whole = indexes.map(({ name, values }) => ({
+    name,
+    dims: [values.length],
+    dataType: ELEMENT.INT64,
+    int64Data: values,
+  }));
   const model = onnx.ModelProto.create({
     irVersion: 8,
     producerName: "skein-test",
@@ -98,7 +107,7 @@ export function graphFiles({
       name: "test",
       input: inputs.map(infoOf),
       output: outputs.map(infoOf),
-      initializer,
+      initializer: [...initializer, ...whole],
       node: nodes.map(({ op, inputs: input, outputs: output, domain = "", ints = {} }, at) => ({
         name: `node${at}`,
         opType: op,

@@ -3,7 +3,7 @@ import type { SessionChoice } from "../../../shared/session-choice.ts";
 
 /**
  * What a choice is to onnxruntime. Several operators of one graph at once are never worth it beside other executors. Only
- * errors are logged: what it warns of (unused initialisers, hints) is no news of this box.
+ * what is fatal is logged: errors come as exceptions, and an executor's last words must be those of its end.
  */
 export function sessionOptions(
   choice: Pick<SessionChoice, "threads" | "graphLevel" | "memoryPattern" | "spinning">,
@@ -13,7 +13,7 @@ export function sessionOptions(
     interOpNumThreads: 1,
     enableMemPattern: choice.memoryPattern,
     graphOptimizationLevel: choice.graphLevel,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     extra: { session: { intra_op: { allow_spinning: choice.spinning ? "1" : "0" } } },
   };
 }

@@ -201,6 +201,7 @@ export class Shelf {
   private async bring(seat: Seat, executor: ExecutorProcess, shelved: Shelved): Promise<void> {
     const { model } = shelved;
     const before = { rssBytes: executor.rssBytes, ms: performance.now() };
+    this.init.telemetry.log("debug", "modelLoading", { pipeline: model.pipeline, pid: executor.pid });
     const deadlineMs = TIMING.modelLoadMs + modelBytes(model.manifest) / LIMITS.modelLoadBytesPerMsMin;
     try {
       const { sampleLength } = await executor.load(model, Math.ceil(deadlineMs));

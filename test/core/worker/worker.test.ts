@@ -34,8 +34,8 @@ const groupsOf = (effects: WorkerEffect[]): number[][] =>
     .map(({ outputs }) => outputs.map(({ item }) => item));
 
 /** A worker whose clock is 0 unless a step says otherwise. */
-const start = (executors = 1) => {
-  const worker = new Worker(A, executors);
+const start = (executors = 1, atOnce?: (pipeline: string) => number) => {
+  const worker = new Worker(A, executors, atOnce);
   const step = (event: WorkerEvent, nowMs = 0): WorkerEffect[] => worker.step(event, nowMs, 1_000);
   /** Leased, fetched, run and stored; what follows from the last of it. */
   const finish = (...items: number[]): WorkerEffect[] => {
@@ -55,6 +55,17 @@ test("an item walks from fetch to run to copy to report, and is forgotten when r
   expect(report).toMatchObject({ kind: "reportResults", results: [{ item: 0, holders: [A, B], durationMs: 7 }] });
   step({ kind: "resultsRecorded", results: (report as WorkerEffect & { kind: "reportResults" }).results });
   expect(worker.itemsQueued).toBe(0);
+});
+
+test("of a pipeline that runs in batches as much is begun as fills the batches that run and the next", () => {
+  const begun = (atOnce: number): number => {
+    const { step } = start(2, (pipeline) => (pipeline === "ocr" ? atOnce : 0));
+    const items = Array.from({ length: 1_000 }, (_, n) => n);
+    step({ kind: "leased", lease: lease(items) });
+    return items.flatMap((item) => step({ kind: "inputReady", ...at(item) })).filter(({ kind }) => kind === "runItem")
+      .length;
+  };
+  expect([begun(0), begun(16), begun(1_000)]).toEqual([3, 32, 512]);
 });
 
 test("no more runs are begun than there are executors and one", () => {
