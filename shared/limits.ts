@@ -35,10 +35,14 @@ export const LIMITS = {
   bulkWaitingPerPeerMax: 256,
   /** Bytes a bulk reader holds before it stops the sender. With the 256 KiB window in flight it stays under libp2p's 4 MiB. */
   bulkReadAheadBytes: 1 * MiB,
-  /** A larger blob is fetched in pieces of this size: what a broken transfer, a slow or a lying holder costs at most. Smaller pieces would each pay for opening a stream. */
-  blobPieceBytes: 8 * MiB,
+  /** A larger blob is fetched in pieces of this size: what a broken transfer, a slow or a lying holder costs at most, and what a node must have before it can serve others. Smaller pieces would each pay for opening a stream. Manifests name pieces of this size. */
+  blobPieceBytes: 2 * MiB,
   /** Pieces of one blob under way at once, from all its holders, and blobs that are fetched at once: each piece holds bulkReadAheadBytes. */
   blobPiecesAtOnceMax: 3,
+  /** Of a model's file, from all nodes that have some of it and from each of them; each is held until its hash is known. And nodes that are asked what they have. */
+  swarmPiecesAtOnceMax: 4,
+  swarmPiecesPerNodeMax: 2,
+  swarmNodesMax: 16,
   blobFetchesMax: 8,
   /** Blobs that wait for their turn to be fetched. */
   blobFetchesWaitingMax: 10_000,
@@ -151,6 +155,8 @@ export const LIMITS = {
   modelsMax: 256,
   modelAliasesMax: 256,
   rulesMax: 256,
+  /** Models that a node tells of in its report, which must stay under gossipBytesMax with all else in it. */
+  modelStatesToldMax: 64,
   /** Files of one model, their paths, inputs or outputs of its graph; and its manifest, as JSON. */
   modelFilesMax: 256,
   modelPathBytesMax: 200,
@@ -304,6 +310,13 @@ export const TIMING = {
   linkGoneMs: 10_000,
   /** For an item that somebody waits for: longer than the largest page takes on a small box. */
   onlineDeadlineMs: 25_000,
+  /** Between two looks of a node at what is placed on it: of one with the ledger in case it missed something, of another its only way to know. */
+  placementNewsMs: 5_000,
+  /** Before a model that could not be fetched or loaded is tried again; doubled up to the second figure. */
+  modelRetryMs: 2_000,
+  modelRetryMaxMs: 300_000,
+  /** How long the files of a model stay that is placed here no more: it may come back. */
+  modelLetGoMs: 600_000,
   /** Default deadline of a small request to a peer. */
   requestDeadlineMs: 5_000,
   /** How long a client's proposal may wait to be committed before NO_QUORUM is the answer. */

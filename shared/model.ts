@@ -1,4 +1,5 @@
 /** A model as the fleet knows it: an ONNX graph, the files that go with it, and what it takes and gives. */
+import { fromBase64 } from "./base64.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import {
   checkBoolean,
@@ -39,7 +40,25 @@ export interface ModelFile {
   blob: BlobHash;
   bytes: number;
   use: (typeof MODEL_FILE_USES)[number];
+  /**
+   * Of a file larger than blobPieceBytes: the SHA-256 of each of its pieces of that size, one after the other, in Base64.
+   * With them a node that is still fetching serves what it has, and nobody takes a wrong piece. Without, only whole files
+   * are fetched from.
+   */
+  pieces?: string;
 }
+
+/** SHA-256 of each piece of a file, in hex; undefined if the manifest does not say. */
+export function pieceDigests({ bytes, pieces }: Pick<ModelFile, "bytes" | "pieces">): string[] | undefined {
+  const digests = pieces === undefined ? undefined : fromBase64(pieces);
+  if (!digests || digests.length !== Math.ceil(bytes / LIMITS.blobPieceBytes) * DIGEST_BYTES) return undefined;
+  return Array.from({ length: digests.length / DIGEST_BYTES }, (_, i) =>
+    Array.from(digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES), (byte) =>
+      byte.toString(16).padStart(2, "0"),
+    ).join(""),
+  );
+}
+const DIGEST_BYTES = 32;
 
 export interface ModelManifest {
   name: string;
@@ -116,13 +135,15 @@ export function checkManifest(value: unknown): ModelManifest {
 
 function checkFile(value: unknown, at: string): ModelFile {
   const file = checkRecord(value, at);
-  checkKeys(file, at, ["path", "blob", "bytes", "use"]);
+  checkKeys(file, at, ["path", "blob", "bytes", "use", "pieces"]);
   if (!isBlobHash(file.blob)) refuse(`${at}.blob`, "must be a SHA-256 in 64 small hex digits");
+  const bytes = checkWhole(file.bytes, `${at}.bytes`, 0, LIMITS.blobBytesMax);
   return {
     path: checkModelPath(file.path, `${at}.path`),
     blob: file.blob,
-    bytes: checkWhole(file.bytes, `${at}.bytes`, 0, LIMITS.blobBytesMax),
+    bytes,
     use: checkOneOf(file.use, `${at}.use`, MODEL_FILE_USES),
+    ...(file.pieces !== undefined && { pieces: checkPieces(file.pieces, bytes, `${at}.pieces`) }),
   };
 }
 
@@ -142,6 +163,12 @@ export function checkPathsApart(paths: readonly string[]): void {
       .find((one) => seen.has(one));
     if (folder !== undefined) refuse("files", `have ${JSON.stringify(folder)} as a file and as a folder`);
   }
+}
+
+function checkPieces(value: unknown, bytes: number, at: string): string {
+  const pieces = checkText(value, at, LIMITS.manifestBytesMax);
+  if (!pieceDigests({ bytes, pieces })) refuse(at, "must be a SHA-256 for each piece of the file, in Base64");
+  return pieces;
 }
 
 /** A path that stays in the model's folder on every system. @throws BAD_REQUEST */
@@ -172,4 +199,4 @@ export const modelBytes = (manifest: Pick<ModelManifest, "files">): number =>
 
 /** What names a model's content, whatever it is called: hashed, it is the model's digest. */
 export const modelStatement = ({ files }: Pick<ModelManifest, "files">): Uint8Array =>
-  new TextEncoder().encode(canonicalJson(files));
+  new TextEncoder().encode(canonicalJson(files.map(({ pieces: _, ...file }) => file)));

@@ -67,6 +67,8 @@ export interface PeerRequests {
   readSmall: { question: { blobs: BlobHash[] }; answer: { contents: Uint8Array[] } };
   /** Which of these blobs are on your disk? */
   have: { question: { blobs: BlobHash[] }; answer: { held: BlobHash[] } };
+  /** Which pieces of this blob do you have? Of one that is here whole: none but the word. A byte of 1 for each piece that is. */
+  pieces: { question: { blob: BlobHash }; answer: { whole: boolean; here: Uint8Array; coming: Uint8Array } };
   /** Which of these blobs must stay on the asker's disk? Also what time it is there. @throws NOT_A_MEMBER, NO_QUORUM */
   standOn: { question: { blobs: BlobHash[] }; answer: { needed: BlobHash[]; atMs: number } };
   /** The bytes you served under this hash are others: read your copy again. Answered before that is done. */

@@ -23,6 +23,8 @@ const OWN = {
   keepJobsDays: { min: 0, max: 3_650, byDefault: 30 },
   /** Ended jobs that are kept; the oldest go first. Each is some memory on every box that holds the ledger. */
   keepJobsMax: { min: 1, max: 100_000, byDefault: 10_000 },
+  /** Megabytes a second at which a node takes models in; 0: as fast as they come. Less leaves more of its link to work. */
+  deliveryMBps: { min: 0, max: 100_000, byDefault: 0 },
 } as const;
 
 export type FleetSettings = { [N in keyof typeof OWN]: number };

@@ -13,8 +13,15 @@ export interface Arrival {
   readonly bytes: number;
   /** For each piece, whether it came whole; before this try too. */
   readonly here: readonly boolean[];
-  /** Takes one piece in, as often as wanted. @throws FRAME_INVALID if it is not as long as it must be; DISK_FULL; whatever the source throws */
-  write(piece: number, source: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * Takes one piece in, as often as wanted. With its SHA-256 in hex, only these bytes ever reach the disk.
+   * @throws FRAME_INVALID if it is not as long as it must be; BLOB_HASH_MISMATCH; DISK_FULL; whatever the source throws
+   */
+  write(piece: number, source: AsyncIterable<Uint8Array>, sha256?: string): Promise<void>;
+  /** Reads back what is here, against the SHA-256 of each piece in hex: one that is other bytes is not here any more. */
+  check(sha256s: readonly string[]): Promise<void>;
+  /** A piece that is here, in chunks of at most bulkChunkBytes. @throws BLOB_MISSING if it is not, or the arrival is over */
+  stream(piece: number): AsyncIterable<Uint8Array>;
   /** Once all pieces are here: checks the hash of the whole and makes the blob durable. @throws BLOB_HASH_MISMATCH, and then stays open */
   finish(): Promise<BlobInfo>;
   /** SHA-256 of each piece as it is on the disk now, in hex. */

@@ -26,6 +26,7 @@ import { LedgerNews } from "./ledger-news.ts";
 import { LinkSpeeds } from "./link-speeds.ts";
 import { type FleetIdentity, Membership } from "./membership.ts";
 import { Bench } from "./models/bench.ts";
+import { ModelKeeper } from "./models/keeper.ts";
 import { ModelRegistry } from "./models/registry.ts";
 import { WatchedEngine } from "./models/watched-engine.ts";
 import { Online } from "./online.ts";
@@ -122,6 +123,7 @@ export class Agent extends Front {
   readonly #drills: Drills;
   readonly #speeds: LinkSpeeds;
   readonly #box: Box;
+  readonly #keeper: ModelKeeper;
   protected readonly front: FrontParts;
   #leading: LeaderLoop | undefined;
   #told: { term: number; role: RaftRole; leader?: NodeId } = { term: 0, role: "follower" };
@@ -242,7 +244,10 @@ export class Agent extends Front {
       },
     });
     const places = this.#outlook.places;
-    this.#copies = new CopiesLoop(world, { ledger, peers, proposer, events, places });
+    this.#copies = new CopiesLoop(world, {
+      ...{ ledger, peers, proposer, events, places },
+      nodes: this.#outlook.nodes,
+    });
     this.#placement = new PlacementLoop(world, { ledger, proposer, events, nodes: this.#outlook.nodes });
     this.#retention = new Retention(world, { ledger, peers, proposer, events, reachable: this.#outlook.reachable });
     this.#sweep = new Sweep(world, {
@@ -251,7 +256,7 @@ export class Agent extends Front {
       reader: this.#reader,
       standing: this.#standing,
       places,
-      isClaimed: (hash) => this.#snapshots.isClaimed(hash),
+      isClaimed: (hash) => this.#snapshots.isClaimed(hash) || this.#keeper.isClaimed(hash),
       sweepMs: init.sweepMs ?? TIMING.sweepMs,
     });
     this.#scrub = new Scrub(world, { spare, peers, proposer, events, itemsQueued: () => this.#worker.itemsQueued });
@@ -275,6 +280,7 @@ export class Agent extends Front {
       { ...common, standing, handover, submit: (spec) => this.submit(spec) },
       () => this.#deputy,
     );
+    this.#keeper = this.#makeKeeper();
     this.#deputy = new Deputy(world, this.#peers, {
       loaded: this.#loaded.promise,
       holdsLedger,
@@ -316,6 +322,7 @@ export class Agent extends Front {
     await this.#world.engine.start();
     this.#bench.start();
     await this.#calibrate();
+    this.#keeper.start();
     this.#ready = true;
     this.#events.emit("agentReady", { name: this.#init.name, executors: this.#world.engine.executors });
     if (!this.#stopped) void this.#box.start();
@@ -348,6 +355,7 @@ export class Agent extends Front {
     this.#speeds.stop();
     this.#scrub.stop();
     this.#sweep.stop();
+    this.#keeper.stop();
     this.#worker.stop();
     this.#drills.stop();
     this.#handover.stop();
@@ -483,7 +491,23 @@ export class Agent extends Front {
       rates: () => this.#worker.rates(),
       itemsQueued: () => this.#worker.itemsQueued,
       profiles: () => this.#bench.profiles(),
+      models: () => this.#keeper.models(),
     };
+  }
+
+  #makeKeeper(): ModelKeeper {
+    const { self } = this.#world.network;
+    return new ModelKeeper(this.#world, {
+      ...this.#parts(),
+      wanted: (mark) => this.#deputy.call("modelsFor", self, mark),
+      profiles: () => this.#bench.profiles(),
+      isInHand: (digest) => this.#registry.inHand.has(digest),
+      holds: (pipeline) => this.#worker.holds(pipeline),
+      measure: (pipeline) => this.#worker.calibrateOne(pipeline),
+      withhold: (pipeline, isWithheld) => this.#worker.withhold(pipeline, isWithheld),
+      forget: (pipeline) => this.#worker.forget(pipeline),
+      onChange: () => this.#gossip.changed(),
+    });
   }
 
   #answerPeers(): void {
@@ -521,6 +545,7 @@ export class Agent extends Front {
     this.#standing.moved();
     this.#rosterChanged();
     this.#news.restored(this.#ledger, before);
+    this.#keeper.moved();
   }
 
   #applyLedgerEntry(entry: RaftEntry): void {
@@ -546,6 +571,7 @@ export class Agent extends Front {
     this.#copies.ledgerMoved(event);
     this.#placement.ledgerMoved(event);
     this.#sweep.ledgerMoved(event);
+    if (event.kind === "placementDecided" || event.kind === "modelRemoved") this.#keeper.moved();
   }
 
   #beginToLead(term: number): void {

@@ -4,6 +4,8 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { StreamedInput } from "../ports/index.ts";
 import { BlobFetcher, type Candidates, type Meter } from "./blob-fetcher.ts";
 import type { Events } from "./events.ts";
+import { SwarmFetcher, type SwarmFile } from "./models/swarm.ts";
+import { Throttle } from "./models/throttle.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -39,6 +41,9 @@ export class BlobAccess {
   /** Copies on their way, by the node they go to. */
   readonly #copying = new Map<NodeId, Set<AbortController>>();
   readonly #fetching = new Map<BlobHash, Promise<void>>();
+  /** Of models: other blobs are waited for by work. */
+  readonly throttle: Throttle;
+  readonly #swarm: SwarmFetcher;
 
   constructor(world: Surroundings, peers: Peers, events: Events, reachable: () => NodeId[], meter?: Meter) {
     this.#world = world;
@@ -46,6 +51,8 @@ export class BlobAccess {
     this.#events = events;
     this.#reachable = reachable;
     this.#fetcher = new BlobFetcher(world, events, (holder, hash) => this.#doubt(holder, hash), meter);
+    this.throttle = new Throttle(world.clock);
+    this.#swarm = new SwarmFetcher(world, peers, events, this.throttle);
     world.network.onLink(({ nodeId, state }) => {
       if (state !== "up") this.#giveUpCopiesTo(nodeId);
     });
@@ -63,6 +70,33 @@ export class BlobAccess {
       this.#fetching.set(hash, running);
     }
     return running;
+  }
+
+  /**
+   * Brings a large file of which the fleet agreed what its pieces are, also from nodes that are still fetching it: `from`
+   * and what they have is asked again and again. @throws as SwarmFetcher.fetch and ensureLocal
+   */
+  async ensureFile(file: SwarmFile, from: () => readonly NodeId[], signal: AbortSignal): Promise<void> {
+    if ((await this.#world.blobs.size(file.hash)) !== undefined) return;
+    let running = this.#fetching.get(file.hash);
+    if (!running) {
+      const whole = async (error: unknown): Promise<void> => {
+        // The digests of its pieces are not those of this file: it is fetched like any other blob.
+        if (SkeinError.from(error).code !== "BLOB_HASH_MISMATCH") throw error;
+        await this.#fetcher.fetch(file.hash, this.#candidates(from()));
+      };
+      running = this.#swarm
+        .fetch(file, () => this.#candidates(from()), signal)
+        .catch(whole)
+        .finally(() => this.#fetching.delete(file.hash));
+      this.#fetching.set(file.hash, running);
+    }
+    return running;
+  }
+
+  /** What of a model's file that is on its way has come. */
+  bytesComing(hash: BlobHash): number {
+    return this.#swarm.bytesHere(hash) ?? 0;
   }
 
   /** The bytes, hash checked; a damaged local copy is replaced once from another holder. */
@@ -205,7 +239,8 @@ export class BlobAccess {
     length: number,
   ): ReturnType<Parameters<Surroundings["network"]["serveBlobs"]>[0]> {
     const bytes = await this.#world.blobs.size(hash);
-    return bytes === undefined ? undefined : { bytes, chunks: this.#world.blobs.stream(hash, offset, length) };
+    if (bytes === undefined) return this.#swarm.source(hash, offset, length);
+    return { bytes, chunks: this.#world.blobs.stream(hash, offset, length) };
   }
 
   /** Whoever served other bytes than it said reads its copy again. */

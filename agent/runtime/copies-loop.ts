@@ -1,4 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
+import type { NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import type { HoldersChanged } from "../../shared/ledger-entry.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
@@ -13,6 +14,7 @@ import {
 } from "../core/replication/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
+import { likelyNext } from "./models/likely.ts";
 import type { Peers } from "./peers.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -37,6 +39,7 @@ export interface CopiesInit {
   proposer: Proposer;
   events: Events;
   places: () => CopyPlace[];
+  nodes: () => NodeView[];
 }
 
 /**
@@ -84,6 +87,9 @@ export class CopiesLoop {
     if (event.kind === "holdersChanged") for (const blob of event.blobs) this.#changed.add(blob);
     if (event.kind === "jobSubmitted") for (const { blob } of event.job.inputs) this.#changed.add(blob);
     if (event.kind === "modelAdded") for (const { blob } of event.model.manifest.files) this.#changed.add(blob);
+    if (event.kind === "placementDecided")
+      for (const { manifest } of this.#init.ledger.planning.models.values())
+        for (const { blob } of manifest.files) this.#changed.add(blob);
     if (event.kind === "resultsRecorded") for (const { output } of event.results) if (output) this.#changed.add(output);
     if (this.#changed.size <= CHANGED_MAX) return;
     this.#changed.clear();
@@ -115,13 +121,14 @@ export class CopiesLoop {
     const places = this.#init.places();
     const tidy = this.#lookAtPlaces(places);
     const fleet = survey(places, LIMITS.diskFreeBytesMin);
+    const likely = likelyNext(ledger.planning, this.#init.nodes);
     const found: Orders = { copies: [], drops: [] };
     for (let looked = 0; looked < SLICE && found.copies.length + found.drops.length < ORDERS_MAX; looked++) {
       const blob = this.#next();
       if (blob === undefined) break;
       const holders = ledger.holders.get(blob);
       if (!holders) continue;
-      const { copies, drops } = ordersFor(blob, holders, ledger.copiesOf(blob), fleet, tidy);
+      const { copies, drops } = ordersFor(blob, holders, ledger.copiesOf(blob), fleet, tidy, likely.get(blob));
       found.copies.push(...copies);
       found.drops.push(...drops);
     }

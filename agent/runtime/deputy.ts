@@ -8,6 +8,7 @@ import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { checkAlias, checkModelName } from "../../shared/model.ts";
 import { checkRule, type Rule } from "../../shared/rules.ts";
 import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
+import type { WantedModels } from "../../shared/wanted-models.ts";
 import type { AgentFace } from "./face.ts";
 import type { MeantModel } from "./model-names.ts";
 import type { Peers } from "./peers.ts";
@@ -23,6 +24,7 @@ interface Callable extends AgentFace {
   runningDrill(): Promise<RunningDrill | null>;
   /** Under this idempotency key, if there is one. */
   modelMeant(text: string, key: string | null): Promise<MeantModel>;
+  modelsFor(node: NodeId, mark: string): Promise<WantedModels>;
 }
 
 /** What a member does for a node without the ledger: a new call is one line, which checks what it is given. */
@@ -70,6 +72,7 @@ const CALLS = {
     checkAlias(alias),
     checkWhole(version, "version", 0),
   ],
+  modelsFor: ([node, mark]: unknown[]): [NodeId, string] => [text(node) as NodeId, value(mark)],
   setSetting: ([name, given]: unknown[]): [string, string] => [text(name), value(given)],
 } satisfies { [C in keyof Callable]?: (given: unknown[]) => unknown[] };
 

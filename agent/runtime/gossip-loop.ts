@@ -1,4 +1,11 @@
-import type { CapacityReport, HardwareFacts, LinkSpeed, PipelineRate, Vitals } from "../../shared/capacity.ts";
+import type {
+  CapacityReport,
+  HardwareFacts,
+  LinkSpeed,
+  ModelState,
+  PipelineRate,
+  Vitals,
+} from "../../shared/capacity.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { LinkView, NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
@@ -21,6 +28,7 @@ export interface OwnFigures {
   rates(): PipelineRate[];
   itemsQueued(): number;
   profiles(): ModelProfile[];
+  models(): ModelState[];
 }
 
 /** Called for every event that was taken in, with what changed by it. */
@@ -124,6 +132,7 @@ export class GossipLoop {
     const { name, agentVersion, executors, apiUrl } = this.#own;
     const vitals = await this.#own.vitals();
     const links = this.#own.links();
+    const models = this.#own.models();
     return {
       nodeId: this.#world.network.self,
       name,
@@ -138,6 +147,7 @@ export class GossipLoop {
       apiUrl,
       ...(links.length > 0 && { links }),
       profiles: this.#own.profiles(),
+      ...(models.length > 0 && { models }),
     };
   }
 

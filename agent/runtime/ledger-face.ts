@@ -13,6 +13,7 @@ import type { Rule, RuleView } from "../../shared/rules.ts";
 import type { Setting } from "../../shared/settings.ts";
 import type { JobStory, LeaderStory } from "../../shared/story.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
+import type { WantedModels } from "../../shared/wanted-models.ts";
 import { decodeLeaderStory } from "../../shared/wire/story.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
 import { type CopyPlace, copiesOwed } from "../core/replication/index.ts";
@@ -26,6 +27,7 @@ import { jobStory } from "./job-story.ts";
 import type { Membership } from "./membership.ts";
 import { type MeantModel, modelMeant, modelsIn } from "./model-names.ts";
 import { Catalogue } from "./models/catalogue.ts";
+import { wantedModels } from "./models/wanted.ts";
 import type { Peers } from "./peers.ts";
 import { placementView } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
@@ -217,6 +219,10 @@ export class LedgerFace implements LedgerCalls {
 
   aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }> {
     return this.#catalogue.alias(name, alias, version);
+  }
+
+  async modelsFor(node: NodeId, mark: string): Promise<WantedModels> {
+    return wantedModels(this.#init.ledger, node, mark, this.#world.sha256);
   }
 
   setSetting(name: string, value: string): Promise<Setting> {

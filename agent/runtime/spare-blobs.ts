@@ -174,7 +174,9 @@ const watched = (arrival: Arrival, onOver: () => void): Arrival => ({
   get here() {
     return arrival.here;
   },
-  write: (piece, source) => arrival.write(piece, source),
+  write: (piece, source, sha256) => arrival.write(piece, source, sha256),
+  check: (sha256s) => arrival.check(sha256s),
+  stream: (piece) => arrival.stream(piece),
   digests: () => arrival.digests(),
   // One whose hash is wrong stays open.
   async finish() {

@@ -65,6 +65,8 @@ export class WorkerDriver {
   readonly #inHand: SmallInHand;
   readonly signer: ResultSigner;
   readonly #memory: WorkerMemory;
+  /** Pipelines that are about to go: no work is wanted for them. */
+  readonly #withheld = new Set<string>();
   readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
   #ticking: Cancel = () => {};
   #looking: Cancel = () => {};
@@ -125,6 +127,7 @@ export class WorkerDriver {
   rates(): PipelineRate[] {
     const { engine } = this.#world;
     return engine.pipelines().flatMap(({ name, executors = engine.executors }) => {
+      if (this.#withheld.has(name)) return [];
       const measured = this.#secondsPerItem.get(name);
       if (!measured) {
         const guess = this.#init.guess(name);
@@ -158,6 +161,26 @@ export class WorkerDriver {
     // Work that was done meanwhile tells more.
     if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, { seconds, source: "calibration" });
     this.#init.onRateChange();
+  }
+
+  /** Tells its rate no more, so that it gets no more work; or again. */
+  withhold(pipeline: string, isWithheld: boolean): void {
+    if (this.#withheld.has(pipeline) === isWithheld) return;
+    if (isWithheld) this.#withheld.add(pipeline);
+    else this.#withheld.delete(pipeline);
+    this.#init.onRateChange();
+  }
+
+  /** The pipeline is here no more. */
+  forget(pipeline: string): void {
+    this.#secondsPerItem.delete(pipeline);
+    this.#withheld.delete(pipeline);
+    this.#init.onRateChange();
+  }
+
+  /** Whether any work of this pipeline is in hand. */
+  holds(pipeline: string): boolean {
+    return this.#worker.holds(pipeline);
   }
 
   #measured(): Map<BlobHash, NotedRate> {

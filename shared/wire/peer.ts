@@ -229,6 +229,18 @@ export const PEER_WIRE: Wire = {
       (f) => ({ held: hashes(f.held) }),
     ),
   },
+  pieces: {
+    question: half(
+      "PiecesRequest",
+      (question) => ({ blob: hashToBytes(question.blob) }),
+      (f) => ({ blob: hashFromBytes(f.blob, "blob") }),
+    ),
+    answer: half(
+      "PiecesAnswer",
+      (answer) => answer,
+      (f) => ({ whole: f.whole as boolean, here: f.here as Uint8Array, coming: f.coming as Uint8Array }),
+    ),
+  },
   readSmall: {
     question: half(
       "ReadSmallRequest",

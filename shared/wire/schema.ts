@@ -214,6 +214,8 @@ message ProposeAnswer { uint64 index = 1; uint64 term = 2; }
 message CopyRequest { repeated bytes blobs = 1; repeated bytes inline = 2; repeated string from = 3; }
 message HeldAnswer { repeated bytes held = 1; string reason = 2; }
 message HaveRequest { repeated bytes blobs = 1; }
+message PiecesRequest { bytes blob = 1; }
+message PiecesAnswer { bool whole = 1; bytes here = 2; bytes coming = 3; }
 message ReadSmallRequest { repeated bytes blobs = 1; }
 message ReadSmallAnswer { repeated bytes contents = 1; }
 message CheckRequest { repeated bytes blobs = 1; }

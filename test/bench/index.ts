@@ -8,6 +8,7 @@ const BENCHES: Record<string, string> = {
   dispatch: "the dispatch policy against the fluid bound, and steps a second of its core",
   network: "hand-over of a shard's input, and a small request beside a bulk transfer",
   shards: "what each empty item costs through the whole system, beside Dask distributed",
+  delivery: "a model to four nodes beside to one, when the origin's uplink is the limit",
   bigjob: "a job over more bytes than the boxes have memory",
   failover: "leader killed to next recorded result",
   quotas: "three boxes of unequal speed together against the sum of each alone, and small jobs against the fastest",

@@ -282,6 +282,42 @@ describe.each(MAKERS)("$name", ({ make, makeSmall }) => {
     expect(await blobs.arrival(hash)).toBeUndefined();
   });
 
+  test("a piece that comes with its hash is here if it has it, can be read at once, and is checked again in the next life", async () => {
+    const disk = await make();
+    const bytes = some(LIMITS.blobPieceBytes + 777);
+    const hash = hashOf(bytes);
+    const pieces = [bytes.subarray(0, LIMITS.blobPieceBytes), bytes.subarray(LIMITS.blobPieceBytes)];
+    const digests = pieces.map(hashOf);
+    const first = (await (await disk.open()).arrival(hash, bytes.length))!;
+    for (const [sent, code] of [
+      [flipped(pieces[0]!), "BLOB_HASH_MISMATCH"],
+      [pieces[0]!.subarray(1), "FRAME_INVALID"],
+      [bytes, "FRAME_INVALID"],
+    ] as const)
+      await expect(first.write(0, chunked(sent, 200_000), digests[0])).rejects.toMatchObject({ code });
+    expect(first.here).toEqual([false, false]);
+    await expect(gathered(first.stream(0))).rejects.toMatchObject({ code: "BLOB_MISSING" });
+    await first.write(0, chunked(pieces[0]!, 200_000), digests[0]);
+    expect((await gathered(first.stream(0))).bytes).toEqual(pieces[0]);
+    // Whoever sends other bytes for a piece that is here harms nothing.
+    await expect(first.write(0, chunked(flipped(pieces[0]!), 200_000), digests[0])).rejects.toMatchObject({
+      code: "BLOB_HASH_MISMATCH",
+    });
+    expect((await gathered(first.stream(0))).bytes).toEqual(pieces[0]);
+    // One that nobody vouched for.
+    await first.write(1, chunked(flipped(pieces[1]!), 200), undefined);
+    await first.close();
+
+    const blobs = await disk.open();
+    const second = (await blobs.arrival(hash))!;
+    expect(second.here).toEqual([true, true]);
+    await second.check(digests);
+    expect(second.here).toEqual([true, false]);
+    await second.write(1, chunked(pieces[1]!, 200), digests[1]);
+    expect(await second.finish()).toEqual({ hash, bytes: bytes.length });
+    expect(hashOf(await blobs.read(hash))).toBe(hash);
+  });
+
   test("pieces that do not make the hash are refused, may be looked at, and are gone when they are discarded", async () => {
     const blobs = await (await make()).open();
     const bytes = some(LIMITS.blobPieceBytes + 5);

@@ -6,6 +6,7 @@ test("the fleet's own settings have their defaults until someone sets them", () 
   expect(fleetSettings(new Map())).toEqual({
     votersMax: LIMITS.votersMax,
     copies: LIMITS.copiesDefault,
+    deliveryMBps: 0,
     keepJobsDays: 30,
     keepJobsMax: 10_000,
     voterGoneAfterSeconds: 600,
@@ -20,6 +21,7 @@ test("what is shown are the values set and the defaults, by name", () => {
   ]);
   expect(settingsOf(set)).toEqual([
     { name: "copies", value: "2", isDefault: true },
+    { name: "deliveryMBps", value: "0", isDefault: true },
     { name: "keepJobsDays", value: "30", isDefault: true },
     { name: "keepJobsMax", value: "10000", isDefault: true },
     { name: "site", value: "cellar" },

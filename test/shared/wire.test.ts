@@ -180,6 +180,10 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
     question: { blobs: [blob(1), blob(2)] },
     answer: { contents: [new Uint8Array([1, 2]), new Uint8Array()] },
   },
+  pieces: {
+    question: { blob: blob(1) },
+    answer: { whole: false, here: new Uint8Array([1, 0]), coming: new Uint8Array([0, 1]) },
+  },
   have: { question: { blobs: [blob(1), blob(2)] }, answer: { held: [blob(2)] } },
   check: {
     question: { blobs: [blob(1), blob(2), blob(3)] },

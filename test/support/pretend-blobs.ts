@@ -119,13 +119,21 @@ class PretendLife implements Blobs {
       get here() {
         return pieces.map((piece) => piece !== undefined);
       },
-      write: async (piece, source) => {
+      write: async (piece, source, sha256) => {
         const came = await this.#gather(source);
         await this.#alive();
         if (came.length !== lengthOf(piece))
           throw new SkeinError("FRAME_INVALID", { peer: "a peer", reason: `piece ${piece} has ${came.length} bytes` });
+        const actual = hashOf(came);
+        if (sha256 !== undefined && actual !== sha256)
+          throw new SkeinError("BLOB_HASH_MISMATCH", { expected: sha256, actual });
         pieces[piece] = came;
       },
+      check: async (sha256s) => {
+        await this.#alive();
+        for (const [i, piece] of pieces.entries()) if (piece && hashOf(piece) !== sha256s[i]) pieces[i] = undefined;
+      },
+      stream: (piece) => this.#chunksOf(() => (this.#disk.arriving.get(hash) ? pieces[piece] : undefined), hash),
       finish: async () => {
         await this.#alive();
         const whole = new Uint8Array(Buffer.concat(pieces.map((piece) => piece ?? new Uint8Array())));
@@ -142,6 +150,16 @@ class PretendLife implements Blobs {
         this.#disk.arriving.delete(hash);
       },
     };
+  }
+
+  async *#chunksOf(find: () => Uint8Array | undefined, hash: BlobHash): AsyncIterable<Uint8Array> {
+    for (let at = 0; ; at += LIMITS.bulkChunkBytes) {
+      await this.#alive();
+      const bytes = find();
+      if (!bytes) throw new SkeinError("BLOB_MISSING", { hash });
+      if (at >= bytes.length) return;
+      yield new Uint8Array(bytes.subarray(at, at + LIMITS.bulkChunkBytes));
+    }
   }
 
   async size(hash: BlobHash): Promise<number | undefined> {

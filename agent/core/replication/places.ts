@@ -36,7 +36,7 @@ export function crowds(places: Iterable<CopyPlace>): Map<string, number> {
 
 /**
  * Where to put copies, best first: live nodes with room, those in a zone with fewer copies before others, drained ones
- * last. Among equals the blob's own hash decides, and draws a disk as often as it has free space, so that copies spread
+ * last; then those that are likely to need it. Among equals the blob's own hash decides, and draws a disk as often as it has free space, so that copies spread
  * without anyone keeping count: weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted Distributed Hash
  * Tables", SPAA 2005, the logarithmic method).
  */
@@ -45,12 +45,13 @@ export function copyTargets(
   places: readonly CopyPlace[],
   holders: readonly NodeId[],
   diskFreeBytesMin: number,
+  likely: ReadonlySet<NodeId> = NOBODY,
 ): NodeId[] {
   const rest = places
     .filter((place) => place.live && !place.leaving && place.diskFreeBytes >= diskFreeBytesMin)
     .filter((place) => !holders.includes(place.nodeId))
     .map((place) => ({ place, score: scoreOf(blob, place, diskFreeBytesMin) }))
-    .sort((a, b) => b.score - a.score);
+    .sort((a, b) => Number(likely.has(b.place.nodeId)) - Number(likely.has(a.place.nodeId)) || b.score - a.score);
   const crowd = crowds(places.filter((place) => !place.leaving && holders.includes(place.nodeId)));
   // Each place of a zone comes after as many as the zone has before it: to take the least crowded one by one is to sort by that.
   const ranked = [...rest.filter(({ place }) => !place.drained), ...rest.filter(({ place }) => place.drained)].map(
@@ -62,6 +63,8 @@ export function copyTargets(
   );
   return ranked.sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
 }
+
+export const NOBODY: ReadonlySet<NodeId> = new Set();
 
 /** How much this blob belongs on this node: the larger, the more. */
 export function scoreOf(blob: BlobHash, place: CopyPlace, diskFreeBytesMin: number): number {

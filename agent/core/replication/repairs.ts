@@ -1,5 +1,14 @@
 import type { BlobHash, NodeId } from "../../../shared/ids.ts";
-import { type CopyPlace, copiesPossible, copiesStaying, copyTargets, crowds, scoreOf, zoneOf } from "./places.ts";
+import {
+  type CopyPlace,
+  copiesPossible,
+  copiesStaying,
+  copyTargets,
+  crowds,
+  NOBODY,
+  scoreOf,
+  zoneOf,
+} from "./places.ts";
 
 export interface CopyOrder {
   blob: BlobHash;
@@ -41,8 +50,9 @@ export function survey(places: readonly CopyPlace[], diskFreeBytesMin: number): 
 
 /**
  * What is to be done about one blob. First, enough copies; a blob with no live holder waits, for nobody can copy it. Then,
- * if `tidy`: one in another zone when all are in the same, and after that the surplus goes, so that never fewer than
- * `wanted` live copies stay and never fewer zones than those could be in.
+ * if `tidy`: one in another zone when all are in the same, one where it is likely to be needed next when none is there, and
+ * after that the surplus goes, so that never fewer than `wanted` live copies stay and never fewer zones than those could be
+ * in.
  */
 export function ordersFor(
   blob: BlobHash,
@@ -50,6 +60,7 @@ export function ordersFor(
   wanted: number,
   { places, live, stayingCount, isZoned, diskFreeBytesMin }: Survey,
   tidy: boolean,
+  likely: ReadonlySet<NodeId> = NOBODY,
 ): Orders {
   const all = [...holders];
   const from = all.filter((nodeId) => live.has(nodeId));
@@ -57,27 +68,42 @@ export function ordersFor(
   const missing = Math.min(wanted, stayingCount) - staying.length;
   if (from.length === 0 || (missing <= 0 && !tidy)) return NOTHING;
   const copyTo = (targets: NodeId[]): Orders => ({ copies: targets.map((to) => ({ blob, from, to })), drops: [] });
-  if (missing > 0) return copyTo(copyTargets(blob, places, all, diskFreeBytesMin).slice(0, missing));
+  const targets = (): NodeId[] => copyTargets(blob, places, all, diskFreeBytesMin, likely);
+  if (missing > 0) return copyTo(targets().slice(0, missing));
   if (isZoned && wanted > 1 && crowds(staying).size === 1) {
-    const elsewhere = copyTargets(blob, places, all, diskFreeBytesMin).find((nodeId) => {
+    const elsewhere = targets().find((nodeId) => {
       const place = live.get(nodeId)!;
       return !place.drained && zoneOf(place) !== zoneOf(staying[0]!);
     });
     if (elsewhere !== undefined) return copyTo([elsewhere]);
   }
+  if (likely.size > 0 && !staying.some(({ nodeId }) => likely.has(nodeId))) {
+    const next = targets().find((nodeId) => likely.has(nodeId) && !live.get(nodeId)!.drained);
+    if (next !== undefined) return copyTo([next]);
+  }
   if (staying.length <= Math.max(1, wanted)) return NOTHING;
-  return { copies: [], drops: surplus(blob, staying, Math.max(1, wanted), diskFreeBytesMin) };
+  return { copies: [], drops: surplus(blob, staying, Math.max(1, wanted), diskFreeBytesMin, likely) };
 }
 
 const NOTHING: Orders = { copies: [], drops: [] };
 
-/** Which copies go: of those whose zone is not missed, one on a nearly full disk, else a drained one, else the one that belongs there least. */
-function surplus(blob: BlobHash, places: readonly CopyPlace[], wanted: number, diskFreeBytesMin: number): DropOrder[] {
+/**
+ * Which copies go: of those whose zone is not missed, one on a nearly full disk, else a drained one, else one where it is not
+ * likely to be needed, else the one that belongs there least.
+ */
+function surplus(
+  blob: BlobHash,
+  places: readonly CopyPlace[],
+  wanted: number,
+  diskFreeBytesMin: number,
+  likely: ReadonlySet<NodeId>,
+): DropOrder[] {
   const kept = [...places];
   const gone: NodeId[] = [];
   const worth = (place: CopyPlace): number[] => [
     Number(place.diskFreeBytes >= diskFreeBytesMin),
     Number(!place.drained),
+    Number(likely.has(place.nodeId)),
     scoreOf(blob, place, diskFreeBytesMin),
   ];
   while (kept.length > wanted) {

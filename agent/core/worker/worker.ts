@@ -120,6 +120,12 @@ export class Worker {
     return [...shards.values()];
   }
 
+  /** Whether any work of this pipeline is in hand. */
+  holds(pipeline: string): boolean {
+    for (const { lease } of this.#tasks.values()) if (lease.pipeline === pipeline) return true;
+    return false;
+  }
+
   finished(): FinishedTask[] {
     return [...this.#tasks.values()].flatMap(({ lease, item, result }) => (result ? [{ lease, item, result }] : []));
   }

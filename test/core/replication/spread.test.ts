@@ -160,3 +160,34 @@ test("neither the order of the boxes nor that of the holders changes what is ord
     }),
   );
 });
+
+test("a blob that is likely to be needed on some nodes has a copy on one of them: at once where copies are missing, else when all stand still", () => {
+  const places = [place(A), place(B), place(C), place(D)];
+  const fleet = survey(places, MIN);
+  const likely = new Set([D]);
+  for (let n = 0; n < 20; n++) {
+    expect(ordersFor(blob(n), [A], 2, fleet, false, likely).copies).toEqual([{ blob: blob(n), from: [A], to: D }]);
+    expect(ordersFor(blob(n), [A, B], 2, fleet, false, likely)).toEqual({ copies: [], drops: [] });
+    expect(ordersFor(blob(n), [A, B], 2, fleet, true, likely).copies).toEqual([{ blob: blob(n), from: [A, B], to: D }]);
+    const { drops } = ordersFor(blob(n), [A, B, D], 2, fleet, true, likely);
+    expect(drops.map((drop) => drop.node)).not.toContain(D);
+    const staying = [A, B, D].filter((one) => one !== drops[0]!.node);
+    expect(ordersFor(blob(n), staying, 2, fleet, true, likely)).toEqual({ copies: [], drops: [] });
+  }
+});
+
+test("zones come before what is likely, and a drained or full node gets nothing because of it", () => {
+  const zoned = [place(A, { zone: "x" }), place(B, { zone: "x" }), place(C, { zone: "y" })];
+  const likely = new Set([B]);
+  expect(ordersFor(blob(1), [A], 2, survey(zoned, MIN), false, likely).copies[0]!.to).toBe(C);
+  // It is copied there, and the zone keeps its copy.
+  const { copies } = ordersFor(blob(1), [A, C], 2, survey(zoned, MIN), true, likely);
+  expect(copies[0]!.to).toBe(B);
+  const { drops } = ordersFor(blob(1), [A, B, C], 2, survey(zoned, MIN), true, likely);
+  expect(drops.map((drop) => drop.node)).toEqual([A]);
+  for (const more of [{ drained: true as const }, { diskFreeBytes: MIN - 1 }])
+    expect(ordersFor(blob(1), [A, C], 2, survey([zoned[0]!, place(B, more), zoned[2]!], MIN), true, likely)).toEqual({
+      copies: [],
+      drops: [],
+    });
+});

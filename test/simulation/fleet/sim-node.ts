@@ -111,6 +111,9 @@ export class SimNode {
   signer: Signer;
   /** Of lives that begin from now on. */
   solver: Solver = pretendSolver;
+  memoryFreeBytes: () => number = () => 4e9;
+  /** Of blobs, to whoever asked, in streams. */
+  bytesServed = 0;
   /** How often it compares its disk with the ledger. */
   sweepMs: number = TIMING.sweepMs;
   agent: Agent | undefined;
@@ -175,8 +178,9 @@ export class SimNode {
     this.network = this.#net.join(this.nodeId);
     this.heat = this.body && new Heat(this.body, this.#clock, () => this.engine?.busyShare ?? 0);
     const probed = { ...PROBED, facts: { ...FACTS, ...this.heat?.facts } };
+    this.#countServed(this.network);
     const vitals = (): Vitals => ({
-      memoryFreeBytes: 4e9,
+      memoryFreeBytes: this.memoryFreeBytes(),
       diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
       cpuLoad: 0.5,
       throttled: false,
@@ -288,6 +292,21 @@ export class SimNode {
   #fillDisk(isFull: boolean): void {
     if (isFull !== this.#isDrilledFull) this.journal.isFull = isFull;
     this.#isDrilledFull = isFull;
+  }
+
+  #countServed(network: PretendPeer): void {
+    const { serveBlobs } = network;
+    const counted = async function* (this: SimNode, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const chunk of chunks) {
+        this.bytesServed += chunk.length;
+        yield chunk;
+      }
+    };
+    network.serveBlobs = (source) =>
+      serveBlobs.call(network, async (...asked) => {
+        const blob = await source(...asked);
+        return blob && { ...blob, chunks: counted.call(this, blob.chunks) };
+      });
   }
 
   /** Writing and removing takes a moment, before and after it is done, so that a crash may come between any two steps. */
