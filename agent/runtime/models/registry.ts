@@ -62,17 +62,11 @@ export class ModelRegistry {
   readonly #world: Surroundings;
   readonly #parts: RegistryParts;
   readonly #adding = new Map<string, Adding>();
-  readonly #inHand = new Set<BlobHash>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(world: Surroundings, parts: RegistryParts) {
     this.#world = world;
     this.#parts = parts;
-  }
-
-  /** Folders that are being examined: not to be taken for left over. */
-  get inHand(): ReadonlySet<BlobHash> {
-    return this.#inHand;
   }
 
   get addsUnderWay(): number {
@@ -164,7 +158,6 @@ export class ModelRegistry {
     const { models } = this.#world;
     const trials = trialsOf(this.#world);
     const wasHere = (await models.folderOf(digest)) !== undefined;
-    this.#inHand.add(digest);
     try {
       at("placing");
       const folder = await placeFiles(this.#world, digest, files);
@@ -173,8 +166,6 @@ export class ModelRegistry {
     } catch (error) {
       if (!wasHere) await models.remove(digest);
       throw error;
-    } finally {
-      this.#inHand.delete(digest);
     }
   }
 
