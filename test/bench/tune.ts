@@ -2,10 +2,10 @@
  * What tuning gains for the three OCR models over a session as onnxruntime makes it when it is asked for nothing.
  * `node test/bench/tune.ts [seconds for each search] [rounds]`.
  *
- * A page stands for 1 run of the detector, 20 of the recogniser and 20 of the classifier; "together" is the time of a page:
- * the sum of those items over the items a second of each. After the searches the choices that were found and the defaults
- * (`InferenceSession.create(path)`, no options, in one process of the same priority) take turns, so that a neighbour on the
- * machine hits both; the figure is the median of the rounds. Exits 1 under its target, or when outputs differ.
+ * After the searches the choice that was found for each model and the defaults (`InferenceSession.create(path)`, no options,
+ * in one process of the same priority) take turns, so that a neighbour on the machine hits both; figures are medians.
+ * "Together" is told in two ways: the geometric mean of the three gains, and the time of a page, which is 1 run of the
+ * detector, 20 of the recogniser and 20 of the classifier. Exits 1 when the first is under its target, or outputs differ.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -19,6 +19,7 @@ import { outputDifference } from "../../shared/alike-outputs.ts";
 import { plainChoice, type SessionChoice } from "../../shared/session-choice.ts";
 import { TUNED_ALIKE, type TuningResult } from "../../shared/tuning.ts";
 import { figure, median } from "./figures.ts";
+import { untilQuiet } from "./quiet.ts";
 
 const GAIN_MIN = 1.3;
 const RUN_MS = 2_000;
@@ -85,43 +86,58 @@ async function searched(known: KnownGraph, seconds: number): Promise<TuningResul
   return search.result!;
 }
 
-const pageMs = (speeds: Record<string, number>): number =>
-  Object.entries(speeds).reduce((sum, [name, perSecond]) => sum + (PER_PAGE[name]! * 1_000) / perSecond, 0);
+interface Pairs {
+  bare: number[];
+  tuned: number[];
+  difference: number;
+  noisy: number;
+}
+
+/** In turns. Pairs beside which others used the box count only where too few others could be had. */
+async function pairsOf(known: KnownGraph, choice: SessionChoice, rounds: number): Promise<Pairs> {
+  const quiet: [number, number][] = [];
+  const noisy: [number, number][] = [];
+  let difference = 0;
+  for (let tries = 0; tries < rounds * 3 && quiet.length < rounds; tries++) {
+    const wasQuiet = await untilQuiet(10_000);
+    const defaults = await runBare(known);
+    const outcome = (await trials.run(trialOf(known, choice, RUN_MS)))!;
+    const isQuiet = wasQuiet && (await untilQuiet(600));
+    difference = Math.max(difference, outputDifference(defaults.outputs, outcome.outputs));
+    (isQuiet ? quiet : noisy).push([defaults.itemsPerSecond, outcome.itemsPerSecond]);
+  }
+  const taken = [...quiet, ...noisy].slice(0, rounds);
+  const noisyTaken = Math.max(0, rounds - quiet.length);
+  return { bare: taken.map(([bare]) => bare), tuned: taken.map(([, tuned]) => tuned), difference, noisy: noisyTaken };
+}
 
 async function bench(seconds: number, rounds: number): Promise<void> {
   console.log(`${cores} cores, ${trials.runtime}, ${seconds} s for each search`);
   const known = await trials.known();
   const found = new Map<string, TuningResult>();
   for (const one of known) found.set(one.name, await searched(one, seconds));
-  const gains: Record<string, number[]> = { page: [], mean: [] };
-  const speeds: Record<string, { tuned: number[]; bare: number[] }> = {};
-  let difference = 0;
-  for (let round = 0; round < rounds; round++) {
-    const tuned: Record<string, number> = {};
-    const bare: Record<string, number> = {};
-    for (const one of known) {
-      const defaults = await runBare(one);
-      const outcome = (await trials.run(trialOf(one, found.get(one.name)!.choice, RUN_MS)))!;
-      difference = Math.max(difference, outputDifference(defaults.outputs, outcome.outputs));
-      tuned[one.name] = outcome.itemsPerSecond;
-      bare[one.name] = defaults.itemsPerSecond;
-      speeds[one.name] ??= { tuned: [], bare: [] };
-      speeds[one.name]!.tuned.push(outcome.itemsPerSecond);
-      speeds[one.name]!.bare.push(defaults.itemsPerSecond);
-    }
-    gains.page!.push(pageMs(bare) / pageMs(tuned));
-    const logs = known.map(({ name }) => Math.log(tuned[name]! / bare[name]!));
-    gains.mean!.push(Math.exp(logs.reduce((sum, one) => sum + one, 0) / logs.length));
+  const speeds: Record<string, Pairs> = {};
+  for (const one of known) speeds[one.name] = await pairsOf(one, found.get(one.name)!.choice, rounds);
+  const gain = ({ bare, tuned }: Pairs): number => median(tuned) / median(bare);
+  for (const [name, pairs] of Object.entries(speeds)) {
+    const { bare, tuned, noisy } = pairs;
+    const others = noisy > 0 ? `; in ${noisy} of ${rounds} pairs others used the box` : "";
+    console.log(
+      `  ${name}: ${figure(bare, 1)} items/s by default, ${figure(tuned, 1)} tuned: ${gain(pairs).toFixed(2)} times${others}`,
+    );
   }
-  for (const [name, { tuned, bare }] of Object.entries(speeds)) {
-    const gain = median(tuned.map((one, at) => one / bare[at]!)).toFixed(2);
-    console.log(`  ${name}: ${figure(bare, 1)} items/s by default, ${figure(tuned, 1)} tuned: ${gain} times`);
-  }
-  console.log(`  time of a page (1 det, 20 rec, 20 cls): ${figure(gains.page!, 2)} times quicker (target ${GAIN_MIN})`);
-  console.log(`  geometric mean of the three: ${figure(gains.mean!, 2)} times`);
+  const pageMs = (pick: "bare" | "tuned"): number =>
+    Object.entries(speeds).reduce((sum, [name, pairs]) => sum + (PER_PAGE[name]! * 1_000) / median(pairs[pick]), 0);
+  const page = pageMs("bare") / pageMs("tuned");
+  const mean = Math.exp(Object.values(speeds).reduce((sum, pairs) => sum + Math.log(gain(pairs)), 0) / known.length);
+  const difference = Math.max(...Object.values(speeds).map((pairs) => pairs.difference));
+  console.log(`  geometric mean of the three: ${mean.toFixed(2)} times (target ${GAIN_MIN})`);
+  console.log(
+    `  a page of 1 det, 20 rec, 20 cls: ${pageMs("bare").toFixed(0)} ms by default, ${pageMs("tuned").toFixed(0)} ms tuned: ${page.toFixed(2)} times`,
+  );
   console.log(`  largest difference of outputs: ${difference.toExponential(1)} (allowed ${TUNED_ALIKE})`);
   await trials.close();
-  if (median(gains.page!) < GAIN_MIN || difference > TUNED_ALIKE) process.exitCode = 1;
+  if (mean < GAIN_MIN || difference > TUNED_ALIKE) process.exitCode = 1;
 }
 
 if (process.argv[2] === "bare") await beBare();

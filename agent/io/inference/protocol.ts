@@ -51,7 +51,7 @@ export type ExecutorReport =
   | { kind: "unloaded"; rssBytes: number };
 
 /** Of an executor's environment: how graphs that come with the agent are run, as JSON by their names. */
-export const choicesVariable = "SKEIN_CHOICES";
+export const choicesVariable = "GRAPH_CHOICES";
 
 export const inputPartBytes = 1024 * 1024;
 

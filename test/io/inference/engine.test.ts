@@ -15,6 +15,7 @@ import { readCanaryOutput, writeCanaryInput } from "../../../shared/canary.ts";
 import type { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { readPageText, wordRecall } from "../../../shared/page-text.ts";
+import { plainChoice } from "../../../shared/session-choice.ts";
 import { EngineWatch, isAlive, samplePiece } from "../../support/executors.ts";
 import { whitePng } from "../../support/white-png.ts";
 
@@ -275,4 +276,27 @@ test("an engine without executors starts at once, knows no pipeline and says so 
   const task = { pipeline: "ocr", name: "a.png", input: new Uint8Array(1), deadlineMs: 1_000 };
   await expect(engine.run(task)).rejects.toMatchObject({ code: "UNKNOWN_PIPELINE" });
   await engine.stop();
+});
+
+test("what was found best for a graph is how executors run it from then on: each is replaced, one after the other, and work goes on", async () => {
+  const watch = new EngineWatch();
+  const engine = createInferenceEngine({ executors: 2 }, { telemetry: watch });
+  await engine.start();
+  try {
+    const before = [...watch.pids];
+    const input = await samplePiece("letter.webp");
+    const { output } = await engine.run(taskOf(input));
+    engine.tune("ocr/rec", { ...plainChoice(2), graphLevel: "extended" });
+    const during = engine.run(taskOf(input));
+    await vi.waitFor(() => expect(watch.pids.filter((pid) => !before.includes(pid))).toHaveLength(2), {
+      timeout: 60_000,
+    });
+    expect(readPageText((await during).output).text).toBe(readPageText(output).text);
+    const environments = watch.pids.map((pid) => readFileSync(`/proc/${pid}/environ`, "utf8"));
+    for (const environment of environments) expect(environment).toContain('"ocr/rec":{');
+    expect(readPageText((await engine.run(taskOf(input))).output).text).toBe(readPageText(output).text);
+    expect(watch.lines.filter(({ event }) => event === "executorStartFailed")).toEqual([]);
+  } finally {
+    await engine.stop();
+  }
 });
