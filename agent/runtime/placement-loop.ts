@@ -72,6 +72,7 @@ export class PlacementLoop {
   #leads = false;
   #ticking: Cancel = () => {};
   #soon: Cancel | undefined;
+  #dueAtMs = 0;
   #because: string | undefined;
   #isBusy = false;
   /** Nodes that could take models, and those that rest, when that was decided last. */
@@ -134,11 +135,16 @@ export class PlacementLoop {
     this.#want("the demand changed", Math.max(TIMING.placementSoonMs, waitMs));
   }
 
-  /** Several wishes are one decision. */
+  /** Several wishes are one decision, when the most urgent of them wants it. */
   #want(because: string, afterMs: number = TIMING.placementSoonMs): void {
     if (!this.#leads || this.#init.ledger.planning.models.size === 0) return;
-    this.#because ??= because;
-    this.#soon ??= this.#world.clock.after(afterMs, () => {
+    const { clock } = this.#world;
+    const dueAtMs = clock.monotonicMs() + afterMs;
+    if (this.#soon && this.#dueAtMs <= dueAtMs) return;
+    this.#soon?.();
+    this.#because = because;
+    this.#dueAtMs = dueAtMs;
+    this.#soon = clock.after(afterMs, () => {
       this.#soon = undefined;
       void this.#decide();
     });
