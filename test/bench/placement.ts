@@ -3,22 +3,11 @@
  * greedy rule alone and by the solver within its time, and what comes of it when the solver is killed or hangs.
  */
 import { fileURLToPath } from "node:url";
-import {
-  askWhere,
-  boundOf,
-  choose,
-  greedy,
-  isBetter,
-  placementProgram,
-  type Question,
-  readPlacement,
-  rounded,
-  sureOf,
-} from "../../agent/core/planner/index.ts";
+import { askWhere, choose, greedy, placementProgram, type Question } from "../../agent/core/planner/index.ts";
 import { createSolver } from "../../agent/io/solver/index.ts";
 import type { Solver } from "../../agent/ports/index.ts";
+import { searchPlacement } from "../../agent/runtime/placement-search.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import { TIMING } from "../../shared/limits.ts";
 import { drawFleet } from "../support/pretend-fleets.ts";
 import { median } from "./figures.ts";
 
@@ -35,7 +24,6 @@ interface Round {
   share: number;
   seconds: number;
   gap: number;
-  by: string;
 }
 
 /** As the leader does it. */
@@ -43,25 +31,10 @@ async function place(question: Question, solver: Solver): Promise<Round> {
   const startedMs = performance.now();
   const quick = greedy(question);
   const greedyMs = performance.now() - startedMs;
-  const relaxed = placementProgram(question, quick, true);
-  const linear = await solver.solve(relaxed.program, { timeLimitMs: 1_000 });
-  const bound = boundOf(relaxed, linear)!;
-  const round = rounded(question, sureOf(question, relaxed, linear));
-  const best = isBetter(round, quick) ? round : quick;
-  const program = placementProgram(question, best);
-  const options = { timeLimitMs: TIMING.placementSolveMs, gap: 0.01, start: program.start };
-  const solution = await solver.solve(program.program, options);
-  const found = readPlacement(question, program, solution)!;
-  const solved = isBetter(found, round) ? found : round;
-  const decision = choose(question, { greedy: quick, solved, bound, solveSeconds: 0 }, OCCASION);
-  return {
-    greedyMs,
-    greedyShare: quick.served.share / bound,
-    share: decision.served / bound,
-    seconds: (performance.now() - startedMs) / 1_000,
-    gap: (solution.bound - solution.objective) / Math.abs(solution.objective),
-    by: decision.by,
-  };
+  const found = await searchPlacement(solver, question, quick, undefined);
+  const { served, bound } = choose(question, { greedy: quick, ...found, solveSeconds: 0 }, OCCASION);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  return { greedyMs, greedyShare: quick.served.share / bound, share: served / bound, seconds, gap: found.gap! };
 }
 
 const span = (values: number[], digits: number): string =>
