@@ -4,32 +4,23 @@ import type { NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { modelBytes } from "../../shared/model.ts";
-import type { Solution } from "../../shared/program.ts";
 import type { Ledger, LedgerEvent } from "../core/ledger/index.ts";
 import {
   type Answers,
   askWhere,
-  boundOf,
   type Candidate,
-  candidate,
   choose,
   greedy,
-  isBetter,
-  placementProgram,
   type Question,
-  readPlacement,
-  readShares,
   replicaRules,
-  rounded,
-  sharesProgram,
   standingOf,
-  sureOf,
   trimDecision,
 } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
 import { demandChange, demandOf } from "./placement-demand.ts";
 import { placementNodes } from "./placement-nodes.ts";
+import { type Found, searchPlacement } from "./placement-search.ts";
 import { decisionFrom } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -48,10 +39,6 @@ const REPLICAS_MIN = 2;
 const DEMAND_CHANGE = 1.2;
 /** And of a box's memory. */
 const MEMORY_CHANGE = 256e6;
-/** How near to the bound the search goes on to. */
-const GAP = 0.01;
-/** For the linear programs, of milliseconds each. */
-const LINEAR_MS = 1_000;
 
 interface Failure {
   because: string;
@@ -72,6 +59,7 @@ export class PlacementLoop {
   #leads = false;
   #ticking: Cancel = () => {};
   #soon: Cancel | undefined;
+  #dueAtMs = 0;
   #because: string | undefined;
   #isBusy = false;
   /** Nodes that could take models, and those that rest, when that was decided last. */
@@ -134,11 +122,16 @@ export class PlacementLoop {
     this.#want("the demand changed", Math.max(TIMING.placementSoonMs, waitMs));
   }
 
-  /** Several wishes are one decision. */
+  /** Several wishes are one decision, when the most urgent of them wants it. */
   #want(because: string, afterMs: number = TIMING.placementSoonMs): void {
     if (!this.#leads || this.#init.ledger.planning.models.size === 0) return;
-    this.#because ??= because;
-    this.#soon ??= this.#world.clock.after(afterMs, () => {
+    const { clock } = this.#world;
+    const dueAtMs = clock.monotonicMs() + afterMs;
+    if (this.#soon && this.#dueAtMs <= dueAtMs) return;
+    this.#soon?.();
+    this.#because = because;
+    this.#dueAtMs = dueAtMs;
+    this.#soon = clock.after(afterMs, () => {
       this.#soon = undefined;
       void this.#decide();
     });
@@ -190,53 +183,15 @@ export class PlacementLoop {
   }
 
   /** What the solver makes of it; nothing if there are too many pairs for it, or if it failed. */
-  async #search(
-    question: Question,
-    base: Candidate,
-    standing: Candidate | undefined,
-  ): Promise<Pick<Answers, "solved" | "bound" | "gap" | "standing">> {
-    const { models, nodes } = question;
-    if (models.length * nodes.length > LIMITS.placementSolvedPairsMax) return {};
+  async #search(question: Question, base: Candidate, standing: Candidate | undefined): Promise<Found> {
+    if (question.models.length * question.nodes.length > LIMITS.placementSolvedPairsMax) return {};
     try {
-      const exact = standing && (await this.#exactly(question, standing));
-      const relaxed = placementProgram(question, base, true);
-      const relaxedSolution = await this.#world.solver.solve(relaxed.program, { timeLimitMs: LINEAR_MS });
-      const bound = boundOf(relaxed, relaxedSolution);
-      const round = bound === undefined ? base : rounded(question, sureOf(question, relaxed, relaxedSolution));
-      const best = [base, round, ...(exact ? [exact] : [])].reduce((a, b) => (isBetter(b, a) ? b : a));
-      const program = placementProgram(question, best);
-      const options = { timeLimitMs: TIMING.placementSolveMs, gap: GAP, start: program.start };
-      const solution = await this.#world.solver.solve(program.program, options);
-      const found = readPlacement(question, program, solution);
-      const solved = found && isBetter(found, round) ? found : bound === undefined ? undefined : round;
-      return {
-        ...(solved && { solved }),
-        ...(bound !== undefined && { bound }),
-        ...(found && { gap: gapOf(solution) }),
-        ...(exact && { standing: exact }),
-      };
+      return await searchPlacement(this.#world.solver, question, base, standing);
     } catch (error) {
       const { message: reason } = SkeinError.from(error);
       this.#init.events.emit("solverFailed", { reason }, "warn");
       return {};
     }
-  }
-
-  /** What stands serves, to the last digit: the quick figure is a little low, and that must not move a model. */
-  async #exactly(question: Question, standing: Candidate): Promise<Candidate> {
-    const { models, nodes, rate } = question;
-    const works = models.map(({ pipeline, demandPerSecond }, m) => ({
-      id: pipeline,
-      amount: demandPerSecond,
-      rates: nodes.map((_, i) => {
-        const pair = m * nodes.length + i;
-        return standing.placed[pair] ? rate[pair]! : 0;
-      }),
-    }));
-    const shares = readShares(works, await this.#world.solver.solve(sharesProgram(works), { timeLimitMs: LINEAR_MS }));
-    if (!shares || shares.share <= standing.served.share) return standing;
-    const time = Float64Array.from(works.flatMap(({ id }) => shares.time.get(id)!));
-    return candidate(question, standing.placed, { ...standing.served, share: shares.share, time });
   }
 
   #ask(): Question {
@@ -349,9 +304,6 @@ function keyOfQuestion({
     max,
   ]);
 }
-
-const gapOf = ({ bound, objective }: Solution): number =>
-  Math.max(0, bound - objective) / Math.max(Math.abs(objective), 1e-9);
 
 /** Other places, other reasons, or the solver's word on what only the greedy rule had said. */
 function saysMore(decision: PlacementDecision, replicas: PlacementDecision["replicas"], lastJson: string): boolean {

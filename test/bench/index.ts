@@ -6,6 +6,7 @@ const BENCHES: Record<string, string> = {
   agent: "the job on one agent against a bare loop over onnxruntime-node",
   inference: "the engine alone against that loop, and where a page's time goes",
   dispatch: "the dispatch policy against the fluid bound, and steps a second of its core",
+  placement: "models on boxes: what is served against the linear bound, and without the solver",
   network: "hand-over of a shard's input, and a small request beside a bulk transfer",
   shards: "what each empty item costs through the whole system, beside Dask distributed",
   delivery: "a model to four nodes beside to one, when the origin's uplink is the limit",

@@ -106,11 +106,11 @@ describe("against every placement there is", () => {
       (one) => one.nowhere === nowhere && one.missing === missing && one.served.share > 0.95 * served.share,
     );
     let share = 0;
-    for (const one of near.slice(0, 60)) share = Math.max(share, await exactShare(question, one.placed));
+    for (const one of near.slice(0, 40)) share = Math.max(share, await exactShare(question, one.placed));
     return { share, nowhere, missing };
   }
 
-  test.each([11, 12, 13, 14, 15, 16, 17, 18])(
+  test.each([11, 12, 13, 14, 15, 16])(
     "the solver's is the best on a fleet of 3 models and 3 boxes (seed %i)",
     async (seed) => {
       const question = askWhere(drawFleet(seed, 3, 3, 0.5));
