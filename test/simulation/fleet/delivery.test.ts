@@ -6,9 +6,16 @@ import type { ModelState } from "../../../shared/capacity.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
-import { type ModelFile, type ModelManifest, modelReference, modelStatement } from "../../../shared/model.ts";
+import {
+  type ModelFile,
+  type ModelManifest,
+  modelReference,
+  modelStatement,
+  pieceDigests,
+} from "../../../shared/model.ts";
 import { encodeLedgerEntry } from "../../../shared/wire/ledger.ts";
 import { PEER_WIRE } from "../../../shared/wire/peer.ts";
+import { tinyOnnx } from "../../support/tiny-onnx.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import { type SimNode, sha256 } from "./sim-node.ts";
 
@@ -412,4 +419,23 @@ test("a model whose executors die again and again is told as failed, and loaded 
   expect(hasRate(fleet, node, pipeline)).toBe(false);
   engine!.models = models;
   await fleet.until("it has it again", allReady(fleet, [node], pipeline), SOON_MS);
+});
+
+test("a model that a person adds says what its pieces are, so that it is delivered in them", async () => {
+  const fleet = await raise(3);
+  const node = fleet.nodes[0]!;
+  const files = { "model.onnx": tinyOnnx({ scale: 2 }), "words.bin": new Uint8Array(PIECE + 5).fill(7) };
+  const offered = Object.entries(files).map(([path, bytes]) => {
+    node.blobs.keep(sha256(bytes), bytes);
+    return { path, blob: sha256(bytes), bytes: bytes.length };
+  });
+  const request = { name: "tiny", files: offered };
+  const added = () => fleet.leader?.agent?.ledger.planning.models.get("tiny:1");
+  for (let tries = 0; tries < 10 && !added(); tries++) await fleet.settled(node.agent!.addModel(request), SOON_MS);
+  const [graph, words] = added()!.manifest.files as [ModelFile, ModelFile];
+  expect(graph.pieces).toBeUndefined();
+  const parts = [files["words.bin"].subarray(0, PIECE), files["words.bin"].subarray(PIECE)];
+  expect(pieceDigests(words)).toEqual(parts.map(sha256));
+  await place(fleet, ["tiny:1", fleet.nodes]);
+  await fleet.until("all have it", allReady(fleet, fleet.nodes, "tiny:1"), SOON_MS);
 });
