@@ -57,7 +57,7 @@ export interface NodeView {
   predictionErrors?: PredictionError[];
 }
 
-/** Of the times of shards of one pipeline on one node, by the leader that foretold them when it leased them. */
+/** Of shards of one pipeline on one node: the time from the lease to the last report, as the leader foretold it with the lease. */
 export interface PredictionError {
   pipeline: string;
   /** Median of |foretold - real| / real over the newest shards. */

@@ -97,6 +97,11 @@ export class PretendEngine implements InferenceEngine {
     this.secondsPerItem = secondsPerItem;
   }
 
+  /** Executors at work, as a share of all. */
+  get busyShare(): number {
+    return this.#running.size / this.executors;
+  }
+
   /** Runs that wait for an executor. */
   get waiting(): number {
     return this.#waiting.length;

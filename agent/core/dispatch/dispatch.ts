@@ -242,7 +242,7 @@ export class Dispatch {
     const begunAtMs = shard.leasedAtMs + (shard.toIdle ? 1_000 * this.#speeds.handOverSeconds(nodeId) : 0);
     const elapsedMs = nowMs - Math.max(begunAtMs, shardEndedAtMs);
     if (shard.kind === "share" && shard.reportedCount === shard.leasedItems.length)
-      this.#predictions.observe(nodeId, job.pipeline, shard.foretoldMs, elapsedMs);
+      this.#predictions.observe(nodeId, job.pipeline, shard.foretoldMs, nowMs - shard.leasedAtMs);
     if (shard.reportedCount < WAVES_MIN * node.executors) return;
     this.#speeds.observeShard(node, job.pipeline, elapsedMs, shard.reportedCount);
   }

@@ -1,3 +1,4 @@
+import { endSeconds, type ItemPace, runSeconds } from "../../../shared/item-ends.ts";
 import type { Speeds } from "./speeds.ts";
 import { type DispatchJob, type DispatchNode, type DispatchTable, type LeasedShard, unreported } from "./table.ts";
 
@@ -22,17 +23,27 @@ export class Forecast {
     return seconds;
   }
 
-  /** How long what the node runs has been under way, and how many times longer than a slow run that is: under 1 is usual. */
-  underWay(node: DispatchNode, nowMs: number): { seconds: number; isHandedOver: boolean; stuckTimes: number } {
+  /** When the node would end so many items of a job more than it has in hand. `part`: of its speed that is counted on. */
+  endsAfter(node: DispatchNode, job: DispatchJob, nowMs: number, part = 1): (items: number) => number {
+    const itemsPerSecond = part * (this.#speeds.rateOf(node, job.pipeline) ?? 0);
+    const handOver = this.#speeds.handOverSeconds(node.nodeId);
     const shards = this.#table.shardsOf(node.nodeId).filter((shard) => unreported(shard) > 0);
     const [first] = shards;
-    if (!first) return { seconds: 0, isHandedOver: false, stuckTimes: 0 };
-    const pipeline = this.#table.jobs.get(first.jobId)?.pipeline ?? "";
-    return {
-      seconds: (nowMs - this.#table.workOf(node.nodeId).progressAtMs) / 1_000,
-      isHandedOver: !first.toIdle || first.reportedCount > 0,
-      stuckTimes: Math.max(...shards.map((shard) => this.#stuckTimes(shard, pipeline, nowMs))),
+    const isHandedOver = first !== undefined && (!first.toIdle || first.reportedCount > 0);
+    const pace: ItemPace = {
+      itemsPerSecond,
+      executors: Math.max(1, node.executors),
+      startSeconds: isHandedOver ? 0 : handOver,
+      transferSeconds: job.transferSeconds?.get(node.nodeId) ?? 0,
     };
+    const run = runSeconds(pace);
+    const inHand = Math.round(this.secondsInHand(node) * itemsPerSecond);
+    const underWay = first ? (nowMs - this.#table.workOf(node.nodeId).progressAtMs) / 1_000 : 0;
+    const behind = Math.min(underWay, pace.startSeconds + run);
+    const stuck = Math.max(1, ...shards.map((shard) => this.#stuckTimes(shard, job.pipeline, nowMs)));
+    // While it runs what it has, the next is handed over and carried there.
+    const soonest = handOver + pace.transferSeconds + run;
+    return (items) => Math.max(soonest, (endSeconds(pace, inHand + items) - behind) * stuck);
   }
 
   /** How many times longer than a slow run takes nothing was heard of it; under 1 is nothing unusual. */
@@ -47,16 +58,12 @@ export class Forecast {
     return Math.max(PATIENCE_MS_MIN, 1_000 * seconds);
   }
 
-  /** What the runs of so many items take on this node. One item alone takes a whole run, however many executors there are. */
-  runsMs(node: DispatchNode, pipeline: string, items: number): number {
-    const rate = this.#speeds.rateOf(node, pipeline) ?? 0;
-    return 1_000 * Math.max(items / rate, this.#speeds.runSeconds(node, pipeline));
-  }
-
   /** From now to this node's last report of these items, if it had nothing before them. */
   endsInMs(node: DispatchNode, job: DispatchJob, items: number): number {
-    const beside = this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job);
-    return this.runsMs(node, job.pipeline, items) + 1_000 * beside;
+    const rate = this.#speeds.rateOf(node, job.pipeline) ?? 0;
+    // One item alone takes a whole run, however many executors there are.
+    const seconds = Math.max(items / rate, this.#speeds.runSeconds(node, job.pipeline));
+    return 1_000 * (seconds + this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job));
   }
 
   /**

@@ -110,7 +110,7 @@ export class Leases {
       leasedItems: items,
       leasedAtMs: nowMs,
       dueAtMs: nowMs + OVERDUE_FLOOR_MS + OVERDUE_FACTOR * this.#expectedMs(jobId, node, items.length),
-      foretoldMs: this.#foretoldMs(jobId, node, items.length),
+      foretoldMs: this.#foretoldMs(jobId, node, items.length, nowMs),
       reportedCount: 0,
       toIdle: false,
       movedAtMs: undefined,
@@ -119,9 +119,9 @@ export class Leases {
     this.#story.tell(jobId, { atMs: nowMs, kind: KINDS[kind], ...about, ...rangesOf(items), because });
   }
 
-  #foretoldMs(jobId: JobId, nodeId: NodeId, items: number): number {
+  #foretoldMs(jobId: JobId, nodeId: NodeId, items: number, nowMs: number): number {
     const node = this.#table.nodes.get(nodeId);
-    return node ? this.#forecast.runsMs(node, this.#table.jobs.get(jobId)!.pipeline, items) : 0;
+    return node ? 1_000 * this.#forecast.endsAfter(node, this.#table.jobs.get(jobId)!, nowMs)(items) : 0;
   }
 
   /** By its speed now, with what it has in hand already. */

@@ -1,5 +1,4 @@
 import type { NodeId } from "../../../shared/ids.ts";
-import { endSeconds, type ItemPace, runSeconds } from "../../../shared/item-ends.ts";
 import type { Forecast } from "./forecast.ts";
 import type { Speeds } from "./speeds.ts";
 import type { DispatchJob, DispatchNode, DispatchTable } from "./table.ts";
@@ -72,24 +71,10 @@ export class SmallJobs {
 
   #taker(node: DispatchNode, job: DispatchJob, nowMs: number): Taker | undefined {
     const { speeds, forecast } = this.#parts;
-    const { nodeId } = node;
-    const itemsPerSecond = (speeds.rateOf(node, job.pipeline) ?? 0) * (node.derating ?? 1);
+    const { nodeId, derating = 1 } = node;
+    const itemsPerSecond = derating * (speeds.rateOf(node, job.pipeline) ?? 0);
     if (itemsPerSecond <= 0) return undefined;
-    const handOver = speeds.handOverSeconds(nodeId);
-    const { seconds, isHandedOver, stuckTimes } = forecast.underWay(node, nowMs);
-    const pace: ItemPace = {
-      itemsPerSecond,
-      executors: Math.max(1, node.executors),
-      startSeconds: isHandedOver ? 0 : handOver,
-      transferSeconds: job.transferSeconds?.get(nodeId) ?? 0,
-    };
-    const run = runSeconds(pace);
-    const inHand = Math.round(forecast.secondsInHand(node) * itemsPerSecond);
-    const behind = Math.min(seconds, pace.startSeconds + run);
-    // While it runs what it has, the next is handed over and carried there.
-    const soonest = handOver + pace.transferSeconds + run;
-    const endsAfter = (items: number): number =>
-      Math.max(soonest, (endSeconds(pace, inHand + items) - behind) * Math.max(1, stuckTimes));
-    return { nodeId, runSeconds: run, items: 0, nextSeconds: endsAfter(1), endsAfter };
+    const endsAfter = forecast.endsAfter(node, job, nowMs, derating);
+    return { nodeId, runSeconds: node.executors / itemsPerSecond, items: 0, nextSeconds: endsAfter(1), endsAfter };
   }
 }

@@ -38,7 +38,7 @@ export interface LeasedShard {
   readonly leasedAtMs: number;
   /** Its deadline: later than this its node is not what it was when it was leased. */
   readonly dueAtMs: number;
-  /** What its runs were expected to take when it was leased, once they begin. */
+  /** From the lease to its last report, as it was expected when it was leased. */
   readonly foretoldMs: number;
   /** Items that its node reported. */
   reportedCount: number;

@@ -13,6 +13,8 @@ export type Condition = Pick<CapacityReport, "hardware" | "vitals">;
 
 /** How far a trend of heat is followed: longer than a shard runs, shorter than a fan needs to catch up. */
 const HORIZON_MINUTES = 1;
+/** What a trend alone leaves at least while a box is cool: no box goes on warming as it does in its first seconds of work. */
+const COOL_FACTOR_MIN = 0.5;
 /**
  * On battery a node gives from the first all it can, from the second nothing: whoever unplugged it wants to go on using it,
  * and what it is doing when it switches off is lost.
@@ -48,7 +50,8 @@ function* factorsOf({ hardware, vitals }: Condition, celsius: number, batteryPer
   if (temperatureC !== undefined && warnC !== undefined && throttleC !== undefined && throttleC > warnC) {
     const rising = Math.max(0, temperatureTrendCPerMinute);
     const soonC = temperatureC + rising * HORIZON_MINUTES + celsius;
-    const factor = stepped((throttleC - soonC) / (throttleC - warnC));
+    const least = temperatureC + celsius <= warnC ? COOL_FACTOR_MIN : 0;
+    const factor = Math.max(least, stepped((throttleC - soonC) / (throttleC - warnC)));
     yield { factor, because: heatText(temperatureC, rising, throttleC) };
   }
   if (slowedBy && slowedBy.length > 0) yield { factor: SLOWED, because: `it is slowed by ${slowedBy.join(" and ")}` };

@@ -27,6 +27,7 @@ import { pretendSigner } from "../../support/pretend-signer.ts";
 import { pretendSolver } from "../../support/pretend-solver.ts";
 import { PretendTrials } from "../../support/pretend-trials.ts";
 import { BoxClock } from "../../support/virtual-clock.ts";
+import { type Body, Heat } from "./heat.ts";
 import { readReportOnce } from "./reports-once.ts";
 import { WatchedBlobs } from "./watched-blobs.ts";
 import { watchLeases, watchLedger } from "./watching.ts";
@@ -116,6 +117,9 @@ export class SimNode {
   stopRequested = false;
   hasLeft = false;
   engine: PretendEngine | undefined;
+  /** Set before it starts: it warms by its work. */
+  body: Body | undefined;
+  heat: Heat | undefined;
   network: PretendPeer | undefined;
   readonly #net: PretendNet;
   readonly #clock: Clock;
@@ -169,12 +173,15 @@ export class SimNode {
     const secondsPerItem = this.secondsPerItem * this.#slowness;
     this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem });
     this.network = this.#net.join(this.nodeId);
+    this.heat = this.body && new Heat(this.body, this.#clock, () => this.engine?.busyShare ?? 0);
+    const probed = { ...PROBED, facts: { ...FACTS, ...this.heat?.facts } };
     const vitals = (): Vitals => ({
       memoryFreeBytes: 4e9,
       diskFreeBytes: this.#isDrilledFull ? 0 : 1e11,
       cpuLoad: 0.5,
       throttled: false,
       ...this.vitals,
+      ...this.heat?.vitals(),
     });
     this.#fillDisk(false);
     watchLeases(this.network, {
@@ -194,11 +201,11 @@ export class SimNode {
         engine: this.part === "witness" ? noEngine : this.engine,
         ...(this.part === "witness" ? {} : { trials: this.trials }),
         probe: {
-          probe: async () => PROBED,
+          probe: async () => probed,
           vitals: async () => vitals(),
           storageSpeed: async () => ({ fsyncMs: this.syncMs[1] }),
           tryProviders: async () => [{ name: "cpu", works: true, reason: "pretend" }],
-          view: async () => ({ ...PROBED, vitals: vitals(), found: [], missing: [] }),
+          view: async () => ({ ...probed, vitals: vitals(), found: [], missing: [] }),
         },
         faults: pretendFaults({
           clock: this.#clock,
@@ -220,7 +227,7 @@ export class SimNode {
         roster: this.#roster,
         founder: false,
         part: this.part,
-        probed: PROBED,
+        probed,
         contents: await journal.load(),
         snapshotLimits: this.#snapshotLimits,
         sweepMs: this.sweepMs,
