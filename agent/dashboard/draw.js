@@ -1,4 +1,6 @@
 /** Shows what page.js knows. Text from other boxes is only ever set as text, never as markup. */
+import { fillSplit, makeSplit } from "./draw-split.js";
+import { keep, make, setText, setWidth } from "./make.js";
 import { tell } from "./tell.js";
 
 const EVENTS_SHOWN = 120;
@@ -6,35 +8,6 @@ const COLOURS = 8;
 const $ = (id) => document.getElementById(id);
 const names = new Map();
 const colours = new Map();
-
-/** An element with a class, its text or its children. */
-function make(tag, className = "", content = []) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...(Array.isArray(content) ? content : [content]));
-  return element;
-}
-
-/** Keeps one child per key in the order given, so that what is open or focused stays so, and bars move instead of jumping. */
-function keep(parent, keys, create) {
-  const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
-  const children = keys.map((key) => {
-    const child = old.get(key) ?? create(key);
-    child.dataset.key = key;
-    return child;
-  });
-  const isSame = children.length === parent.children.length && children.every((one, i) => one === parent.children[i]);
-  if (!isSame) parent.replaceChildren(...children);
-  return children;
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function setWidth(element, share) {
-  element.style.width = `${(Math.min(1, Math.max(0, share)) * 100).toFixed(2)}%`;
-}
 
 export function drawLive(state, text) {
   $("live").dataset.state = state;
@@ -131,7 +104,7 @@ function linkText(link) {
   return link.rttMs === undefined ? "up" : `${link.rttMs.toFixed(1)} ms`;
 }
 
-export function drawJobs(jobs, total, details) {
+export function drawJobs(jobs, total, { details, explanations }) {
   $("jobs-none").hidden = total > 0;
   const running = jobs.filter((job) => job.state === "running").length;
   const paused = jobs.filter((job) => job.state === "paused").length;
@@ -143,7 +116,7 @@ export function drawJobs(jobs, total, details) {
     makeJob,
   );
   // The list is this node's own ledger; the leases are the leader's and come with the detail.
-  for (const [i, job] of jobs.entries()) fillJob(cards[i], job, details.get(job.jobId));
+  for (const [i, job] of jobs.entries()) fillJob(cards[i], job, details.get(job.jobId), explanations.get(job.jobId));
 }
 
 function makeJob(jobId) {
@@ -156,11 +129,10 @@ function makeJob(jobId) {
   const bar = make("div", "bar");
   bar.setAttribute("role", "progressbar");
   bar.setAttribute("aria-label", `Pages of ${jobId} recorded`);
-  const plan = make("details", "plan", [make("summary"), make("ul")]);
-  return make("article", "card job", [head, bar, make("ul", "shares"), plan]);
+  return make("article", "card job", [head, bar, make("ul", "shares"), makeSplit()]);
 }
 
-function fillJob(card, job, detail) {
+function fillJob(card, job, detail, explanation) {
   const at = (selector) => card.querySelector(selector);
   setText(at(".state"), stateOf(job));
   setText(at(".failed"), job.itemsFailed > 0 ? `${job.itemsFailed} failed` : "");
@@ -183,7 +155,7 @@ function fillJob(card, job, detail) {
     setText(count, String(share.itemsRecorded));
     setText(more, isOpen(job) && leased > 0 ? `+ ${leased} at work` : "");
   }
-  fillPlan(at(".plan"), detail?.plan);
+  fillSplit(at(".plan"), explanation, coloured);
 }
 
 function coloured(element, nodeId) {
@@ -199,14 +171,6 @@ function stateOf(job) {
   const priority = job.priority === "normal" ? "" : `, ${job.priority} priority`;
   const until = isOpen(job) && job.deadlineAtMs ? `, until ${new Date(job.deadlineAtMs).toLocaleTimeString()}` : "";
   return `${job.pipeline}, ${job.state}${took}${priority}${until}`;
-}
-
-function fillPlan(element, plan) {
-  element.hidden = plan === undefined;
-  if (!plan) return;
-  setText(element.querySelector("summary"), plan.summary);
-  const reasons = plan.shares.map((share) => share.reason);
-  keep(element.querySelector("ul"), reasons, (reason) => make("li", "", reason));
 }
 
 export function drawEvent(event) {

@@ -26,6 +26,8 @@ export const DASHBOARD_FILES: readonly DashboardFile[] = [
   { path: RAW_ROUTES.dashboard, file: here("page.html"), type: "text/html; charset=utf-8" },
   { path: "/page.css", file: here("page.css"), type: "text/css; charset=utf-8" },
   { path: "/page.js", file: here("page.js"), type: "text/javascript; charset=utf-8" },
+  { path: "/make.js", file: here("make.js"), type: "text/javascript; charset=utf-8" },
+  { path: "/draw-split.js", file: here("draw-split.js"), type: "text/javascript; charset=utf-8" },
   { path: "/draw.js", file: here("draw.js"), type: "text/javascript; charset=utf-8" },
   { path: "/tell.js", file: here("tell.js"), type: "text/javascript; charset=utf-8" },
 ];

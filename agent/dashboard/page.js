@@ -11,9 +11,14 @@ const JOBS_SHOWN = 8;
 /** Plans and leases come from the leader, so they are asked for running jobs only, and for a few. */
 const DETAILS_MAX = 4;
 
+/** After these a job is explained anew. */
+const EXPLAINED = new Set(["jobPlanned", "jobEnded"]);
+
 /** In this tab only; the token is as good as a key. */
 const TOKEN = "skein-token";
 const details = new Map();
+/** Why jobs were split as they were; undefined where that is no longer known. Asked for again when a job is planned anew. */
+const explanations = new Map();
 let lastEventId;
 let refreshTimer;
 let refreshedAtMs = 0;
@@ -47,11 +52,24 @@ async function refresh() {
     // While the leader changes there is no plan to be had; the job itself is in the list all the same.
     if (one.status === "fulfilled") details.set(one.value.job.jobId, one.value);
   }
+  await explain(shown);
   for (const jobId of details.keys()) if (!shown.some((job) => job.jobId === jobId)) details.delete(jobId);
   drawFleet(fleet);
   drawNodes(fleet);
-  drawJobs(shown, jobs.length, details);
+  drawJobs(shown, jobs.length, { details, explanations });
   drawAlarm(fleet.hasQuorum ? undefined : noQuorum(fleet));
+}
+
+async function explain(jobs) {
+  const wanted = jobs.filter((job) => !explanations.has(job.jobId)).slice(0, DETAILS_MAX);
+  const asked = wanted.map((job) => read(`/v1/explain/${encodeURIComponent(job.jobId)}`));
+  for (const [i, one] of (await Promise.allSettled(asked)).entries()) {
+    const { jobId, state } = wanted[i];
+    if (one.status === "fulfilled") explanations.set(jobId, one.value);
+    // Of a job that was just handed in it is being agreed on; of one that has ended it will not come any more.
+    else if (one.reason?.status === 404 && state !== "running") explanations.set(jobId, undefined);
+  }
+  for (const jobId of explanations.keys()) if (!jobs.some((job) => job.jobId === jobId)) explanations.delete(jobId);
 }
 
 const noQuorum = (fleet) =>
@@ -122,6 +140,8 @@ async function readEvents() {
 
 function take(event) {
   lastEventId = event.id;
+  // Its decision, and how well its times were foretold.
+  if (EXPLAINED.has(event.event)) explanations.delete(event.facts.jobId);
   drawEvent(event);
   lookSoon();
 }

@@ -17,6 +17,10 @@ const SENTENCES = {
   membershipChanging: (f) => `Seats change: ${f.change} (${f.because})`,
   jobSubmitted: (f) => `${f.jobId} handed in: ${count(f.items, "page")}`,
   jobPlanned: (f) => `${f.jobId} planned. ${f.summary}`,
+  predictionMeasured: (f) =>
+    `The times of ${f.node} with ${f.pipeline} are foretold to within ${Math.round(100 * f.predictionError)} %`,
+  nodeDerated: (f) =>
+    f.factor === 1 ? `${f.name} is counted at its whole speed again` : `Work moves away from ${f.name}: ${f.because}`,
   jobPaused: (f) => (f.state === "paused" ? `${f.jobId} is paused` : `${f.jobId} goes on`),
   jobEnded: (f) => `${f.jobId} ${f.state}${f.itemsFailed > 0 ? `, ${count(f.itemsFailed, "page")} failed` : ""}`,
   itemFailed: (f) => `Page ${f.item + 1} of ${f.jobId} failed: ${f.reason}`,

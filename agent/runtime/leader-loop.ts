@@ -114,7 +114,9 @@ export class LeaderLoop {
   #workers(): DispatchNode[] {
     const nodes = this.#init.nodes();
     this.#deratings.keepOnly(new Set(nodes.map(({ nodeId }) => nodeId)));
-    return workersOf(nodes, this.#ruling(), (node) => this.#deratingOf(node));
+    const workers = workersOf(nodes, this.#ruling(), (node) => this.#deratingOf(node));
+    this.#tellDeratings(workers);
+    return workers;
   }
 
   /** Of one that did not report, nothing is known that would take from it. */
@@ -124,6 +126,16 @@ export class LeaderLoop {
 
   #ruling(): Ruling {
     return { rules: rulesOf(this.#init.ledger.planning), nowMs: this.#world.clock.nowMs() };
+  }
+
+  /** Told when work begins to move away, when none is given any more, and when all is well again. */
+  #tellDeratings(workers: readonly DispatchNode[]): void {
+    for (const { nodeId, name, derating = 1 } of workers) {
+      const before = this.#dispatch.table.nodes.get(nodeId)?.derating ?? 1;
+      if ((before === 1) === (derating === 1) && (before === 0) === (derating === 0)) continue;
+      const { because } = this.#deratings.last(nodeId);
+      this.#init.events.emit("nodeDerated", { node: nodeId, name, factor: derating, ...(because && { because }) });
+    }
   }
 
   ledgerMoved(event: LedgerEvent): void {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { SkeinError } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { type PretendApi, startPretendApi } from "../support/pretend-api.ts";
 import { sha256 } from "../support/pretend-face.ts";
@@ -105,11 +106,43 @@ test.skipIf(!hasBrowser)("the plan's reasons open, and stay open while the job g
   await aJob(40);
   await page.goto(pretend.api.url);
   await page.locator(".plan summary").click();
-  expect(await text(".plan ul")).toContain("attic reads 3.2 pages a second.");
+  expect(await text(".split")).toContain("measured 3.2 items/s, 60 % of the fleet");
   pretend.face.record(JOB, 10);
   await page.locator(".percent", { hasText: "10 / 40" }).waitFor();
-  expect(await page.locator(".plan ul").isVisible()).toBe(true);
+  expect(await page.locator(".split").isVisible()).toBe(true);
 });
+
+test.skipIf(!hasBrowser)("a job's split is drawn: who got what, what that takes, and the ways compared", async () => {
+  await aJob(40);
+  await page.goto(pretend.api.url);
+  await page.locator(".plan summary").click();
+  expect(await text(".plan summary")).toMatch(/^40 items over 2 nodes, expected to end after 8\.5 s/);
+  expect(await page.locator(".split .name").allInnerTexts()).toEqual(["attic", "bench", "cellar"]);
+  expect(await page.locator(".split b").allInnerTexts()).toEqual(["25", "15", "0"]);
+  const computing = await page
+    .locator(".split .compute")
+    .evaluateAll((spans) => spans.map((span) => Math.round(Number.parseFloat((span as HTMLElement).style.width))));
+  expect(computing).toEqual([100, 84, 0]);
+  expect(await text(".split li.unused p")).toBe("gets no work: it is late");
+  expect(await text(".answers")).toContain("The job ends with attic's last item: one more item/s there");
+  expect(await text(".ways .chosen")).toBe("over 2 nodes: 8.5 s, taken");
+  expect([complaints, askedElsewhere]).toEqual([[], []]);
+});
+
+test.skipIf(!hasBrowser)(
+  "of a job whose decision is no longer kept nothing is drawn, and nothing complains",
+  async () => {
+    pretend.face.failures.explain = Array.from(
+      { length: 9 },
+      () => new SkeinError("DECISION_MISSING", { what: JOB, kept: 1 }),
+    );
+    await aJob(2);
+    pretend.face.record(JOB, 2);
+    await page.goto(pretend.api.url);
+    await page.locator(".percent", { hasText: "2 / 2" }).waitFor();
+    expect(await page.locator(".plan").isVisible()).toBe(false);
+  },
+);
 
 test.skipIf(!hasBrowser)("without a quorum an alarm names who is missing, and goes when they are back", async () => {
   pretend.face.hasQuorum = false;

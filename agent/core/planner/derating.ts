@@ -87,12 +87,16 @@ function heatText(temperatureC: number, rising: number, throttleC: number): stri
 
 /** Remembers what each node was trusted with last, for whoever looks again and again. */
 export class Deratings {
-  readonly #last = new Map<string, number>();
+  readonly #last = new Map<string, Derating>();
 
   of(nodeId: string, condition: Condition): Derating {
-    const derating = deratingOf(condition, this.#last.get(nodeId));
-    this.#last.set(nodeId, derating.factor);
+    const derating = deratingOf(condition, this.#last.get(nodeId)?.factor);
+    this.#last.set(nodeId, derating);
     return derating;
+  }
+
+  last(nodeId: string): Derating {
+    return this.#last.get(nodeId) ?? { factor: 1 };
   }
 
   keepOnly(nodeIds: ReadonlySet<string>): void {
