@@ -9,10 +9,20 @@ import {
   checkWhole,
   refuse,
 } from "./checks.ts";
-import type { JobCandidate, JobDecision } from "./decision.ts";
+import type {
+  JobCandidate,
+  JobDecision,
+  PlacementDecision,
+  PlacementModel,
+  PlacementNode,
+  Replicas,
+} from "./decision.ts";
 import { isNodeId, type JobId, type NodeId } from "./ids.ts";
+import { checkLabels } from "./labels.ts";
 import { LIMITS } from "./limits.ts";
+import { checkModelProfile } from "./model-profile.ts";
 import { type Plan, type PlanShare, type PlanWay, WAYS } from "./plan.ts";
+import { checkRule } from "./rules.ts";
 
 /** Longer than any job may take, so that sums of it stay finite. */
 const FIGURE_MAX = 1e12;
@@ -38,6 +48,82 @@ export function readJobDecision(json: string): JobDecision {
     nodes: checkList(made.nodes, "nodes", LIMITS.nodesMax, checkCandidate),
     nodesLeftOut: checkWhole(made.nodesLeftOut, "nodesLeftOut", 0, LIMITS.nodesMax),
     plan: checkPlan(checkRecord(made.plan, "plan"), jobId),
+  };
+}
+
+/** @throws BAD_REQUEST with the field and the reason */
+export function readPlacementDecision(json: string): PlacementDecision {
+  const made = checkRecord(parsed(json), "decision");
+  checkOneOf(made.kind, "kind", ["placement"]);
+  const models = checkList(made.models, "models", LIMITS.modelsMax, checkPlacementModel);
+  const gap = optionalFigure(made, "gap");
+  const notes = checkList(made.notes ?? [], "notes", 64, sentence);
+  return {
+    kind: "placement",
+    term: checkWhole(made.term, "term", 0),
+    madeAtMs: checkNumber(made.madeAtMs, "madeAtMs", 0, Number.MAX_SAFE_INTEGER),
+    because: sentence(made.because, "because"),
+    nodes: checkList(made.nodes, "nodes", LIMITS.nodesMax, checkPlacementNode),
+    models,
+    rules: checkList(made.rules, "rules", LIMITS.rulesMax, (value, at) => {
+      const kept = checkRecord(value, at);
+      return { ruleId: checkText(kept.ruleId, `${at}.ruleId`, LIMITS.nameBytesMax), rule: checkRule(kept.rule) };
+    }),
+    before: checkList(made.before, "before", LIMITS.modelsMax, checkReplicas),
+    replicas: checkList(made.replicas, "replicas", LIMITS.modelsMax, checkReplicas),
+    short: checkList(made.short, "short", 4 * LIMITS.modelsMax, checkReason),
+    by: checkOneOf(made.by, "by", ["solver", "greedy", "kept"]),
+    served: figure(made, "served"),
+    bound: figure(made, "bound"),
+    ...(made.boundBy === "solver" && { boundBy: "solver" }),
+    ...(gap !== undefined && { gap }),
+    solveSeconds: figure(made, "solveSeconds"),
+    ...(notes.length > 0 && { notes }),
+  };
+}
+
+function checkReplicas(value: unknown, at: string): Replicas {
+  const one = checkRecord(value, at);
+  const nodes = checkList(one.nodes, `${at}.nodes`, LIMITS.nodesMax, (nodeId, where) =>
+    isNodeId(nodeId) ? nodeId : refuse(where, "must be a peer id"),
+  );
+  return { pipeline: checkText(one.pipeline, `${at}.pipeline`, LIMITS.nameBytesMax), nodes };
+}
+
+function checkReason(value: unknown, at: string): { pipeline: string; because: string } {
+  const one = checkRecord(value, at);
+  const pipeline = checkText(one.pipeline, `${at}.pipeline`, LIMITS.nameBytesMax);
+  return { pipeline, because: sentence(one.because, `${at}.because`) };
+}
+
+function checkPlacementModel(value: unknown, at: string): PlacementModel {
+  const model = checkRecord(value, at);
+  return {
+    pipeline: checkText(model.pipeline, `${at}.pipeline`, LIMITS.nameBytesMax),
+    bytes: checkWhole(model.bytes, `${at}.bytes`, 0),
+    demandPerSecond: checkNumber(model.demandPerSecond, `${at}.demandPerSecond`, Number.MIN_VALUE, FIGURE_MAX),
+    replicasMin: checkWhole(model.replicasMin, `${at}.replicasMin`, 0, LIMITS.nodesMax),
+    replicasMax: checkWhole(model.replicasMax, `${at}.replicasMax`, 0, LIMITS.nodesMax),
+  };
+}
+
+function checkPlacementNode(value: unknown, at: string): PlacementNode {
+  const node = checkRecord(value, at);
+  const texts = (["deratedBecause", "class", "whyNot"] as const).filter((key) => node[key] !== undefined);
+  const link = optionalFigure(node, "linkBytesPerSecond", at);
+  const failed = checkList(node.failed ?? [], `${at}.failed`, LIMITS.modelsMax, checkReason);
+  return {
+    ...checkNode(node, at),
+    ...(node.labels !== undefined && { labels: checkLabels(node.labels) }),
+    ...Object.fromEntries(texts.map((key) => [key, sentence(node[key], `${at}.${key}`)])),
+    executors: checkWhole(node.executors, `${at}.executors`, 0, 4_096),
+    memoryForModelsBytes: figure(node, "memoryForModelsBytes", at),
+    derating: checkNumber(node.derating, `${at}.derating`, 0, 1),
+    ...(link !== undefined && { linkBytesPerSecond: link }),
+    profiles: checkList(node.profiles, `${at}.profiles`, LIMITS.modelsMax, checkModelProfile),
+    ...(failed.length > 0 && { failed }),
+    eligible: checkBoolean(node.eligible, `${at}.eligible`),
+    ...(node.rests === true && { rests: true as const }),
   };
 }
 

@@ -184,7 +184,11 @@ function addWork(command: AddCommand): void {
     .option("--recompute <n>", "compute so many items again, drawn by chance, each on a node that did not make it")
     .option("--receipt <file>", "check a receipt: by itself, and against the fleet if an agent answers");
   command("why <id> [input]", "why a job, one of its shards (ID/7.2) or one of its inputs went as it did", why);
-  command("explain <what>", "why a job (id) was split as it was, or what a node (name) was given", explain)
+  command(
+    "explain <what>",
+    "why a job (id) was split as it was, where a model (name) stands, or what a node (name) was given",
+    explain,
+  )
     .option("--why-not <node>", "why this node got no more, or nothing")
     .option(
       "--what-if <change>",

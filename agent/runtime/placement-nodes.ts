@@ -1,7 +1,7 @@
 import type { CapacityReport } from "../../shared/capacity.ts";
 import type { PlacementModel, PlacementNode, Replicas } from "../../shared/decision.ts";
 import type { NodeView } from "../../shared/fleet.ts";
-import { Figures, reservedBytes } from "../core/planner/index.ts";
+import { deratingOf, Figures, reservedBytes } from "../core/planner/index.ts";
 import { isReachable, type Ruling, whyNotEligible } from "./workers.ts";
 
 /** Left free beside the models, or the box begins to swap; and how far below that it may come before models are moved away. */
@@ -25,13 +25,21 @@ export function placementNode({ nodeId, name, labels, report }: NodeView): Place
     ...(labels && { labels }),
     executors: report?.executors ?? 0,
     memoryForModelsBytes: report?.hardware.memoryUsableBytes ?? 0,
-    derating: 1,
+    ...heatOf(report),
     // Its files come from several holders at once: the best link is near what it gets.
     ...(links.length > 0 && { linkBytesPerSecond: Math.max(1, ...links.map((link) => link.bytesPerSecond)) }),
     profiles: report?.profiles ?? [],
     ...(report && { class: `${report.hardware.profile} ${report.hardware.cpuModel}` }),
     eligible: true,
   };
+}
+
+/** Heat passes sooner than a model has moved, so it takes at most so much of a box's worth here; battery likewise. */
+const DERATING_MIN = 0.25;
+
+function heatOf(report: CapacityReport | undefined): Pick<PlacementNode, "derating" | "deratedBecause"> {
+  const { factor, because } = report ? deratingOf(report) : { factor: 1 };
+  return { derating: Math.max(DERATING_MIN, factor), ...(because !== undefined && { deratedBecause: because }) };
 }
 
 /** The nodes as a placement sees them now. */

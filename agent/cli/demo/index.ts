@@ -7,6 +7,7 @@ import type { JobId } from "../../../shared/ids.ts";
 import { uploadAndSubmit } from "../submit.ts";
 import { duration, table } from "../table.ts";
 import type { World } from "../world.ts";
+import { explained, explainedText } from "./explained.ts";
 import { type LocalAgent, LocalFleet } from "./local-fleet.ts";
 import { type DemoPage, demoPages } from "./pages.ts";
 import { Screen } from "./screen.ts";
@@ -67,6 +68,7 @@ async function tellStory(fleet: LocalFleet, world: World): Promise<Verdict> {
     await fleet.raise(NAMES, say);
     for (const agent of fleet.agents) watch.follow(agent);
     const jobId = await submit(fleet, pages, say);
+    const explanation = await explained(fleet, fleet.agents[1]!, jobId);
     const { killed, killedAtMs } = await pullThePlug(fleet, watch, pages.length, say);
     await within(
       JOB_MS,
@@ -76,7 +78,7 @@ async function tellStory(fleet: LocalFleet, world: World): Promise<Verdict> {
     await catchUp(fleet, killed, jobId);
     say(`${killed.name} has caught up`);
     await within(JOB_MS, hasAllCopies(fleet, jobId));
-    return await judge({ jobId, pages, agents: fleet.agents, killed, killedAtMs, startedAtMs, watch });
+    return await judge({ jobId, pages, agents: fleet.agents, killed, killedAtMs, startedAtMs, watch, explanation });
   } finally {
     watch.end();
     screen.stop();
@@ -163,5 +165,6 @@ function verdictText(verdict: Verdict): string {
   const width = Math.max(...facts.map(([name]) => name.length));
   const summary = facts.map(([name, value]) => `  ${name.padEnd(width)}  ${value}\n`).join("");
   const held = verdict.promisesHeld ? "Every promise held." : `Broken: ${verdict.broken.join("; ")}.`;
-  return `\n${table(["box", "pages", "shards", ""], rows, ["pages", "shards"])}\n${summary}\n${held}\n`;
+  const boxesText = table(["box", "pages", "shards", ""], rows, ["pages", "shards"]);
+  return `\n${boxesText}\n${explainedText(verdict.explanation)}\n${summary}\n${held}\n`;
 }

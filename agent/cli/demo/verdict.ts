@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { SkeinError } from "../../../shared/errors.ts";
+import type { Explanation } from "../../../shared/explanation.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import type { Receipt } from "../../../shared/job.ts";
 import { readPageText, wordRecall } from "../../../shared/page-text.ts";
@@ -31,6 +32,8 @@ export interface Verdict {
   /** The killed box, started again, tells the same story as the others. */
   caughtUp: boolean;
   promisesHeld: boolean;
+  /** Of the first split of the job. */
+  explanation: Explanation;
   /** A sentence for each promise that was broken. */
   broken: string[];
 }
@@ -43,6 +46,7 @@ export interface Evidence {
   killedAtMs: number;
   startedAtMs: number;
   watch: Watch;
+  explanation: Explanation;
 }
 
 /** What a page of the bundled set must at least be read to; below it the models or the operators are broken. */
@@ -96,6 +100,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     signaturesValid: verified.signaturesValid,
     caughtUp,
     promisesHeld: broken.length === 0,
+    explanation: evidence.explanation,
     broken,
   };
 }

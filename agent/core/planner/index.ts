@@ -16,7 +16,14 @@ export {
 } from "./allocation.ts";
 export { type Conflict, conflictOf, type RuledFleet } from "./conflicts.ts";
 export { type Condition, type Derating, Deratings, deratingOf } from "./derating.ts";
-export { explainJob, explainNode, type NodeMatter } from "./explain/index.ts";
+export {
+  explainJob,
+  explainModel,
+  explainNode,
+  type NodeMatter,
+  placementMatter,
+  relaxedProgram,
+} from "./explain/index.ts";
 export { type Answers, choose, type Occasion, standingOf } from "./placement/choose.ts";
 export { type Figure, Figures } from "./placement/figures.ts";
 export { type Candidate, candidate, greedy, isBetter, rounded } from "./placement/greedy.ts";

@@ -28,7 +28,6 @@ import type { Proposer } from "../proposer.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { within } from "../waiting.ts";
 import { examine, placeFiles, trialsOf } from "./examining.ts";
-import { withPieces } from "./pieces.ts";
 import { readFiles } from "./reading.ts";
 import { checkRoom, type Room } from "./room.ts";
 
@@ -62,11 +61,17 @@ export class ModelRegistry {
   readonly #world: Surroundings;
   readonly #parts: RegistryParts;
   readonly #adding = new Map<string, Adding>();
+  readonly #inHand = new Set<BlobHash>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(world: Surroundings, parts: RegistryParts) {
     this.#world = world;
     this.#parts = parts;
+  }
+
+  /** Folders that are being examined: not to be taken for left over. */
+  get inHand(): ReadonlySet<BlobHash> {
+    return this.#inHand;
   }
 
   get addsUnderWay(): number {
@@ -146,8 +151,7 @@ export class ModelRegistry {
     const copies = fleetSettings(this.#parts.ledger.settings).copies;
     const holders = await makeDurable(this.#world, this.#parts, blobs, copies);
     at("agreeing");
-    const model = { name, files: await withPieces(this.#world, files), ...examined };
-    return this.#agree(model, request.version, digest, { holders, copies });
+    return this.#agree({ name, files, ...examined }, request.version, digest, { holders, copies });
   }
 
   async #examined(
@@ -158,6 +162,7 @@ export class ModelRegistry {
     const { models } = this.#world;
     const trials = trialsOf(this.#world);
     const wasHere = (await models.folderOf(digest)) !== undefined;
+    this.#inHand.add(digest);
     try {
       at("placing");
       const folder = await placeFiles(this.#world, digest, files);
@@ -166,6 +171,8 @@ export class ModelRegistry {
     } catch (error) {
       if (!wasHere) await models.remove(digest);
       throw error;
+    } finally {
+      this.#inHand.delete(digest);
     }
   }
 

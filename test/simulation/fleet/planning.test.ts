@@ -1,6 +1,8 @@
 /** Plans in whole fleets: heat that moves work away, decisions that are kept, and their explanation. */
 import { expect, test } from "vitest";
 import type { JobId, NodeId } from "../../../shared/ids.ts";
+import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
+import { blob } from "../../support/nouns.ts";
 import type { Body } from "./heat.ts";
 import { SimFleet } from "./sim-fleet.ts";
 import type { SimNode } from "./sim-node.ts";
@@ -16,6 +18,22 @@ async function raise(seed: number, size: number, options: { body?: Body; voters?
   await fleet.run(3_000);
   return fleet;
 }
+
+const modelAdded = (name: string, bytes: number, addedBy = `12D3KooW${"a".repeat(44)}` as NodeId): LedgerEntry => ({
+  kind: "modelAdded",
+  manifest: {
+    name,
+    version: 1,
+    files: [{ path: "model.onnx", blob: blob(bytes), bytes, use: "graph" }],
+    inputs: [{ name: "x", datatype: "FP32", shape: [-1, 8] }],
+    outputs: [{ name: "y", datatype: "FP32", shape: [-1, 8] }],
+    batches: true,
+  },
+  holders: [addedBy],
+  copies: 2,
+  addedBy,
+  addedAtMs: 0,
+});
 
 const jobOf = (node: SimNode, jobId: JobId) => node.agent!.ledger.jobs.get(jobId);
 const doneBy = (node: SimNode, jobId: JobId, worker: NodeId): number =>
@@ -94,4 +112,25 @@ test("a job whose decision is no longer kept says so, and a box tells what it ru
   });
   const { says } = await fleet.settled(leader.agent!.explain(leader.name, undefined, []), 10_000);
   expect(says[0]).toContain(`No model was placed on ${leader.name}. It runs ocr at`);
+});
+
+test("where a model stands is explained by every box: where, why, why not elsewhere, and what if", async () => {
+  const agreed = [modelAdded("large", 1e9), modelAdded("small", 10e6)];
+  const fleet = new SimFleet(8, 6, { agreed, voters: 5, alike: { secondsPerItem: 0.1, executors: 1 } });
+  await fleet.start();
+  const placed = () => fleet.leader?.agent?.ledger.planning.placements.at(-1)?.replicas ?? [];
+  await fleet.until("it stands", () => placed().some((one) => one.nodes.length > 1), 10_000);
+  await fleet.run(2_000);
+  const replicas = placed().find(({ pipeline }) => pipeline === "large:1")!;
+  const [here] = fleet.nodes.filter(({ nodeId }) => replicas.nodes.includes(nodeId));
+  const explain = (node: SimNode, what: string, ...changes: string[]) =>
+    fleet.settled(node.agent!.explain(what, here!.name, changes), 10_000);
+  const told = await explain(fleet.nodes[5]!, "large", `remove ${here!.name}`);
+  expect(told).toEqual(await explain(fleet.leader!, "large:1", `remove ${here!.name}`));
+  expect(told).toMatchObject({ of: "model", what: "large:1" });
+  expect(told.nodes.filter(({ isUsed }) => isUsed)).toHaveLength(replicas.nodes.length);
+  expect(told.whyNot!.says[0]).toMatch(/^It stands there: it does .* items\/s there/);
+  expect(told.whatIf!.nodes.find(({ name }) => name === here!.name)).toMatchObject({ before: 1, after: 0 });
+  const box = await fleet.settled(here!.agent!.explain(here!.name, undefined, []), 10_000);
+  expect(box.says.join(" ")).toMatch(/stands? .*large:1.*Models could take .* when that was decided, and were given/);
 });

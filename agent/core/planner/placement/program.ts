@@ -15,6 +15,8 @@ export interface PlacementProgram {
   unit: number;
   /** One value a column: the candidate that it was written around. */
   start: number[];
+  /** Of each node, the row of its memory, if anything could stand there. */
+  memoryRows: (number | undefined)[];
 }
 
 /** Against a share that is about 1: a missing replica, and a model that stands nowhere. */
@@ -87,9 +89,10 @@ export function placementProgram(question: Question, seed: Candidate, relaxed = 
     if (max[m]! < standing[m]!.length) rows.push({ lower: -open, upper: max[m]!, terms: standing[m]! });
     if (has[m] === 0) rows.push({ lower: 1, upper: open, terms: [...standing[m]!, [nowhere + m, 1]] });
   });
-  nodes.forEach((_, i) => {
+  const memoryRows = nodes.map((_, i) => {
     if (byNode[i]!.length > 0) rows.push({ lower: -open, upper: 1, terms: byNode[i]! });
-    if (memoryOf[i]!.length > 0) rows.push({ lower: -open, upper: 1, terms: memoryOf[i]! });
+    if (memoryOf[i]!.length === 0) return undefined;
+    return rows.push({ lower: -open, upper: 1, terms: memoryOf[i]! }) - 1;
   });
   const start = [
     ...pairs.map((pair) => seed.served.time[pair]!),
@@ -98,7 +101,7 @@ export function placementProgram(question: Question, seed: Candidate, relaxed = 
     Number.isFinite(seed.served.share) ? seed.served.share / unit : 0,
     ...models.map((_, m) => (has[m] === 0 ? 1 : 0)),
   ];
-  return { program: { sense: "maximise", columns, rows }, pairs, time, placed, share, unit, start };
+  return { program: { sense: "maximise", columns, rows }, pairs, time, placed, share, unit, start, memoryRows };
 }
 
 /** What the solver found, checked again and made better where that costs nothing; undefined if it found nothing. */
