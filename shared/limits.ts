@@ -207,8 +207,8 @@ export const LIMITS = {
   impairedBytesMax: 256 * KiB,
   /** An input that somebody waits for, and its output: it goes from box to box in one frame. A larger one is a job. */
   onlineBytesMax: 960 * KiB,
-  /** One question for the speed of a link: large enough to tell a fast one, and half a second of a slow one. */
-  speedBytesMax: 512 * KiB,
+  /** One question for the speed of a link: large enough to tell a fast one, a quarter of a second of a slow one, and small beside what an agent holds. */
+  speedBytesMax: 256 * KiB,
   /** Fleets in which links are measured by asking; in larger ones all questions together would be a load, and transfers tell. */
   speedNodesMax: 32,
   /** Links told of in one report, the newest figures first: 64 bytes each in a gossip message. */

@@ -33,7 +33,7 @@ export async function measureStorage(folder: string, isWhole: boolean): Promise<
       await file.sync();
       syncsMs.push(performance.now() - beganMs);
     }
-    const fsyncMs = median(syncsMs);
+    const fsyncMs = Math.round(1_000 * median(syncsMs)) / 1_000;
     if (!isWhole) return { fsyncMs };
     const chunk = randomBytes(CHUNK_BYTES);
     const beganMs = performance.now();
@@ -45,7 +45,7 @@ export async function measureStorage(folder: string, isWhole: boolean): Promise<
       if (writtenBytes % (LONG_BYTES / 4) === 0) await file.sync();
     }
     await file.sync();
-    return { fsyncMs, writeBytesPerSecond: (1_000 * writtenBytes) / (performance.now() - beganMs) };
+    return { fsyncMs, writeBytesPerSecond: Math.round((1_000 * writtenBytes) / (performance.now() - beganMs)) };
   } finally {
     await file.close();
     await rm(path, { force: true });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { CapacityReport } from "../../../shared/capacity.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
-import type { SimNode } from "./sim-node.ts";
+import { type SimNode, sha256 } from "./sim-node.ts";
 
 async function fleetOf(size: number, options: SimFleetOptions = {}): Promise<SimFleet> {
   const fleet = new SimFleet(3, size, options);
@@ -67,6 +67,19 @@ test("each idle link is asked for its speed once, and a slow one shows", async (
   }
   await fleet.run(6 * TIMING.linkSpeedLookMs);
   expect(asked).not.toContain("speed");
+});
+
+test("blobs that are fetched anyway tell how fast a link is, without a question", async () => {
+  const fleet = await fleetOf(LIMITS.speedNodesMax + 1, { voters: 3 });
+  const [a, b] = fleet.nodes as [SimNode, SimNode];
+  const bytes = new Uint8Array(3_000_000).fill(7);
+  const hash = sha256(bytes);
+  b.blobs.keep(hash, bytes);
+  await fleet.settled(a.agent!.readBlob(hash), 20_000);
+  await fleet.run(TIMING.capacityReportMs);
+  expect(reportOf(b, a)?.links).toEqual([{ nodeId: b.nodeId, bytesPerSecond: expect.any(Number) }]);
+  const { links } = await fleet.settled(a.agent!.probe(), 1_000);
+  expect(links?.find(({ nodeId }) => nodeId === b.nodeId)).toMatchObject({ from: "transfers" });
 });
 
 test("nobody is asked while the fleet works, and everyone afterwards", async () => {
