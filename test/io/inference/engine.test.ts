@@ -167,6 +167,8 @@ describe("two executors", () => {
   });
 
   test("carry their name and a low priority, and do not end by a signal to the whole group", async () => {
+    // One that was killed before this may still be on its way back.
+    while (watch.pids.length < 2) await watch.next("executorStarted");
     const before = [...watch.pids];
     for (const pid of before) {
       expect(readFileSync(`/proc/${pid}/comm`, "utf8").trim()).toBe("skein-executor");
