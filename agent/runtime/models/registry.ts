@@ -28,6 +28,7 @@ import type { Proposer } from "../proposer.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { within } from "../waiting.ts";
 import { examine, placeFiles, trialsOf } from "./examining.ts";
+import { withPieces } from "./pieces.ts";
 import { readFiles } from "./reading.ts";
 import { checkRoom, type Room } from "./room.ts";
 
@@ -148,10 +149,12 @@ export class ModelRegistry {
     const { memoryHereBytes } = await checkRoom(this.#world, this.#parts.room, name, files);
     const examined = await this.#examined({ name, digest, files, graphs, memoryHereBytes }, at);
     at("copying");
+    // Before the copies are made: reading gigabytes takes longer than a copy is sure to stay that nothing stands on yet.
+    const model = { name, files: await withPieces(this.#world, files), ...examined };
     const copies = fleetSettings(this.#parts.ledger.settings).copies;
     const holders = await makeDurable(this.#world, this.#parts, blobs, copies);
     at("agreeing");
-    return this.#agree({ name, files, ...examined }, request.version, digest, { holders, copies });
+    return this.#agree(model, request.version, digest, { holders, copies });
   }
 
   async #examined(

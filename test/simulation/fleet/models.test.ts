@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash, JobId } from "../../../shared/ids.ts";
-import { TIMING } from "../../../shared/limits.ts";
+import { LIMITS, TIMING } from "../../../shared/limits.ts";
+import { pieceDigests } from "../../../shared/model.ts";
 import type { ModelAddRequest, ModelAddView, OfferedFile } from "../../../shared/model-registry.ts";
 import { TINY_EXAMINATION } from "../../support/pretend-trials.ts";
 import { TINY_WEIGHTS, tinyOnnx } from "../../support/tiny-onnx.ts";
@@ -87,6 +88,22 @@ describe("a model is added", () => {
           { path: "w.bin", use: "weights" },
         ],
       },
+    });
+  });
+
+  test("and says of a large file what each of its pieces is, so that boxes which fetch it may serve each other", async () => {
+    const fleet = await raise(3);
+    const large = new Uint8Array(LIMITS.blobPieceBytes + 5).fill(7);
+    const files = { ...other(1), "embeddings.bin": large };
+    expect(await add(fleet, follower(fleet), { name: "large", files: upload(follower(fleet), files) })).toMatchObject({
+      model: "large:1",
+    });
+    const { manifest } = [...ledgerOf(fleet).planning.models.values()][0]!;
+    const told = Object.fromEntries(manifest.files.map((file) => [file.path, pieceDigests(file)]));
+    const cut = LIMITS.blobPieceBytes;
+    expect(told).toEqual({
+      "model.onnx": undefined,
+      "embeddings.bin": [sha256(large.subarray(0, cut)), sha256(large.subarray(cut))],
     });
   });
 
