@@ -28,6 +28,7 @@ import type { Proposer } from "../proposer.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { within } from "../waiting.ts";
 import { examine, placeFiles, trialsOf } from "./examining.ts";
+import { withPieces } from "./pieces.ts";
 import { readFiles } from "./reading.ts";
 import { checkRoom, type Room } from "./room.ts";
 
@@ -151,7 +152,8 @@ export class ModelRegistry {
     const copies = fleetSettings(this.#parts.ledger.settings).copies;
     const holders = await makeDurable(this.#world, this.#parts, blobs, copies);
     at("agreeing");
-    return this.#agree({ name, files, ...examined }, request.version, digest, { holders, copies });
+    const model = { name, files: await withPieces(this.#world, files), ...examined };
+    return this.#agree(model, request.version, digest, { holders, copies });
   }
 
   async #examined(
