@@ -128,7 +128,7 @@ test("a value that is set is read back, listed beside the defaults, and taken aw
   expect((await skein(["set", "site", "cellar", ...api()])).out).toBe("site is cellar, on every box.\n");
   expect((await skein(["get", "site", ...api()])).out).toBe("cellar\n");
   expect((await skein(["settings", ...api()])).out).toBe(
-    "copies                 2 (default)\nkeepJobsDays           30 (default)\nkeepJobsMax            10000 (default)\nsite                   cellar\nvoterGoneAfterSeconds  600 (default)\nvotersMax              5 (default)\n",
+    "copies                 2 (default)\ndeliveryMBps           0 (default)\nkeepJobsDays           30 (default)\nkeepJobsMax            10000 (default)\nsite                   cellar\nvoterGoneAfterSeconds  600 (default)\nvotersMax              5 (default)\n",
   );
   expect((await skein(["set", "site", "", ...api()])).out).toBe("site is not set any more, on every box.\n");
   expect((await skein(["set", "votersMax", "0", ...api()])).code).toBe(2);

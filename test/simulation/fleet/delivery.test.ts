@@ -29,6 +29,7 @@ async function raise(size: number, options: SimFleetOptions = {}, seed = 31): Pr
   await fleet.until("a leader", () => fleet.leader !== undefined, SOON_MS);
   await fleet.until("all are ready", () => fleet.nodes.every(({ agent }) => agent!.health().ok), SOON_MS);
   await fleet.run(3_000);
+  await place(fleet);
   return fleet;
 }
 
@@ -76,11 +77,13 @@ async function add(fleet: SimFleet, holders: SimNode[], name: string, pieces: nu
   return { manifest, pipeline: modelReference(manifest), digest: sha256(modelStatement(manifest)) };
 }
 
+/** Later than any leader's: what the leader itself would decide comes too late, so that models stand where a test says. */
+const LATE_TERM = 1_000_000;
+
 async function place(fleet: SimFleet, ...replicas: [pipeline: string, nodes: SimNode[]][]): Promise<void> {
-  const { term } = fleet.leader!.agent!.raftStatus();
   await propose(fleet, {
     kind: "placementDecided",
-    term,
+    term: LATE_TERM,
     replicas: replicas.map(([pipeline, nodes]) => ({ pipeline, nodes: nodes.map(({ nodeId }) => nodeId) })),
     decisionJson: "{}",
   });
@@ -316,6 +319,7 @@ test("files of a model that is placed here are not swept away", async () => {
   await fleet.start();
   await fleet.until("a leader", () => fleet.leader !== undefined, SOON_MS);
   await fleet.run(3_000);
+  await place(fleet);
   const [holder, node] = fleet.nodes.filter((one) => one !== fleet.leader) as [SimNode, SimNode];
   const { manifest, pipeline } = await add(fleet, [holder], "resnet", 1);
   await place(fleet, [pipeline, [node]]);
