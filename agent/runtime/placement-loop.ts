@@ -6,11 +6,11 @@ import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { modelBytes } from "../../shared/model.ts";
 import type { Ledger, LedgerEvent } from "../core/ledger/index.ts";
 import {
-  type Answers,
   askWhere,
   type Candidate,
   choose,
   greedy,
+  type Occasion,
   type Question,
   replicaRules,
   standingOf,
@@ -40,6 +40,14 @@ const DEMAND_CHANGE = 1.2;
 /** And of a box's memory. */
 const MEMORY_CHANGE = 256e6;
 
+/** What is known before the solver is asked. */
+interface Quick {
+  question: Question;
+  standing: Candidate | undefined;
+  key: string;
+  turn: number;
+}
+
 interface Failure {
   because: string;
   atMs: number;
@@ -62,6 +70,8 @@ export class PlacementLoop {
   #dueAtMs = 0;
   #because: string | undefined;
   #isBusy = false;
+  /** Counts what was looked at: an answer to an older question is not taken. */
+  #turn = 0;
   /** Nodes that could take models, and those that rest, when that was decided last. */
   #able = "";
   /** What the solver answered last: until something moves, it would say the same again. */
@@ -138,48 +148,64 @@ export class PlacementLoop {
   }
 
   async #decide(): Promise<void> {
-    if (this.#isBusy || !this.#because) return;
+    if (!this.#because) return;
     const life = this.#life;
     const because = this.#because;
+    if (this.#isBusy) {
+      // A search is under way: who has no place gets one now, and all is thought through again when it has ended.
+      await this.#unlessItFails(() => this.#placeNow(because));
+      return;
+    }
     this.#because = undefined;
     this.#isBusy = true;
+    await this.#unlessItFails(() => this.#think(because, () => this.#leads && this.#life === life));
+    this.#isBusy = false;
+    // Meanwhile something may have been wished for.
+    if (this.#because) this.#want(this.#because);
+  }
+
+  /** Without a quorum, say: it is tried again when it is time to look again. */
+  async #unlessItFails(work: () => Promise<unknown>): Promise<void> {
     try {
-      await this.#think(because, () => this.#leads && this.#life === life);
+      await work();
     } catch (error) {
-      const { message: reason } = SkeinError.from(error);
-      this.#world.telemetry.log("warn", "placementUndecided", { reason });
-    } finally {
-      this.#isBusy = false;
-      // Meanwhile something may have been wished for.
-      if (this.#because) this.#want(this.#because);
+      this.#world.telemetry.log("warn", "placementUndecided", { reason: SkeinError.from(error).message });
     }
   }
 
   async #think(because: string, leads: () => boolean): Promise<void> {
-    const occasion = { term: this.#term, madeAtMs: this.#world.clock.nowMs(), because };
     const startedMs = this.#world.clock.monotonicMs();
-    const question = this.#ask();
-    if (question.models.length === 0) return;
-    const key = keyOfQuestion(question);
-    if (key === this.#answered) return;
-    const quick: Answers = { greedy: greedy(question), solveSeconds: 0 };
-    const standing = standingOf(question);
-    if (!standing) await this.#settle(choose(question, quick, occasion));
-    if (!leads()) return;
-    // What was just agreed on is what stands now, for the solver's answer to be weighed against.
-    const next = standing ? question : this.#ask();
-    const [base, stands] = standing ? [quick.greedy, standing] : [greedy(next), standingOf(next)];
-    const found = await this.#search(next, base, stands);
-    if (!leads()) return;
-    const solveSeconds = (this.#world.clock.monotonicMs() - startedMs) / 1_000;
+    const quick = await this.#placeNow(because);
+    if (!quick || !leads() || quick.key === this.#answered) return;
+    const { question, standing, turn } = quick;
+    const base = greedy(question);
+    const found = await this.#search(question, base, standing);
+    // Where something was decided meanwhile this answer is of another question.
+    if (!leads() || turn !== this.#turn) return;
     // After a failure it is asked again, whatever else stayed as it was.
-    if (found.bound !== undefined) this.#answered = keyOfQuestion(next);
-    const decision = choose(
-      next,
-      { greedy: base, ...(stands && { standing: stands }), ...found, solveSeconds },
-      occasion,
-    );
-    await this.#settle(decision);
+    if (found.bound !== undefined) this.#answered = quick.key;
+    const solveSeconds = (this.#world.clock.monotonicMs() - startedMs) / 1_000;
+    const answers = { greedy: base, ...(standing && { standing }), ...found, solveSeconds };
+    await this.#settle(choose(question, answers, this.#occasion(because)));
+  }
+
+  /** By the greedy rule, if what stands cannot stay so; then that is what stands. Undefined without a model. */
+  async #placeNow(because: string): Promise<Quick | undefined> {
+    const asked = this.#ask();
+    if (asked.models.length === 0) return undefined;
+    const standing = standingOf(asked);
+    if (standing) return this.#quick(asked, standing);
+    await this.#settle(choose(asked, { greedy: greedy(asked), solveSeconds: 0 }, this.#occasion(because)));
+    const question = this.#ask();
+    return this.#quick(question, standingOf(question));
+  }
+
+  #quick(question: Question, standing: Candidate | undefined): Quick {
+    return { question, standing, key: keyOfQuestion(question), turn: ++this.#turn };
+  }
+
+  #occasion(because: string): Occasion {
+    return { term: this.#term, madeAtMs: this.#world.clock.nowMs(), because };
   }
 
   /** What the solver makes of it; nothing if there are too many pairs for it, or if it failed. */

@@ -160,6 +160,14 @@ test("the solver's answer follows, with what it proved", async () => {
   expect(decision.replicas.every(({ nodes }) => nodes.length >= 2)).toBe(true);
 });
 
+test("while the solver searches, a model that may not stay where it is has another place at once", async () => {
+  const solver: Solver = { solve: () => new Promise(() => {}), close: async () => {} };
+  const fleet = await started([added("m", 1e9)], solver);
+  await fleet.until("it stands", () => placesOf(fleet, "m:1").length > 1, 2_000);
+  await addRule(fleet, fleet.leader!, { kind: "only", model: "m", on: "n1" });
+  await fleet.until("it stands there", () => placesOf(fleet, "m:1").join() === "n1", 2_000);
+});
+
 test("with a solver that fails the greedy plan stands, and it is told", async () => {
   const solver: Solver = {
     solve: async () => {
