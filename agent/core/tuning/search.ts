@@ -85,13 +85,24 @@ export class Search {
     const all = shapes(axes);
     const reference = yield* this.#rung("reference", [all[0]!], 0);
     if (reference.length === 0) return;
-    const byShape = choicesOf(yield* this.#halve("shape", all, budgetMs * SHARE.shape, SHAPED));
+    const byShape = yield* this.#sift("shape", all, budgetMs * SHARE.shape, SHAPED);
     const sizes = batched(byShape, axes, BATCHED);
     const bySize = axes.batches
-      ? choicesOf(yield* this.#halve("batch", sizes, budgetMs * SHARE.batch, REFINED))
+      ? yield* this.#sift("batch", sizes, budgetMs * SHARE.batch, REFINED)
       : byShape.slice(0, REFINED);
-    const best = choicesOf(yield* this.#halve("fine", finer(bySize, axes), budgetMs * SHARE.fine, REFINED));
+    const fineMs = ((budgetMs - this.#spentMs) * SHARE.fine) / (SHARE.fine + SHARE.final);
+    const best = yield* this.#sift("fine", finer(bySize, axes), fineMs, REFINED);
     yield* this.#last(best.length > 0 ? best : bySize);
+  }
+
+  /** Where there is nothing to choose nothing is tried. */
+  *#sift(
+    stage: TuningRung["stage"],
+    choices: SessionChoice[],
+    shareMs: number,
+    keep: number,
+  ): Generator<TrialWanted, SessionChoice[], TrialEnd> {
+    return choices.length === 1 ? choices : choicesOf(yield* this.#halve(stage, choices, shareMs, keep));
   }
 
   /** Down to so many. */
