@@ -1,6 +1,6 @@
 /** Where models stand: decided by whoever leads, agreed on, and decided anew when the fleet or the rules change. */
 import { expect, test } from "vitest";
-import type { Solver } from "../../../agent/ports/index.ts";
+import type { ModelFolders, Solver } from "../../../agent/ports/index.ts";
 import type { PlacementDecision } from "../../../shared/decision.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
@@ -29,9 +29,20 @@ const added = (name: string, bytes: number, addedBy = `12D3KooW${"a".repeat(44)}
   addedAtMs: 0,
 });
 
+/** The models of these tests are sizes and no bytes: their files are taken to be wherever they shall stand. */
+const everywhere: ModelFolders = {
+  place: async (digest) => `pretend/${digest}`,
+  folderOf: async (digest) => `pretend/${digest}`,
+  remove: async () => {},
+  list: async () => [],
+};
+
 async function started(agreed: LedgerEntry[], solver?: Solver, size = 4): Promise<SimFleet> {
   const fleet = new SimFleet(3, size, { agreed, alike: { secondsPerItem: 0.1, executors: 1 } });
-  if (solver) for (const node of fleet.nodes) node.solver = solver;
+  for (const node of fleet.nodes) {
+    node.models.open = () => everywhere;
+    if (solver) node.solver = solver;
+  }
   await fleet.start();
   await fleet.until("a leader", () => fleet.leader !== undefined, 5_000);
   await fleet.run(3_000);
@@ -135,7 +146,7 @@ test("a model that fits nowhere says why, and a box without the ledger tells it 
     ["huge:1", 0],
     ["m:1", 4],
   ]);
-  expect(models[1]!.nodes[0]).toMatchObject({ state: "waiting", fetched: 0 });
+  expect(models[1]!.nodes[0]).toMatchObject({ state: "ready", fetched: 1 });
 });
 
 test("the solver's answer follows, with what it proved", async () => {
