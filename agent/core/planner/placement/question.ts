@@ -71,6 +71,7 @@ export function askWhere(request: PlacementRequest): Question {
     notes: [],
   };
   fillPairs(question);
+  for (const m of models.keys()) avoidFailures(question, m);
   keepPins(question);
   for (const m of models.keys()) boundReplicas(question, m);
   return question;
@@ -116,11 +117,33 @@ function obstacle(
   if (node.executors === 0) return "it runs nothing";
   const barred = barredBecause(request.rules, node, model.pipeline);
   if (barred) return barred;
-  const failed = node.failed?.find(({ pipeline }) => pipeline === model.pipeline);
-  if (failed) return `it failed there lately: ${failed.because}`;
   if (takes[pair]! > memory[i]!)
     return `it needs ${bytes(takes[pair]!)}${stands[pair] ? "" : " while it loads"} and ${node.name} has ${bytes(memory[i]!)} for models`;
   return undefined;
+}
+
+/** A box that could not load a model has it no more, if another could: where all failed (its files are out of reach, say) they go on trying. */
+function avoidFailures(question: Question, m: number): void {
+  const { models, nodes, rate, whyNot } = question;
+  const { pipeline } = models[m]!;
+  const able = nodes.flatMap((node, i) => {
+    const pair = m * nodes.length + i;
+    const failed = node.failed?.find((one) => one.pipeline === pipeline);
+    return rate[pair]! > 0 ? [{ pair, because: failed?.because }] : [];
+  });
+  const failures = able.filter(({ because }) => because !== undefined);
+  if (failures.length > 0 && failures.length === able.length) {
+    complain(
+      question,
+      m,
+      `it failed on every box that could have it, and is tried again there: ${failures[0]!.because}`,
+    );
+    return;
+  }
+  for (const { pair, because } of failures) {
+    rate[pair] = 0;
+    whyNot.set(pair, `it failed there lately: ${because}`);
+  }
 }
 
 /** Pins hold as far as they can be: in the order of the rules, then the smaller first, until the memory is full. */

@@ -263,13 +263,14 @@ describe("reasons", () => {
     ]);
   });
 
-  test("a model that failed to load on a box is not given to it, and says why if that leaves it nowhere", () => {
+  test("a model that failed to load on a box is not given to it, but where all failed it stays and says so", () => {
     const failed = [{ pipeline: "a:1", because: "no such operator" }];
     const node = alike(["a:1"], 100e6);
     const request = (nodes: PlacementNode[]) => ({ nodes, models: [modelOf("a:1")], rules: [], before: [] });
     expect(nodesOf(request([node(0, { failed }), node(1)]))["a:1"]).toEqual(["n1"]);
+    expect(nodesOf(request([node(0, { failed })]))["a:1"]).toEqual(["n0"]);
     expect(shortOf(request([node(0, { failed })]))).toEqual([
-      "a:1: it stands nowhere: n0: it failed there lately: no such operator",
+      "a:1: it failed on every box that could have it, and is tried again there: no such operator",
     ]);
   });
 
