@@ -2,8 +2,8 @@ import type { JobCandidate } from "../../shared/decision.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import type { Dispatch } from "../core/dispatch/index.ts";
-import type { Derating } from "../core/planner/index.ts";
-import { expectedHandOverMs, type Ruling, whyNotFor } from "./workers.ts";
+import { expectedHandOverMs, whyNotFor } from "./workers.ts";
+import type { Workforce } from "./workforce.ts";
 
 /** Where the inputs of a job lie, and how fast they come from there. */
 export interface InputPlaces {
@@ -43,14 +43,13 @@ export function candidatesOf(
   nodes: readonly NodeView[],
   pipeline: string,
   places: InputPlaces,
-  dispatch: Dispatch,
-  ruling: Ruling,
-  deratingOf: (node: NodeView) => Derating,
+  { dispatch, workforce }: { dispatch: Dispatch; workforce: Workforce },
 ): JobCandidate[] {
+  const ruling = workforce.ruling();
   return nodes.map((node): JobCandidate => {
     const { nodeId, name, report } = node;
     const whyNot = whyNotFor(pipeline, node, ruling);
-    const { factor, because } = deratingOf(node);
+    const { factor, because } = workforce.deratingOf(node);
     const link = places.linkTo.get(nodeId);
     const holdsInputs = places.holders.has(nodeId);
     return {

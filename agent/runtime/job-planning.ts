@@ -6,12 +6,12 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Plan } from "../../shared/plan.ts";
 import type { Dispatch } from "../core/dispatch/index.ts";
 import type { JobRecord, Ledger } from "../core/ledger/index.ts";
-import { type Derating, planJob } from "../core/planner/index.ts";
+import { planJob } from "../core/planner/index.ts";
 import { candidatesOf, inputPlaces, rounded } from "./candidates.ts";
 import type { Events } from "./events.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
-import type { Ruling } from "./workers.ts";
+import type { Workforce } from "./workforce.ts";
 
 interface JobPlanningInit {
   term: number;
@@ -20,8 +20,7 @@ interface JobPlanningInit {
   events: Events;
   nodes: () => NodeView[];
   dispatch: Dispatch;
-  ruling: () => Ruling;
-  deratingOf: (node: NodeView) => Derating;
+  workforce: Workforce;
 }
 
 /** Plans jobs in one leader's term, and has each decision kept with all that it was made from. */
@@ -54,7 +53,7 @@ export class JobPlanning {
   }
 
   #decide(job: JobRecord, items: readonly number[]): JobDecision {
-    const { term, ledger, dispatch, ruling, deratingOf } = this.#init;
+    const { term, ledger, dispatch, workforce } = this.#init;
     const { jobId, pipeline } = job;
     const nodes = this.#init.nodes();
     const inputs = items.map((item) => job.inputs[item]!);
@@ -72,7 +71,7 @@ export class JobPlanning {
       items: items.length,
       bytesPerItem: Math.round(bytes / Math.max(1, inputs.length)),
       ...(uplinkBytesPerSecond !== undefined && { uplinkBytesPerSecond }),
-      nodes: candidatesOf(nodes, pipeline, places, dispatch, ruling(), deratingOf),
+      nodes: candidatesOf(nodes, pipeline, places, { dispatch, workforce }),
     };
     const madeAtMs = this.#world.clock.nowMs();
     const plan = planJob({ ...made, nowMs: madeAtMs });

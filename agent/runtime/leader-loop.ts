@@ -4,9 +4,8 @@ import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
-import { Dispatch, type DispatchEffect, type DispatchEvent, type DispatchNode } from "../core/dispatch/index.ts";
+import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
 import { type JobRecord, type Ledger, type LedgerEvent, unrecordedItems } from "../core/ledger/index.ts";
-import { type Derating, Deratings } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";
@@ -19,7 +18,8 @@ import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { within } from "./waiting.ts";
-import { isReachable, type Ruling, rulesOf, workersOf } from "./workers.ts";
+import { isReachable } from "./workers.ts";
+import { Workforce } from "./workforce.ts";
 
 /** How long a new leader waits for the workers' word on what they hold before it leases that to others. */
 const HOLDING_MS = 400;
@@ -56,7 +56,7 @@ export class LeaderLoop {
   /** Jobs whose deadline has passed, and when that was last offered to the ledger. */
   readonly #expiring = new Map<JobId, number>();
   readonly #planning: JobPlanning;
-  readonly #deratings = new Deratings();
+  readonly #workforce: Workforce;
   /** Why an item failed last on a node, until it is given up or done. */
   readonly #faults = new Map<string, { result: ReportedResult; error: ErrorBody }>();
   #taking = false;
@@ -71,13 +71,9 @@ export class LeaderLoop {
     this.#recorder = new Recorder(init.proposer, init.term, () => init.ledger.appliedIndex);
     this.#sending = new LeaseSending(world, init, (event) => this.#step(event));
     this.#sinceMs = world.clock.nowMs();
-    const dispatch = this.#dispatch;
-    this.#planning = new JobPlanning(world, {
-      ...init,
-      dispatch,
-      ruling: () => this.#ruling(),
-      deratingOf: (node) => this.#deratingOf(node),
-    });
+    this.#workforce = new Workforce(world, init);
+    const [workforce, dispatch] = [this.#workforce, this.#dispatch];
+    this.#planning = new JobPlanning(world, { ...init, dispatch, workforce });
   }
 
   /** Asks every worker what it holds, then takes the work over. */
@@ -86,7 +82,7 @@ export class LeaderLoop {
     const answers = await Promise.all(peers.map(async (node) => ({ node, held: await this.#askHolding(node.nodeId) })));
     if (this.#ended) return;
     // Nobody is eligible until every held shard is known, or running work would be leased a second time.
-    const workers = this.#workers();
+    const workers = this.#workforce.workers(this.#dispatch.table.nodes);
     this.#step({ kind: "nodesChanged", nodes: workers.map((worker) => ({ ...worker, eligible: false })) });
     for (const [place, job] of this.#init.ledger.openJobs().entries())
       this.#open(job, place < LIMITS.decisionsAtTakeover);
@@ -108,34 +104,7 @@ export class LeaderLoop {
   }
 
   fleetChanged(): void {
-    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: this.#workers() });
-  }
-
-  #workers(): DispatchNode[] {
-    const nodes = this.#init.nodes();
-    this.#deratings.keepOnly(new Set(nodes.map(({ nodeId }) => nodeId)));
-    const workers = workersOf(nodes, this.#ruling(), (node) => this.#deratingOf(node));
-    this.#tellDeratings(workers);
-    return workers;
-  }
-
-  /** Of one that did not report, nothing is known that would take from it. */
-  #deratingOf({ nodeId, report }: NodeView): Derating {
-    return report ? this.#deratings.of(nodeId, report) : { factor: 1 };
-  }
-
-  #ruling(): Ruling {
-    return { rules: rulesOf(this.#init.ledger.planning), nowMs: this.#world.clock.nowMs() };
-  }
-
-  /** Told when work begins to move away, when none is given any more, and when all is well again. */
-  #tellDeratings(workers: readonly DispatchNode[]): void {
-    for (const { nodeId, name, derating = 1 } of workers) {
-      const before = this.#dispatch.table.nodes.get(nodeId)?.derating ?? 1;
-      if ((before === 1) === (derating === 1) && (before === 0) === (derating === 0)) continue;
-      const { because } = this.#deratings.last(nodeId);
-      this.#init.events.emit("nodeDerated", { node: nodeId, name, factor: derating, ...(because && { because }) });
-    }
+    if (this.#taking) this.#step({ kind: "nodesChanged", nodes: this.#workforce.workers(this.#dispatch.table.nodes) });
   }
 
   ledgerMoved(event: LedgerEvent): void {

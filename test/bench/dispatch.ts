@@ -22,7 +22,10 @@ function tellPolicy(): void {
     const repeated = outcomes.map(({ repeatedPart }) => repeatedPart);
     const spread = `median ${median(ratios).toFixed(3)}, p95 ${quantile(ratios, 0.95).toFixed(3)}`;
     const twice = `done twice ${percent(median(repeated))}, at most ${percent(Math.max(...repeated))}`;
-    console.log(`  ${name.padEnd(40)} ${spread}; ${twice} (target under 2 %)`);
+    const foretold = percent(median(outcomes.map(({ predictionError }) => predictionError)));
+    console.log(
+      `  ${name.padEnd(40)} ${spread}; ${twice} (target under 2 %); shard times foretold to within ${foretold} (target 10 %)`,
+    );
   }
 }
 

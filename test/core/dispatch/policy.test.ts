@@ -14,5 +14,6 @@ test.each(POLICY_CASES)(
     expect(median(ratios)).toBeLessThanOrEqual(atMost.median);
     expect(quantile(ratios, 0.95)).toBeLessThanOrEqual(atMost.p95);
     expect(Math.max(...outcomes.map(({ repeatedPart }) => repeatedPart))).toBeLessThan(0.02);
+    expect(median(outcomes.map(({ predictionError }) => predictionError))).toBeLessThanOrEqual(0.1);
   },
 );

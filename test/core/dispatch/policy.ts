@@ -5,6 +5,7 @@
 import { Dispatch, type DispatchEffect, type DispatchNode } from "../../../agent/core/dispatch/index.ts";
 import type { NodeId, ShardId } from "../../../shared/ids.ts";
 import { TIMING } from "../../../shared/limits.ts";
+import { median } from "../../bench/figures.ts";
 import { job } from "../../support/nouns.ts";
 import { TimeQueue } from "../../support/time-queue.ts";
 import { seededRandomness } from "../../support/virtual-clock.ts";
@@ -41,6 +42,8 @@ export interface PolicyOutcome {
   /** Runs beyond one an item, as a part of all items. */
   repeatedPart: number;
   steps: number;
+  /** By the median of the nodes' medians: |foretold - real| / real of shards, from lease to last report. */
+  predictionError: number;
 }
 
 interface PretendWorker {
@@ -103,7 +106,13 @@ class PolicyWorld {
       boundSeconds: this.#boundSeconds(),
       repeatedPart,
       steps: this.#steps,
+      predictionError: this.#predictionError(),
     };
+  }
+
+  #predictionError(): number {
+    const errors = this.#everyone.flatMap(({ node }) => this.#dispatch.predictionErrorsOf(node.nodeId));
+    return errors.length > 0 ? median(errors.map((error) => error.median)) : 0;
   }
 
   #makeWorkers(): PretendWorker[] {

@@ -40,12 +40,19 @@ const doneBy = (node: SimNode, jobId: JobId, worker: NodeId): number =>
   jobOf(node, jobId)!.results.filter((result) => result?.node === worker).length;
 
 /** A job of nearly a minute; one box of three would throttle if it did as much as the others. */
-async function heatOf(body: Body): Promise<{ hottestC: number; itemsHot: number; itemsCool: number }> {
+async function heatOf(
+  body: Body,
+): Promise<{ derated: unknown[]; hottestC: number; itemsHot: number; itemsCool: number }> {
   const fleet = await raise(3, 3, { body });
   const [cool, , hot] = fleet.nodes;
+  const derated: unknown[] = [];
+  fleet.leader!.agent!.onEvent(({ event, facts }) => {
+    if (event === "nodeDerated") derated.push(facts.name);
+  });
   const jobId = (await fleet.submit(cool!, 1_200))!;
   await fleet.until("it ends", () => jobOf(cool!, jobId)?.state === "done", 300_000);
   return {
+    derated,
     hottestC: hot!.heat!.hottestC,
     itemsHot: doneBy(cool!, jobId, hot!.nodeId),
     itemsCool: doneBy(cool!, jobId, cool!.nodeId),
@@ -57,6 +64,7 @@ test("a box that warms by its work is given less before it throttles, and never 
   const untold = await heatOf(BODY);
   expect(untold.hottestC).toBeGreaterThan(BODY.throttleC);
   expect(told.hottestC).toBeLessThan(BODY.throttleC);
+  expect(new Set(told.derated)).toEqual(new Set(["n2"]));
   expect(told.itemsHot / told.itemsCool).toBeGreaterThan(0.35);
   expect(told.itemsHot / told.itemsCool).toBeLessThan(0.95);
 });
