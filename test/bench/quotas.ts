@@ -20,6 +20,7 @@ const PAGES_PER_CORE = 50;
 const SMALL_JOBS = [1, 2, 5, 20];
 const REPEATS = 3;
 const THROUGHPUT_TARGET = 0.92;
+const PREDICTION_TARGET_PERCENT = 10;
 
 const whyNot = await whyNoBoxes();
 if (whyNot) {
@@ -40,19 +41,32 @@ for (const [name, cores] of Object.entries(QUOTAS))
   });
 const sum = [...alone.values()].reduce((total, rate) => total + rate, 0);
 const cores = Object.values(QUOTAS).reduce((total, quota) => total + quota, 0);
-await withBoxes(Object.keys(QUOTAS), async ({ agents }) => {
-  const taker = agents.find(({ name }) => name === FASTEST)!;
+await withBoxes(Object.keys(QUOTAS), async (fleet) => {
+  const taker = fleet.agents.find(({ name }) => name === FASTEST)!;
   // What each does at its quota is learnt from work: they were measured before they were caged.
   await secondsFor(taker, 28);
   const pages = Math.round(PAGES_PER_CORE * cores);
   const together = pages / (await secondsFor(taker, pages));
   tell(`together, ${pages} pages: ${together.toFixed(2)} pages/s`, together / sum, "of the sum", THROUGHPUT_TARGET);
   for (const count of SMALL_JOBS) {
-    const [fleet, single] = [await medianSeconds(taker, count), smallAlone.get(count)!];
-    const what = `${count} ${count === 1 ? "page" : "pages"}: ${fleet.toFixed(2)} s, ${FASTEST} alone ${single.toFixed(2)} s`;
-    tell(what, single / fleet, "times the fastest alone", 1);
+    const [seconds, single] = [await medianSeconds(taker, count), smallAlone.get(count)!];
+    const what = `${count} ${count === 1 ? "page" : "pages"}: ${seconds.toFixed(2)} s, ${FASTEST} alone ${single.toFixed(2)} s`;
+    tell(what, single / seconds, "times the fastest alone", 1);
   }
+  const { nodes } = await (await fleet.leader()).client.fleet();
+  for (const { name, predictionErrors = [] } of nodes)
+    for (const { pipeline, median: error, shards } of predictionErrors)
+      if (pipeline === "ocr")
+        console.log(
+          `${name}: times of its shards foretold ${(100 * error).toFixed(0)} % off, median of the last ${shards} (target ${PREDICTION_TARGET_PERCENT})`,
+        );
+  console.log(`\n${(await taker.skein("explain", await lastJobOf(taker, pages))).out}`);
 });
+
+/** The newest job of so many pages. */
+async function lastJobOf(taker: RealAgent, items: number): Promise<string> {
+  return (await taker.client.jobs()).find((job) => job.items === items)!.jobId;
+}
 
 function tell(what: string, ratio: number, of: string, target: number): void {
   console.log(`${what}: ${ratio.toFixed(2)} ${of} (target ${target})${ratio < target ? "  MISSED" : ""}`);
