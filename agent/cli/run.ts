@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { checkOneOf } from "../../shared/checks.ts";
+import { SkeinError } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { isOpen, JOB_PRIORITIES, type JobView } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { BUILT_IN } from "../../shared/model.ts";
 import { filesOf } from "../../shared/pipelines.ts";
 import { FOLLOW_DEADLINE_MS, FOLLOW_PATIENCE_MS, follow, patiently } from "./follow.ts";
 import { gatherInputs, type LocalInput } from "./inputs.ts";
@@ -30,8 +32,10 @@ const INTERRUPTED = 130;
 /** Hands files to the fleet and waits for what it makes of them. Exit code 0 if every page was read, 1 if any was not. */
 export async function run(pipeline: string, paths: string[], options: RunOptions, world: World): Promise<number> {
   const terms = termsOf(options);
-  const inputs = await gatherInputs(paths, pipeline);
   const client = await clientFor(options, world, FOLLOW_DEADLINE_MS);
+  const inputs = await gatherInputs(paths, pipeline).catch((error: unknown) =>
+    explainNoInputs(error, pipeline, client),
+  );
   // Without this a missing agent would be waited for as if it were restarting.
   await client.call((one) => one.health());
   const progress = new Progress(world);
@@ -67,6 +71,16 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   }
   world.err(howToComeBack(jobId, options, "goes on without this terminal"));
   return INTERRUPTED;
+}
+
+/** That a folder has no files for a pipeline is beside the point where there is no such pipeline. */
+async function explainNoInputs(error: unknown, pipeline: string, client: SteadyClient): Promise<never> {
+  const isKnownHere = (BUILT_IN as readonly string[]).includes(pipeline);
+  if (isKnownHere || SkeinError.from(error).code !== "NO_INPUTS") throw error;
+  const models = await client.call((one) => one.models());
+  const known = models.map(({ name }) => name);
+  if (known.includes(pipeline.split(":")[0]!)) throw error;
+  throw new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: [...new Set([...BUILT_IN, ...known])] });
 }
 
 /** How the job is to be done. @throws BAD_REQUEST */
