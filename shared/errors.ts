@@ -118,7 +118,9 @@ export const ERRORS = {
     status: 404,
     exit: 3,
     say: (f) =>
-      `There is no job, model or node ${f.what}. \`skein jobs\`, \`skein model list\` and \`skein nodes\` list them.`,
+      f.isBuiltIn
+        ? `${f.what} comes with the agent and is on every box that runs anything, so nothing was decided about where it stands. \`skein explain NODE\` tells how fast a box is with it, \`skein explain JOB\` how a job over it was split.`
+        : `There is no job, model or node ${f.what}. \`skein jobs\`, \`skein model list\` and \`skein nodes\` list them.`,
   },
   DECISION_MISSING: {
     status: 404,

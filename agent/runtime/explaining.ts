@@ -5,7 +5,7 @@ import type { ExplainQuestion, Explanation } from "../../shared/explanation.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { isModelReference, modelReference } from "../../shared/model.ts";
+import { BUILT_IN, isModelReference, modelReference } from "../../shared/model.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { Program, Solution } from "../../shared/program.ts";
 import { findModel, type Ledger } from "../core/ledger/index.ts";
@@ -43,7 +43,8 @@ export class Explaining {
     const pipeline = this.#modelNamed(what);
     if (pipeline !== undefined) return this.#explainModel(pipeline, question);
     const node = nodes().find((one) => one.name === what) ?? nodes().find((one) => one.nodeId === what);
-    if (!node) throw new SkeinError("EXPLAIN_UNKNOWN", { what });
+    if (!node)
+      throw new SkeinError("EXPLAIN_UNKNOWN", { what, isBuiltIn: (BUILT_IN as readonly string[]).includes(what) });
     const placement = this.#placement(node.name);
     const matter = {
       node,

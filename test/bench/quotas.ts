@@ -9,16 +9,22 @@ import { join } from "node:path";
 import { type Page, pageOf } from "../fleet/pages.ts";
 import type { RealAgent } from "../fleet/real-agent.ts";
 import { type Boxes, raiseBoxes, whyNoBoxes } from "../unplug/boxes.ts";
-import { secondsOf } from "../unplug/work.ts";
+import { canaries, roundsPerSecond, secondsOf, submit } from "../unplug/work.ts";
 import { median } from "./figures.ts";
 
 /** Of a core; together they leave some of the two for whoever measures. */
 const QUOTAS: Record<string, number> = { fast: 0.8, half: 0.4, quarter: 0.2 };
 const FASTEST = "fast";
-/** About a minute each. */
-const PAGES_PER_CORE = 50;
+/** Some forty seconds each. */
+const PAGES_PER_CORE_ALONE = 36;
+/** A page takes the slowest box five seconds, so a job that shall tell a throughput lasts a minute. */
+const PAGES_PER_CORE_TOGETHER = 60;
+/** Jobs of items that all cost the same, to tell how well the times of shards are foretold where nothing but the box moves them. */
+const ALIKE_JOBS = 10;
+const ALIKE_ITEMS = 60;
+const ALIKE_SECONDS = 0.1;
 const SMALL_JOBS = [1, 2, 5, 20];
-const REPEATS = 3;
+const REPEATS = 2;
 const THROUGHPUT_TARGET = 0.92;
 const PREDICTION_TARGET_PERCENT = 10;
 
@@ -33,7 +39,7 @@ const smallAlone = new Map<number, number>();
 for (const [name, cores] of Object.entries(QUOTAS))
   await withBoxes([name], async ({ agents }) => {
     const [agent] = agents as [RealAgent];
-    const pages = Math.round(PAGES_PER_CORE * cores);
+    const pages = Math.round(PAGES_PER_CORE_ALONE * cores);
     await secondsFor(agent, 4);
     alone.set(name, pages / (await secondsFor(agent, pages)));
     console.log(`${name} alone (${cores} of a core): ${alone.get(name)!.toFixed(2)} pages/s`);
@@ -45,7 +51,7 @@ await withBoxes(Object.keys(QUOTAS), async (fleet) => {
   const taker = fleet.agents.find(({ name }) => name === FASTEST)!;
   // What each does at its quota is learnt from work: they were measured before they were caged.
   await secondsFor(taker, 28);
-  const pages = Math.round(PAGES_PER_CORE * cores);
+  const pages = Math.round(PAGES_PER_CORE_TOGETHER * cores);
   const together = pages / (await secondsFor(taker, pages));
   tell(`together, ${pages} pages: ${together.toFixed(2)} pages/s`, together / sum, "of the sum", THROUGHPUT_TARGET);
   for (const count of SMALL_JOBS) {
@@ -53,13 +59,18 @@ await withBoxes(Object.keys(QUOTAS), async (fleet) => {
     const what = `${count} ${count === 1 ? "page" : "pages"}: ${seconds.toFixed(2)} s, ${FASTEST} alone ${single.toFixed(2)} s`;
     tell(what, single / seconds, "times the fastest alone", 1);
   }
+  const rounds = Math.round(roundsPerSecond() * ALIKE_SECONDS);
+  for (let job = 0; job < ALIKE_JOBS; job++) {
+    const jobId = await submit(taker.client, canaries(ALIKE_ITEMS, rounds));
+    await fleet.jobEnded(jobId, [taker]);
+  }
   const { nodes } = await (await fleet.leader()).client.fleet();
   for (const { name, predictionErrors = [] } of nodes)
-    for (const { pipeline, median: error, shards } of predictionErrors)
-      if (pipeline === "ocr")
-        console.log(
-          `${name}: times of its shards foretold ${(100 * error).toFixed(0)} % off, median of the last ${shards} (target ${PREDICTION_TARGET_PERCENT})`,
-        );
+    for (const { pipeline, median: error, shards } of predictionErrors) {
+      const what = pipeline === "ocr" ? "pages of all kinds" : "items all alike";
+      const off = `foretold ${(100 * error).toFixed(0)} % off, median of the last ${shards} (target ${PREDICTION_TARGET_PERCENT})`;
+      console.log(`${name}: times of its shards of ${what} ${off}`);
+    }
   console.log(`\n${(await taker.skein("explain", await lastJobOf(taker, pages))).out}`);
 });
 
