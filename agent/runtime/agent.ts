@@ -78,7 +78,7 @@ export class Agent extends Front {
     const { world, worker, events } = this.#parts;
     for (;;)
       try {
-        return await worker.calibrate();
+        return await worker.rates.calibrate();
       } catch (error) {
         const { code, message } = SkeinError.from(error);
         if (this.#stopped || !MEASURED_AGAIN_AFTER.includes(code)) throw error;

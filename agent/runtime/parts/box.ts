@@ -40,7 +40,7 @@ export function boxParts(known: Ground & ConsensusParts, init: AgentInit, later:
     hardware: () => box.facts(),
     vitals: () => box.vitals(),
     links: () => speeds.links(),
-    rates: () => later().worker.rates(),
+    rates: () => later().worker.rates.all(),
     profiles: () => later().bench.profiles(),
     models: () => later().keeper.models(),
   };

@@ -32,9 +32,9 @@ export function modelParts(
     profiles: () => bench.profiles(),
     isInHand: (digest) => registry.inHand.has(digest),
     holds: (pipeline) => worker.holds(pipeline),
-    measure: (pipeline) => worker.calibrateOne(pipeline),
-    withhold: (pipeline, isWithheld) => worker.withhold(pipeline, isWithheld),
-    forget: (pipeline) => worker.forget(pipeline),
+    measure: (pipeline) => worker.rates.calibrateOne(pipeline),
+    withhold: (pipeline, isWithheld) => worker.rates.withhold(pipeline, isWithheld),
+    forget: (pipeline) => worker.rates.forget(pipeline),
     onChange: () => gossip.changed(),
   });
   return { registry, keeper, placement: new PlacementLoop(world, { ledger, proposer, events, nodes }) };

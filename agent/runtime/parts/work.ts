@@ -42,7 +42,7 @@ export function workParts(known: Ground & ConsensusParts & BoxParts, init: Agent
   const online = new Online(world, {
     peers,
     nodes,
-    ownRate: (pipeline) => worker.rates().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
+    ownRate: (pipeline) => worker.rates.all().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
     ownQueue: itemsQueued,
     keptFrom: (pipeline, node) =>
       ruledOut(pipeline, node, { rules: rulesOf(ledger.planning), nowMs: world.clock.nowMs() }),
