@@ -54,21 +54,26 @@ export interface RefusedProfile {
   reason: string;
 }
 
-export interface BoxView {
+/** What a box is, as read when its agent starts, and what it is taken for. */
+export interface ProbeResult {
   facts: HardwareFacts;
-  /** Of this moment. */
-  vitals: Vitals;
   /** The one that matched, or was chosen. */
   profile: FirmwareProfile;
   /** Why this profile, in a sentence. */
   reason: string;
   /** Those that came next. */
   others: OtherProfile[];
+  /** Files of the user's own that were left out. */
   profilesRefused: RefusedProfile[];
   /** Executors to start by default on this box. */
   executors: number;
   /** Why this box can run no inference at all, in a sentence; absent if it can. */
   runsNothing?: string;
+}
+
+export interface BoxView extends ProbeResult {
+  /** Of this moment. */
+  vitals: Vitals;
   /** In a fixed order, by part of the box. */
   found: Finding[];
   missing: NotFound[];

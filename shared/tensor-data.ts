@@ -20,7 +20,7 @@ export type TensorData =
   | string[];
 
 /** Everything but text has elements of one size. Native byte order is little-endian wherever onnxruntime or a browser runs. */
-const ARRAYS = {
+export const ARRAYS = {
   BOOL: Uint8Array,
   UINT8: Uint8Array,
   UINT16: Uint16Array,

@@ -2,6 +2,8 @@
  * Everything the agent can do to the world, as interfaces only. Each has at least two makers: the real room in io/ and
  * the simulator's in test/; one contract suite runs on both. Reading this folder is reading the whole border.
  */
+
+export type { ProbeResult } from "../../shared/box.ts";
 export type { Arrival, BlobInfo, Blobs } from "./blobs.ts";
 export type { Cancel, Clock, Randomness } from "./clock.ts";
 export type { Faults } from "./faults.ts";
@@ -28,7 +30,7 @@ export type {
   Welcome,
 } from "./network.ts";
 export type { NoteChange, Notes } from "./notes.ts";
-export type { CapacityProbe, ProbeResult, StorageSpeed } from "./probe.ts";
+export type { CapacityProbe, StorageSpeed } from "./probe.ts";
 export type { Signer } from "./signer.ts";
 export type * from "./solver.ts";
 export type { LogLevel, Telemetry } from "./telemetry.ts";

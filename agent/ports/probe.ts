@@ -1,21 +1,5 @@
-import type { BoxView, OtherProfile, ProviderTrial, RefusedProfile } from "../../shared/box.ts";
-import type { HardwareFacts, Vitals } from "../../shared/capacity.ts";
-import type { FirmwareProfile } from "../../shared/profile.ts";
-
-export interface ProbeResult {
-  facts: HardwareFacts;
-  profile: FirmwareProfile;
-  /** Why this profile, in a sentence. */
-  reason: string;
-  /** Those that came next. */
-  others: OtherProfile[];
-  /** Files of the user's own that were left out. */
-  profilesRefused: RefusedProfile[];
-  /** Executors to start by default on this box. */
-  executors: number;
-  /** Why this box can run no inference at all, in a sentence; absent if it can. */
-  runsNothing?: string;
-}
+import type { BoxView, ProbeResult, ProviderTrial } from "../../shared/box.ts";
+import type { Vitals } from "../../shared/capacity.ts";
 
 export interface StorageSpeed {
   /** Median of a small write made durable. */

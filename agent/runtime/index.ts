@@ -2,7 +2,8 @@
  * The runtime carries effects out and events back: one short driver per loop, each around one core. It knows the ports and
  * never the rooms behind them, so the simulator runs it unchanged over a pretend world.
  */
-export { Agent, type AgentInit } from "./agent.ts";
+export { Agent } from "./agent.ts";
+export type { AgentInit } from "./agent-init.ts";
 export type { AgentFace } from "./face.ts";
 export { foundingContents } from "./founding.ts";
 export type { FleetIdentity } from "./membership.ts";

@@ -1,4 +1,4 @@
-import { type ErrorBody, type ErrorCode, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
+import { INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import type { NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -9,9 +9,12 @@ import { type JobRecord, type Ledger, type LedgerEvent, unrecordedItems } from "
 import type { Cancel } from "../ports/index.ts";
 import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";
+import { ItemFaults } from "./item-faults.ts";
+import { JobExpiry } from "./job-expiry.ts";
 import { JobPlanning } from "./job-planning.ts";
 import { leaderStory } from "./leader-story.ts";
 import { LeaseSending } from "./lease-sending.ts";
+import { withLostAttempts } from "./lost-attempts.ts";
 import type { Peers } from "./peers.ts";
 import { proofFault } from "./proof.ts";
 import type { Proposer } from "./proposer.ts";
@@ -23,15 +26,7 @@ import { Workforce } from "./workforce.ts";
 
 /** How long a new leader waits for the workers' word on what they hold before it leases that to others. */
 const HOLDING_MS = 400;
-/** What a worker could not begin for want of something that may come back; tried again until it does. */
-const NOT_NOW: readonly ErrorCode[] = ["BLOB_MISSING", "BLOB_HASH_MISMATCH", "DISK_FULL", "EXECUTORS_BUSY"];
-/** The executor died of the item, or had to be killed over it. */
-const KILLS: readonly ErrorCode[] = ["EXECUTOR_DIED", "DEADLINE_EXCEEDED"];
 const TICK_MS = 250;
-/** Before a job's end by its deadline that could not be recorded is offered again. */
-const EXPIRE_RETRY_MS = 2_000;
-/** Before a failure that could not be recorded is offered again. */
-const GIVE_UP_RETRY_MS = 1_000;
 
 export interface LeaderInit {
   term: number;
@@ -53,12 +48,10 @@ export class LeaderLoop {
   readonly #recorder: Recorder;
   readonly #sending: LeaseSending;
   readonly #sinceMs: number;
-  /** Jobs whose deadline has passed, and when that was last offered to the ledger. */
-  readonly #expiring = new Map<JobId, number>();
   readonly #planning: JobPlanning;
   readonly #workforce: Workforce;
-  /** Why an item failed last on a node, until it is given up or done. */
-  readonly #faults = new Map<string, { result: ReportedResult; error: ErrorBody }>();
+  readonly #expiry: JobExpiry;
+  readonly #faults: ItemFaults;
   #taking = false;
   readonly #begun = Promise.withResolvers<void>();
   #ended = false;
@@ -72,8 +65,14 @@ export class LeaderLoop {
     this.#sending = new LeaseSending(world, init, (event) => this.#step(event));
     this.#sinceMs = world.clock.nowMs();
     this.#workforce = new Workforce(world, init);
-    const [workforce, dispatch] = [this.#workforce, this.#dispatch];
+    this.#expiry = new JobExpiry(world, init);
+    const [workforce, dispatch, recorder] = [this.#workforce, this.#dispatch, this.#recorder];
     this.#planning = new JobPlanning(world, { ...init, dispatch, workforce });
+    this.#faults = new ItemFaults(world, {
+      ...{ ledger: init.ledger, events: init.events, dispatch, recorder },
+      step: (event) => this.#step(event),
+      isEnded: () => this.#ended,
+    });
   }
 
   /** Asks every worker what it holds, then takes the work over. */
@@ -92,7 +91,7 @@ export class LeaderLoop {
     this.#begun.resolve();
     this.fleetChanged();
     this.#ticking = this.#world.clock.every(TICK_MS, () => {
-      this.#expireJobs();
+      this.#expiry.look();
       this.#step({ kind: "ticked" });
     });
   }
@@ -120,7 +119,7 @@ export class LeaderLoop {
       const jobId = event.job.jobId;
       const byNode = new Map<NodeId, number[]>();
       for (const { item, node } of event.results) {
-        this.#faults.delete(`${jobId} ${item}`);
+        this.#faults.forget(jobId, item);
         byNode.set(node, [...(byNode.get(node) ?? []), item]);
       }
       for (const [node, items] of byNode) this.#step({ kind: "itemsRecorded", jobId, items, node });
@@ -143,28 +142,13 @@ export class LeaderLoop {
     for (const [i, result] of results.entries()) {
       const reason = unproven[i];
       if (reason) this.#refuseResult(result, reason);
-      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
+      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#faults.blame(result, result.error);
       else worthRecording.push(result);
     }
-    const told = worthRecording.map((result) => this.#withLostAttempts(result));
+    const told = worthRecording.map((result) => withLostAttempts(this.#dispatch, this.#world.clock, result));
     for (const { jobId, item, node, durationMs, error } of worthRecording)
       if (!error) this.#step({ kind: "itemReported", jobId, item, node, durationMs });
     return { recordedAtIndex: await this.#recorder.record(told) };
-  }
-
-  /** By this leader's own table: what its reporter says of others counts for nothing. */
-  #withLostAttempts({ lostAttempts: _, ...result }: ReportedResult): ReportedResult {
-    const { clock } = this.#world;
-    const { jobId, item, shardId } = result;
-    const attempts = this.#dispatch.lostAttempts(jobId, item, shardId, clock.monotonicMs());
-    if (attempts.length === 0) return result;
-    const aheadMs = clock.nowMs() - clock.monotonicMs();
-    const lostAttempts = attempts.map((one) => ({
-      ...one,
-      leasedAtMs: one.leasedAtMs + aheadMs,
-      endedAtMs: one.endedAtMs + aheadMs,
-    }));
-    return { ...result, lostAttempts };
   }
 
   /** Why everything was done for a job in this term, as JSON. */
@@ -190,7 +174,7 @@ export class LeaderLoop {
     const peer = this.#init.nodes().find(({ nodeId }) => nodeId === node)?.name ?? node;
     const error = new SkeinError("RESULT_UNPROVEN", { peer, item, reason }).toJSON();
     this.#init.events.emit("reportRefused", { jobId, item, node, code: error.code, reason }, "warn");
-    if (!this.#init.ledger.jobs.get(jobId)?.results[item]) this.#blame(nothing, error);
+    if (!this.#init.ledger.jobs.get(jobId)?.results[item]) this.#faults.blame(nothing, error);
   }
 
   news(jobId: JobId): Answer<"jobNews"> {
@@ -238,8 +222,8 @@ export class LeaderLoop {
   #close(job: JobRecord): void {
     this.#planning.forget(job.jobId);
     this.#tellPredictions(job);
-    this.#expiring.delete(job.jobId);
-    for (const key of this.#faults.keys()) if (key.startsWith(`${job.jobId} `)) this.#faults.delete(key);
+    this.#expiry.forget(job.jobId);
+    this.#faults.forgetJob(job.jobId);
     this.#step({ kind: "jobClosed", jobId: job.jobId, because: `the job is ${job.state}` });
   }
 
@@ -250,29 +234,6 @@ export class LeaderLoop {
       for (const { median, shards, ...error } of this.predictionErrorsOf(node))
         if (error.pipeline === pipeline)
           this.#init.events.emit("predictionMeasured", { jobId, node, pipeline, predictionError: median, shards });
-  }
-
-  #blame(result: ReportedResult, error: ErrorBody): void {
-    const { jobId, item, node } = result;
-    this.#faults.set(`${jobId} ${item}`, { result, error });
-    const kind = NOT_NOW.includes(error.code) ? "itemDelayed" : "itemFailed";
-    this.#init.events.emit(kind, { jobId, item, node, code: error.code, reason: error.message }, "warn");
-    this.#step({ kind, jobId, item, node, because: error.message, killed: KILLS.includes(error.code) });
-  }
-
-  /** By the wall clock, which a job's deadline is told in. */
-  #expireJobs(): void {
-    const { ledger, proposer } = this.#init;
-    const nowMs = this.#world.clock.nowMs();
-    for (const { jobId, deadlineAtMs } of ledger.openJobs()) {
-      if (deadlineAtMs === undefined || deadlineAtMs > nowMs) continue;
-      if (nowMs - (this.#expiring.get(jobId) ?? Number.NEGATIVE_INFINITY) < EXPIRE_RETRY_MS) continue;
-      this.#expiring.set(jobId, nowMs);
-      proposer.propose({ kind: "jobExpired", jobId, expiredAtMs: nowMs }).catch((error: unknown) => {
-        const { message: reason } = SkeinError.from(error);
-        this.#world.telemetry.log("warn", "expiryUnrecorded", { jobId, reason });
-      });
-    }
   }
 
   #step(event: DispatchEvent): void {
@@ -287,26 +248,9 @@ export class LeaderLoop {
       case "takeBackShard":
         return void this.#sending.takeBack(effect);
       case "giveUpItem":
-        return void this.#giveUp(effect.jobId, effect.item);
+        return void this.#faults.giveUp(effect.jobId, effect.item);
       case "quarantineItem":
-        return void this.#giveUp(effect.jobId, effect.item, effect.kills);
-    }
-  }
-
-  /** Records that an item failed: with its own error, or that it was put in quarantine. */
-  async #giveUp(jobId: JobId, item: number, kills?: string[]): Promise<void> {
-    const fault = this.#faults.get(`${jobId} ${item}`);
-    if (!fault || this.#ended) return;
-    const name = this.#init.ledger.jobs.get(jobId)?.inputs[item]?.name;
-    const facts = { name, kills, reported: fault.error.code };
-    const error = kills ? new SkeinError("ITEM_QUARANTINED", facts).toJSON() : fault.error;
-    try {
-      await this.#recorder.record([this.#withLostAttempts({ ...fault.result, error })]);
-    } catch (failure) {
-      const { message: reason } = SkeinError.from(failure);
-      this.#world.telemetry.log("warn", "failureUnrecorded", { jobId, item, reason });
-      // Still this node's to settle, if it still leads; without a quorum the next try would fail at once, so it waits.
-      this.#world.clock.after(GIVE_UP_RETRY_MS, () => void this.#giveUp(jobId, item, kills));
+        return void this.#faults.giveUp(effect.jobId, effect.item, effect.kills);
     }
   }
 }

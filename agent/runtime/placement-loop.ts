@@ -1,7 +1,6 @@
 import type { PlacementDecision, PlacementModel } from "../../shared/decision.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
-import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { modelBytes } from "../../shared/model.ts";
 import type { Ledger, LedgerEvent } from "../core/ledger/index.ts";
@@ -18,10 +17,11 @@ import {
 } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
+import { DEMAND_CHANGE, keyOfQuestion, saysMore } from "./placement-change.ts";
 import { demandChange, demandOf } from "./placement-demand.ts";
+import { PlacementFailures } from "./placement-failures.ts";
 import { placementNodes } from "./placement-nodes.ts";
 import { type Found, searchPlacement } from "./placement-search.ts";
-import { decisionFrom } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { rulesOf } from "./workers.ts";
@@ -35,10 +35,6 @@ export interface PlacementLoopInit {
 
 /** Boxes that a model stands on unless a rule says otherwise, if there are so many: one may die. */
 const REPLICAS_MIN = 2;
-/** A change of the demand that is worth a thought. */
-const DEMAND_CHANGE = 1.2;
-/** And of a box's memory. */
-const MEMORY_CHANGE = 256e6;
 
 /** What is known before the solver is asked. */
 interface Quick {
@@ -46,11 +42,6 @@ interface Quick {
   standing: Candidate | undefined;
   key: string;
   turn: number;
-}
-
-interface Failure {
-  because: string;
-  atMs: number;
 }
 
 /**
@@ -78,19 +69,19 @@ export class PlacementLoop {
   #answered = "";
   #demand: ReadonlyMap<string, number> = new Map();
   #decidedAtMs = 0;
-  /** By node and pipeline. */
-  readonly #failures = new Map<string, Failure>();
+  readonly #failures: PlacementFailures;
 
   constructor(world: Surroundings, init: PlacementLoopInit) {
     this.#world = world;
     this.#init = init;
+    this.#failures = new PlacementFailures(world.clock, init);
   }
 
   begin(term: number): void {
     this.#term = term;
     this.#life++;
     this.#leads = true;
-    this.#failures.clear();
+    this.#failures.forget();
     this.#able = "";
     this.#answered = "";
     this.#ticking = this.#world.clock.every(TIMING.placementMs, () => this.#want("it was time to look again"));
@@ -117,7 +108,7 @@ export class PlacementLoop {
   /** A box came, went, rests or is back; a model failed to load on one. */
   fleetChanged(): void {
     if (!this.#leads || this.#init.ledger.planning.models.size === 0) return;
-    if (this.#noteFailures()) this.#want("a model failed to load");
+    if (this.#failures.note()) this.#want("a model failed to load");
     const able = this.#ableNow();
     if (able !== this.#able && this.#able !== "") this.#want("the fleet changed", TIMING.placementFleetMs);
   }
@@ -228,7 +219,7 @@ export class PlacementLoop {
     const rules = rulesOf(ledger.planning);
     this.#demand = demandOf([...ledger.planning.models.keys()], ledger.jobs.values(), nowMs);
     this.#decidedAtMs = clock.monotonicMs();
-    this.#noteFailures();
+    this.#failures.note();
     this.#able = this.#ableNow();
     const models = [...ledger.planning.models].map(([pipeline, { manifest }]): PlacementModel => {
       const { min, max } = replicaRules(rules, pipeline);
@@ -241,7 +232,7 @@ export class PlacementLoop {
       };
     });
     const before = ledger.planning.placements.at(-1)?.replicas ?? [];
-    const situation = { ruling: { rules, nowMs }, models, before, failed: (view: NodeView) => this.#failedOn(view) };
+    const situation = { ruling: { rules, nowMs }, models, before, failed: (view: NodeView) => this.#failures.on(view) };
     return askWhere({ nodes: placementNodes(views, situation), models, rules, before });
   }
 
@@ -255,36 +246,6 @@ export class PlacementLoop {
       .join(" ");
   }
 
-  /** Whether there is a new one. */
-  #noteFailures(): boolean {
-    const atMs = this.#world.clock.monotonicMs();
-    let isNew = false;
-    for (const { nodeId, report } of this.#init.nodes())
-      for (const { pipeline, state, reason } of report?.models ?? []) {
-        if (state !== "failed" || !this.#isMeant(nodeId, pipeline)) continue;
-        const key = keyOf(nodeId, pipeline);
-        if (this.#failures.has(key)) continue;
-        this.#failures.set(key, { because: reason ?? "it gave no reason", atMs });
-        isNew = true;
-      }
-    for (const [key, failure] of this.#failures)
-      if (atMs - failure.atMs > TIMING.placementFailedMs) this.#failures.delete(key);
-    return isNew;
-  }
-
-  /** Of one that it shall not have any more, an old failure is no news. */
-  #isMeant(nodeId: NodeId, pipeline: string): boolean {
-    const replicas = this.#init.ledger.planning.placements.at(-1)?.replicas ?? [];
-    return replicas.some((one) => one.pipeline === pipeline && one.nodes.includes(nodeId));
-  }
-
-  #failedOn({ nodeId }: NodeView): { pipeline: string; because: string }[] {
-    return [...this.#init.ledger.planning.models.keys()].flatMap((pipeline) => {
-      const failure = this.#failures.get(keyOf(nodeId, pipeline));
-      return failure ? [{ pipeline, because: failure.because }] : [];
-    });
-  }
-
   /** Has it agreed on, if it says anything that the last one did not. */
   async #settle(decision: PlacementDecision): Promise<void> {
     const { ledger, proposer, events } = this.#init;
@@ -296,53 +257,4 @@ export class PlacementLoop {
     const { because, by, served, bound, solveSeconds, short } = decision;
     events.emit("modelsPlaced", { because, by, served, bound, solveSeconds, short: short.length });
   }
-}
-
-const keyOf = (nodeId: NodeId, pipeline: string): string => `${nodeId} ${pipeline}`;
-
-/** Of a question whose figures moved a little it is the same. */
-function keyOfQuestion({
-  models,
-  nodes,
-  rate,
-  memory,
-  stands,
-  pinned,
-  min,
-  max,
-  whyNot,
-  moveSeconds,
-}: Question): string {
-  const coarse = (value: number): string => value.toPrecision(1);
-  return JSON.stringify([
-    models.map(({ pipeline, demandPerSecond }) => [
-      pipeline,
-      Math.round(Math.log(demandPerSecond) / Math.log(DEMAND_CHANGE)),
-    ]),
-    nodes.map(({ nodeId }) => nodeId),
-    Array.from(rate, coarse),
-    Array.from(memory, (bytes) => Math.round(bytes / MEMORY_CHANGE)),
-    Array.from(moveSeconds, coarse),
-    [...stands].join(""),
-    [...pinned].join(""),
-    [...whyNot.keys()],
-    min,
-    max,
-  ]);
-}
-
-/** Other places, other reasons, or the solver's word on what only the greedy rule had said. */
-function saysMore(decision: PlacementDecision, replicas: PlacementDecision["replicas"], lastJson: string): boolean {
-  const placesOf = (all: PlacementDecision["replicas"]): string =>
-    all
-      .map(({ pipeline, nodes }) => `${pipeline} ${[...nodes].sort().join(" ")}`)
-      .sort()
-      .join("\n");
-  if (placesOf(decision.replicas) !== placesOf(replicas)) return true;
-  const last = decisionFrom(lastJson);
-  const isProved = decision.boundBy === "solver" && last?.boundBy !== "solver";
-  // The reasons tell figures that are others every time; whom they are about says enough.
-  const shortOf = (one: PlacementDecision | undefined): string =>
-    (one?.short ?? []).map(({ pipeline }) => pipeline).join();
-  return isProved || shortOf(decision) !== shortOf(last);
 }

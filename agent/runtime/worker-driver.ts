@@ -1,9 +1,7 @@
-import type { PipelineRate } from "../../shared/capacity.ts";
 import { SkeinError } from "../../shared/errors.ts";
-import type { BlobHash, FleetId, NodeId } from "../../shared/ids.ts";
+import type { FleetId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
-import type { NotedRate } from "../../shared/wire/notes.ts";
 import type { CopyPlace } from "../core/replication/index.ts";
 import {
   type FinishedResult,
@@ -16,17 +14,13 @@ import type { Cancel } from "../ports/index.ts";
 import type { BlobAccess, BlobToCopy } from "./blob-access.ts";
 import type { Events } from "./events.ts";
 import { copyOutputs } from "./output-copies.ts";
+import { OwnRates } from "./own-rates.ts";
 import type { Peers } from "./peers.ts";
 import { ResultSigner } from "./proof.ts";
 import { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { WorkerMemory } from "./worker-memory.ts";
 
-/** Weight of the newest run in this node's measured speed. */
-const RATE_WEIGHT = 0.3;
-/** An executor is killed when a run takes this many times what it usually does, and never sooner than the floor. */
-const DEADLINE_FACTOR = 20;
-const DEADLINE_FLOOR_MS = 60_000;
 /** Results that wait for their copies are told of this often, not at each try. */
 const WAITING_TOLD_MS = 10_000;
 /** How often paused copies and reports are looked at. */
@@ -65,9 +59,7 @@ export class WorkerDriver {
   readonly #inHand: SmallInHand;
   readonly signer: ResultSigner;
   readonly #memory: WorkerMemory;
-  /** Pipelines that are about to go: no work is wanted for them. */
-  readonly #withheld = new Set<string>();
-  readonly #secondsPerItem = new Map<string, { seconds: number; source: PipelineRate["source"] }>();
+  readonly rates: OwnRates;
   #ticking: Cancel = () => {};
   #looking: Cancel = () => {};
   #stopped = false;
@@ -79,7 +71,10 @@ export class WorkerDriver {
     this.#worker = new Worker(world.network.self, world.engine.executors, (pipeline) => this.#atOnce(pipeline));
     this.#inHand = new SmallInHand(world, init);
     this.signer = new ResultSigner(world, init.fleetId);
-    this.#memory = new WorkerMemory(world, this.signer);
+    const { signer } = this;
+    const memory = new WorkerMemory(world, signer);
+    this.#memory = memory;
+    this.rates = new OwnRates(world, { signer, memory, guess: init.guess, onChange: init.onRateChange });
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
       if (!this.#worker.fence(term, init.term())) this.#step({ kind: "takenBack", shardIds });
@@ -97,7 +92,7 @@ export class WorkerDriver {
 
   start(): void {
     this.#looking = this.#world.clock.every(MEMORY_MS, () => {
-      if (!this.#stopped) void this.#memory.look(this.#worker.finished(), this.#measured());
+      if (!this.#stopped) void this.#memory.look(this.#worker.finished(), this.rates.measured());
     });
     this.#ticking = this.#world.clock.every(TICK_MS, () => {
       if (this.#worker.itemsQueued > 0) this.#step({ kind: "ticked" });
@@ -123,74 +118,9 @@ export class WorkerDriver {
     return this.#worker.itemsQueued;
   }
 
-  /** Measured speed of every pipeline that this node runs now, all its executors together. */
-  rates(): PipelineRate[] {
-    const { engine } = this.#world;
-    return engine.pipelines().flatMap(({ name, executors = engine.executors }) => {
-      if (this.#withheld.has(name)) return [];
-      const measured = this.#secondsPerItem.get(name);
-      if (!measured) {
-        const guess = this.#init.guess(name);
-        return guess === undefined ? [] : [{ pipeline: name, itemsPerSecond: executors * guess, source: "profile" }];
-      }
-      const { seconds, source } = measured;
-      return [{ pipeline: name, itemsPerSecond: executors / seconds, source }];
-    });
-  }
-
-  /** Measures each pipeline on a bundled sample, unless an earlier life of this node knew how fast it runs here. */
-  async calibrate(): Promise<void> {
-    const pipelines = this.#world.engine.pipelines();
-    const digests = pipelines.flatMap(({ name }) => this.signer.digestOf(name) ?? []);
-    const remembered = await this.#memory.rates(digests, this.#world.engine.executors);
-    for (const { name } of pipelines) {
-      const rate = remembered.get(this.signer.digestOf(name)!);
-      if (rate) this.#secondsPerItem.set(name, { seconds: rate.secondsPerItem, source: rate.source });
-    }
-    if (remembered.size > 0) this.#init.onRateChange();
-    for (const { name } of pipelines) {
-      if (remembered.has(this.signer.digestOf(name)!)) continue;
-      if (!this.#secondsPerItem.has(name)) await this.calibrateOne(name);
-    }
-  }
-
-  /** Measures a pipeline anew, as after a model was loaded: from then on this node reports a rate and gets work of it. @throws as InferenceEngine.calibrate */
-  async calibrateOne(pipeline: string): Promise<void> {
-    this.#secondsPerItem.delete(pipeline);
-    const { secondsPerItem: seconds } = await this.#world.engine.calibrate(pipeline);
-    // Work that was done meanwhile tells more.
-    if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, { seconds, source: "calibration" });
-    this.#init.onRateChange();
-  }
-
-  /** Tells its rate no more, so that it gets no more work; or again. */
-  withhold(pipeline: string, isWithheld: boolean): void {
-    if (this.#withheld.has(pipeline) === isWithheld) return;
-    if (isWithheld) this.#withheld.add(pipeline);
-    else this.#withheld.delete(pipeline);
-    this.#init.onRateChange();
-  }
-
-  /** The pipeline is here no more. */
-  forget(pipeline: string): void {
-    this.#secondsPerItem.delete(pipeline);
-    this.#withheld.delete(pipeline);
-    this.#init.onRateChange();
-  }
-
   /** Whether any work of this pipeline is in hand. */
   holds(pipeline: string): boolean {
     return this.#worker.holds(pipeline);
-  }
-
-  #measured(): Map<BlobHash, NotedRate> {
-    const { executors } = this.#world.engine;
-    return new Map(
-      [...this.#secondsPerItem].flatMap(([pipeline, { seconds, source }]): [BlobHash, NotedRate][] => {
-        const digest = this.signer.digestOf(pipeline);
-        return digest ? [[digest, { executors, secondsPerItem: seconds, source }]] : [];
-      }),
-    );
   }
 
   async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
@@ -245,10 +175,10 @@ export class WorkerDriver {
     const startedAtMs = clock.monotonicMs();
     try {
       const input = this.#inHand.kept(item.blob) ?? (await this.#init.blobAccess.input(item.blob));
-      const deadlineMs = itemDeadlineMs ?? this.#deadlineMs(pipeline);
+      const deadlineMs = itemDeadlineMs ?? this.rates.deadlineMs(pipeline);
       const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs });
       const { durationMs } = outcome;
-      this.#learn(pipeline, durationMs);
+      this.rates.learn(pipeline, durationMs);
       this.#step({ kind: "runEnded", jobId, item: item.item, durationMs });
       const { hash, bytes } = await blobs.put(outcome.output);
       this.#inHand.keep(hash, outcome.output);
@@ -312,18 +242,5 @@ export class WorkerDriver {
       this.#world.telemetry.log("debug", "reportDelayed", { reason: SkeinError.from(error).message });
       this.#step({ kind: "reportFailed", results });
     }
-  }
-
-  /** Where items differ a thousandfold the last ones say nothing of the next: there the sample's time stays, which tells boxes apart. */
-  #learn(pipeline: string, durationMs: number): void {
-    if (!this.#world.engine.pipelines().find(({ name }) => name === pipeline)?.itemsAlike) return;
-    const seen = durationMs / 1_000;
-    const before = this.#secondsPerItem.get(pipeline)?.seconds ?? seen;
-    this.#secondsPerItem.set(pipeline, { seconds: before + RATE_WEIGHT * (seen - before), source: "work" });
-  }
-
-  #deadlineMs(pipeline: string): number {
-    const seconds = this.#secondsPerItem.get(pipeline)?.seconds ?? 0;
-    return Math.max(DEADLINE_FLOOR_MS, seconds * 1_000 * DEADLINE_FACTOR);
   }
 }

@@ -73,3 +73,7 @@ export const modelAdded = (
   addedAtMs: 7_000,
   ...more,
 });
+
+/** A model of one file, of so many bytes. */
+export const modelOfSize = (name: string, bytes: number): { kind: "modelAdded" } & ModelAdded =>
+  modelAdded(manifest(name, 1, [{ path: "model.onnx", blob: blob(bytes), bytes, use: "graph" }]));

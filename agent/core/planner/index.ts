@@ -1,8 +1,21 @@
 /**
- * The planner splits a job over unequal nodes: how many items each is expected to do, when the last one ends, and why
- * each node got what it got. One job alone needs no solver: the closed form (divisible load theory: at the optimum all
- * nodes that are used end together) gives the first wave and the expected end, and an exact rounding to whole items
- * follows. What the plan says is an expectation: while the job runs, nodes pull chunks, and measured work corrects it.
+ * The planner: how a job is split over unequal nodes, where each model stands, what people's rules make of both, and why.
+ * What it says is an expectation: while work runs, nodes pull chunks, and measured work corrects it. Which file decides what:
+ *
+ * A job's split: `plan-job` makes the plan and says whom it counts on; `split` is its arithmetic, the closed form (divisible
+ * load theory: at the optimum all nodes that are used end together), its bound, and whole items; `ways` whether to split at
+ * all, never slower than the best single node; `reasons` and `words` how it is said.
+ * A node's speed: `derating`, what heat and battery are expected to leave of it.
+ * What people ask: `rules`, what the rules mean for one node or one model now; `conflicts`, whether a new one can hold with the
+ * others.
+ * Where models stand, in placement/: `figures`, what a node does with a model, measured or guessed; `question`, which pairs may
+ * be, what they cost in memory and moves; `serve`, what a placement serves; `greedy`, the quick answer, and when a placement is
+ * better than another; `program`, the same question for the solver, and its answer read; `choose`, which of the answers is
+ * taken; `trim`, what a decision may leave out to fit into the ledger.
+ * Linear programs for a solver: `allocation`, needs and capacities in general; `shares`, how nodes divide their time over all
+ * that is to be done.
+ * Why, in explain/: `job*`, `model*` and `node` tell of one decision from what it was made from; `changes`, what "what if" may
+ * change.
  */
 
 export {

@@ -1,11 +1,5 @@
-import { invariant } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
-
-/** One piece, asked of one holder. */
-export interface Assignment {
-  piece: number;
-  holder: NodeId;
-}
+import { type Assignment, type Running, UnderWay } from "./under-way.ts";
 
 export interface PieceTableInit {
   /** For each piece, whether it is here already. */
@@ -15,10 +9,6 @@ export interface PieceTableInit {
   spares: readonly NodeId[];
   /** Pieces under way at once, from all holders together. */
   atOnceMax: number;
-}
-
-interface Running extends Assignment {
-  sinceMs: number;
 }
 
 /** A piece that takes this many times what another holder needs for one is asked of that one too. */
@@ -33,7 +23,7 @@ export class PieceTable {
   readonly #atOnceMax: number;
   readonly #spares: NodeId[];
   #holders: NodeId[];
-  #running: Running[] = [];
+  readonly #underWay = new UnderWay();
   /** Of the last piece that a holder sent. */
   readonly #tookMs = new Map<NodeId, number>();
   /** Since a holder's last piece came. */
@@ -54,7 +44,7 @@ export class PieceTable {
 
   /** Nobody is left to ask, and nothing is under way. */
   get isStuck(): boolean {
-    return !this.isWhole && this.#running.length === 0 && this.#holders.length + this.#spares.length === 0;
+    return !this.isWhole && this.#underWay.count === 0 && this.#holders.length + this.#spares.length === 0;
   }
 
   /** Who sent each piece; undefined for those that were here before. */
@@ -64,30 +54,30 @@ export class PieceTable {
 
   /** What to ask for now, until it says nothing. It may say more when a piece ends, or when time passes while one is slow. */
   next(nowMs: number): Assignment | undefined {
-    if (this.#running.length >= this.#atOnceMax) return undefined;
+    if (this.#underWay.count >= this.#atOnceMax) return undefined;
     if (this.#holders.length === 0) this.#holders.push(...this.#spares.splice(0, 1));
-    const holder = this.#leastBusy(this.#holders);
+    const holder = this.#underWay.leastBusy(this.#holders);
     if (holder === undefined) return undefined;
-    const free = this.#here.findIndex((isHere, piece) => !isHere && !this.#running.some((run) => run.piece === piece));
-    if (free >= 0) return this.#begin({ piece: free, holder }, nowMs);
-    const slow = this.#running.find((run) => this.#isSlow(run, nowMs));
-    const other = slow && this.#leastBusy(this.#holders.filter((candidate) => candidate !== slow.holder));
-    return slow && other ? this.#begin({ piece: slow.piece, holder: other }, nowMs) : undefined;
+    const free = this.#here.findIndex((isHere, piece) => !isHere && this.#underWay.of(piece).length === 0);
+    if (free >= 0) return this.#underWay.begin({ piece: free, holder }, nowMs);
+    const slow = this.#underWay.all().find((run) => this.#isSlow(run, nowMs));
+    const other = slow && this.#underWay.leastBusy(this.#holders.filter((candidate) => candidate !== slow.holder));
+    return slow && other ? this.#underWay.begin({ piece: slow.piece, holder: other }, nowMs) : undefined;
   }
 
   /** The piece is here. Answers with those who were asked for it too and need not go on. */
   arrived({ piece, holder }: Assignment, nowMs: number): Assignment[] {
-    const run = this.#end({ piece, holder });
+    const run = this.#underWay.end({ piece, holder });
     this.#tookMs.set(holder, nowMs - run.sinceMs);
     this.#failures.delete(holder);
     this.#here[piece] = true;
     this.#senders[piece] = holder;
-    return this.#running.filter((other) => other.piece === piece);
+    return this.#underWay.of(piece);
   }
 
   /** The piece will be asked for again. A holder that fails repeatedly, or does not have the blob, is asked no more in this transfer. */
   failed(assignment: Assignment, isGone = false): void {
-    this.#end(assignment);
+    this.#underWay.end(assignment);
     const failures = (this.#failures.get(assignment.holder) ?? 0) + 1;
     this.#failures.set(assignment.holder, failures);
     if (failures >= FAILURES_MAX || isGone)
@@ -96,28 +86,11 @@ export class PieceTable {
 
   /** It was told to stop. */
   stopped(assignment: Assignment): void {
-    this.#end(assignment);
-  }
-
-  #begin(assignment: Assignment, nowMs: number): Assignment {
-    this.#running.push({ ...assignment, sinceMs: nowMs });
-    return assignment;
-  }
-
-  #end({ piece, holder }: Assignment): Running {
-    const at = this.#running.findIndex((run) => run.piece === piece && run.holder === holder);
-    invariant(at >= 0, "only what was begun ends");
-    return this.#running.splice(at, 1)[0]!;
-  }
-
-  /** Of two that are as busy, the one that was named first. */
-  #leastBusy(holders: readonly NodeId[]): NodeId | undefined {
-    const load = (holder: NodeId): number => this.#running.filter((run) => run.holder === holder).length;
-    return holders.toSorted((a, b) => load(a) - load(b))[0];
+    this.#underWay.end(assignment);
   }
 
   #isSlow(run: Running, nowMs: number): boolean {
-    if (this.#running.some((other) => other !== run && other.piece === run.piece)) return false;
+    if (this.#underWay.of(run.piece).length > 1) return false;
     const others = [...this.#tookMs].filter(([holder]) => holder !== run.holder && this.#holders.includes(holder));
     return others.some(([, tookMs]) => nowMs - run.sinceMs > SLOW_FACTOR * tookMs);
   }

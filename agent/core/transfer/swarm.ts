@@ -1,6 +1,5 @@
-import { invariant } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
-import type { Assignment } from "./pieces.ts";
+import { type Assignment, type Running, UnderWay } from "./under-way.ts";
 
 /** What another node says of its pieces of a blob. */
 export interface PiecesHeld {
@@ -19,10 +18,6 @@ export interface SwarmTableInit {
   /** Pieces under way at once, in all and from one node. */
   atOnceMax: number;
   perNodeMax: number;
-}
-
-interface Running extends Assignment {
-  sinceMs: number;
 }
 
 /** A piece that takes this many times what another node needed for one is asked of that one too. */
@@ -45,7 +40,7 @@ export class SwarmTable {
   readonly #atOnceMax: number;
   readonly #perNodeMax: number;
   readonly #others = new Map<NodeId, PiecesHeld>();
-  #running: Running[] = [];
+  readonly #underWay = new UnderWay();
   /** Since when a piece is said to come to some sibling, by piece and sibling. */
   readonly #comingSinceMs = new Map<string, number>();
   readonly #tookMs = new Map<NodeId, number>();
@@ -64,12 +59,12 @@ export class SwarmTable {
   }
 
   get isIdle(): boolean {
-    return this.#running.length === 0;
+    return this.#underWay.count === 0;
   }
 
   /** Whether this piece is on its way here. */
   isComing(piece: number): boolean {
-    return this.#running.some((run) => run.piece === piece);
+    return this.#underWay.of(piece).length > 0;
   }
 
   /** Whether it said that it has all: nothing it could tell would be new. */
@@ -97,7 +92,7 @@ export class SwarmTable {
 
   /** What to ask for now, until it says nothing. */
   next(nowMs: number): Assignment | undefined {
-    if (this.#running.length >= this.#atOnceMax) return undefined;
+    if (this.#underWay.count >= this.#atOnceMax) return undefined;
     const free = this.#others.size === 0 ? [] : this.#inOrder().filter((piece) => !this.isComing(piece));
     let best: { assignment: Assignment; rarity: number } | undefined;
     for (const piece of free) {
@@ -105,25 +100,25 @@ export class SwarmTable {
       const rarity = this.#rarityOf(piece);
       if (holder && (!best || rarity < best.rarity)) best = { assignment: { piece, holder }, rarity };
     }
-    if (best) return this.#begin(best.assignment, nowMs);
-    for (const run of this.#running) {
+    if (best) return this.#underWay.begin(best.assignment, nowMs);
+    for (const run of this.#underWay.all()) {
       const quicker = this.#quickerThan(run, nowMs);
-      if (quicker) return this.#begin(quicker, nowMs);
+      if (quicker) return this.#underWay.begin(quicker, nowMs);
     }
     return undefined;
   }
 
   /** The piece is here, and is what it should be. Answers with those who were asked for it too and need not go on. */
   arrived({ piece, holder }: Assignment, nowMs: number): Assignment[] {
-    this.#tookMs.set(holder, nowMs - this.#end({ piece, holder }).sinceMs);
+    this.#tookMs.set(holder, nowMs - this.#underWay.end({ piece, holder }).sinceMs);
     this.#failures.delete(holder);
     this.#here[piece] = true;
-    return this.#running.filter((other) => other.piece === piece);
+    return this.#underWay.of(piece);
   }
 
   /** `isGone`: what it said of its pieces holds no more. */
   failed(assignment: Assignment, isGone = false): void {
-    this.#end(assignment);
+    this.#underWay.end(assignment);
     const { holder } = assignment;
     const failures = (this.#failures.get(holder) ?? 0) + 1;
     this.#failures.set(holder, failures);
@@ -133,13 +128,13 @@ export class SwarmTable {
 
   /** It sent other bytes than the piece has: nothing more is asked of it. */
   lied(assignment: Assignment): void {
-    this.#end(assignment);
+    this.#underWay.end(assignment);
     this.#refused.add(assignment.holder);
   }
 
   /** It was told to stop. */
   stopped(assignment: Assignment): void {
-    this.#end(assignment);
+    this.#underWay.end(assignment);
   }
 
   #inOrder(): number[] {
@@ -158,11 +153,14 @@ export class SwarmTable {
   #sourceOf(piece: number, nowMs: number, besides?: NodeId): NodeId | undefined {
     const sources = [...this.#others].filter(
       ([node, held]) =>
-        node !== besides && has(held, piece) && !this.#refused.has(node) && this.#load(node) < this.#perNodeMax,
+        node !== besides &&
+        has(held, piece) &&
+        !this.#refused.has(node) &&
+        this.#underWay.load(node) < this.#perNodeMax,
     );
     const siblings = sources.filter(([, { whole }]) => !whole);
-    if (siblings.length > 0) return this.#leastBusy(siblings.map(([node]) => node));
-    return this.#isExpected(piece, nowMs) ? undefined : this.#leastBusy(sources.map(([node]) => node));
+    if (siblings.length > 0) return this.#underWay.leastBusy(siblings.map(([node]) => node));
+    return this.#isExpected(piece, nowMs) ? undefined : this.#underWay.leastBusy(sources.map(([node]) => node));
   }
 
   #isExpected(piece: number, nowMs: number): boolean {
@@ -175,28 +173,9 @@ export class SwarmTable {
     return false;
   }
 
-  #begin(assignment: Assignment, nowMs: number): Assignment {
-    this.#running.push({ ...assignment, sinceMs: nowMs });
-    return assignment;
-  }
-
-  #end({ piece, holder }: Assignment): Running {
-    const at = this.#running.findIndex((run) => run.piece === piece && run.holder === holder);
-    invariant(at >= 0, "only what was begun ends");
-    return this.#running.splice(at, 1)[0]!;
-  }
-
-  #load(node: NodeId): number {
-    return this.#running.filter(({ holder }) => holder === node).length;
-  }
-
-  #leastBusy(nodes: readonly NodeId[]): NodeId | undefined {
-    return nodes.toSorted((a, b) => this.#load(a) - this.#load(b))[0];
-  }
-
   /** The same piece of another node, if that one needed far less time for its last one than this run takes already. */
   #quickerThan(run: Running, nowMs: number): Assignment | undefined {
-    if (this.#running.some((other) => other !== run && other.piece === run.piece)) return undefined;
+    if (this.#underWay.of(run.piece).length > 1) return undefined;
     const holder = this.#sourceOf(run.piece, nowMs, run.holder);
     const tookMs = holder && this.#tookMs.get(holder);
     const isQuicker = tookMs !== undefined && nowMs - run.sinceMs > SLOW_FACTOR * tookMs;

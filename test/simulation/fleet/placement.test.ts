@@ -3,31 +3,14 @@ import { expect, test } from "vitest";
 import type { ModelFolders, Solver } from "../../../agent/ports/index.ts";
 import type { PlacementDecision } from "../../../shared/decision.ts";
 import { SkeinError } from "../../../shared/errors.ts";
-import type { NodeId } from "../../../shared/ids.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import type { Rule } from "../../../shared/rules.ts";
-import { blob } from "../../support/nouns.ts";
+import { modelOfSize } from "../../support/nouns.ts";
 import { realSolver } from "../../support/real-solver.ts";
 import { SimFleet } from "./sim-fleet.ts";
 import type { SimNode } from "./sim-node.ts";
 
 const real = realSolver();
-
-const added = (name: string, bytes: number, addedBy = `12D3KooW${"a".repeat(44)}` as NodeId): LedgerEntry => ({
-  kind: "modelAdded",
-  manifest: {
-    name,
-    version: 1,
-    files: [{ path: "model.onnx", blob: blob(bytes), bytes, use: "graph" }],
-    inputs: [{ name: "x", datatype: "FP32", shape: [-1, 8] }],
-    outputs: [{ name: "y", datatype: "FP32", shape: [-1, 8] }],
-    batches: true,
-  },
-  holders: [addedBy],
-  copies: 2,
-  addedBy,
-  addedAtMs: 0,
-});
 
 /** The models of these tests are sizes and no bytes: their files are taken to be wherever they shall stand. */
 const everywhere: ModelFolders = {
@@ -67,7 +50,7 @@ test("without a model nothing is decided and nothing is written", async () => {
 });
 
 test("every model has its places in a second, on two boxes at least and within their memory, and then nothing more is written", async () => {
-  const fleet = await started([added("large", 1e9), added("small", 10e6)]);
+  const fleet = await started([modelOfSize("large", 1e9), modelOfSize("small", 10e6)]);
   await fleet.until(
     "both stand",
     () => placesOf(fleet, "large:1").length > 1 && placesOf(fleet, "small:1").length > 1,
@@ -86,7 +69,7 @@ test("every model has its places in a second, on two boxes at least and within t
 });
 
 test("when a box dies its models stand elsewhere, and when the leader dies the next one decides on", async () => {
-  const fleet = await started([added("m", 1e9)]);
+  const fleet = await started([modelOfSize("m", 1e9)]);
   await addRule(fleet, fleet.leader!, { kind: "replicas", model: "m", min: 2, max: 2 });
   await fleet.until("two boxes", () => placesOf(fleet, "m:1").length === 2, 10_000);
   const victim = fleet.nodes.find((node) => node.name === placesOf(fleet, "m:1")[0])!;
@@ -101,7 +84,7 @@ test("when a box dies its models stand elsewhere, and when the leader dies the n
 });
 
 test("a rule moves a model at once; one that contradicts it is refused with both, and taken back it is no more", async () => {
-  const fleet = await started([added("m", 1e9)]);
+  const fleet = await started([modelOfSize("m", 1e9)]);
   const [first] = fleet.nodes;
   const rule = await addRule(fleet, first!, { kind: "only", model: "m", on: "n2" });
   expect(rule).toMatchObject({ ruleId: "rule-1", text: "only m n2", nodes: ["n2"], models: ["m:1"] });
@@ -130,7 +113,7 @@ test("a rule moves a model at once; one that contradicts it is refused with both
 });
 
 test("a model that fits nowhere says why, and a box without the ledger tells it too", async () => {
-  const fleet = await started([added("huge", 3.9e9), added("m", 1e6)]);
+  const fleet = await started([modelOfSize("huge", 3.9e9), modelOfSize("m", 1e6)]);
   await fleet.until("a decision", () => lastOf(fleet) !== undefined, 2_000);
   const { short, models } = {
     ...decisionOf(fleet),
@@ -160,7 +143,7 @@ test("the solver's answer follows, with what it proved", async () => {
     },
     close: async () => {},
   };
-  const fleet = await started([added("a", 1e9), added("b", 1e9), added("c", 0.5e9)], solver);
+  const fleet = await started([modelOfSize("a", 1e9), modelOfSize("b", 1e9), modelOfSize("c", 0.5e9)], solver);
   for (let step = 0; step < 40 && decisionOf(fleet)?.boundBy !== "solver"; step++) {
     await fleet.run(50);
     while (pending.length > 0) await pending.shift();
@@ -173,7 +156,7 @@ test("the solver's answer follows, with what it proved", async () => {
 
 test("while the solver searches, a model that may not stay where it is has another place at once", async () => {
   const solver: Solver = { solve: () => new Promise(() => {}), close: async () => {} };
-  const fleet = await started([added("m", 1e9)], solver);
+  const fleet = await started([modelOfSize("m", 1e9)], solver);
   await fleet.until("it stands", () => placesOf(fleet, "m:1").length > 1, 2_000);
   await addRule(fleet, fleet.leader!, { kind: "only", model: "m", on: "n1" });
   await fleet.until("it stands there", () => placesOf(fleet, "m:1").join() === "n1", 2_000);
@@ -186,7 +169,7 @@ test("with a solver that fails the greedy plan stands, and it is told", async ()
     },
     close: async () => {},
   };
-  const fleet = await started([added("m", 1e9)], solver);
+  const fleet = await started([modelOfSize("m", 1e9)], solver);
   await fleet.until("it stands", () => placesOf(fleet, "m:1").length > 1, 2_000);
   expect(decisionOf(fleet).by).toBe("greedy");
   expect(fleet.leader!.story.join("\n")).toMatch(/solverFailed .*it was killed/);

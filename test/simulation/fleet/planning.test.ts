@@ -1,8 +1,7 @@
 /** Plans in whole fleets: heat that moves work away, decisions that are kept, and their explanation. */
 import { expect, test } from "vitest";
 import type { JobId, NodeId } from "../../../shared/ids.ts";
-import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
-import { blob } from "../../support/nouns.ts";
+import { modelOfSize } from "../../support/nouns.ts";
 import type { Body } from "./heat.ts";
 import { SimFleet } from "./sim-fleet.ts";
 import type { SimNode } from "./sim-node.ts";
@@ -18,22 +17,6 @@ async function raise(seed: number, size: number, options: { body?: Body; voters?
   await fleet.run(3_000);
   return fleet;
 }
-
-const modelAdded = (name: string, bytes: number, addedBy = `12D3KooW${"a".repeat(44)}` as NodeId): LedgerEntry => ({
-  kind: "modelAdded",
-  manifest: {
-    name,
-    version: 1,
-    files: [{ path: "model.onnx", blob: blob(bytes), bytes, use: "graph" }],
-    inputs: [{ name: "x", datatype: "FP32", shape: [-1, 8] }],
-    outputs: [{ name: "y", datatype: "FP32", shape: [-1, 8] }],
-    batches: true,
-  },
-  holders: [addedBy],
-  copies: 2,
-  addedBy,
-  addedAtMs: 0,
-});
 
 const jobOf = (node: SimNode, jobId: JobId) => node.agent!.ledger.jobs.get(jobId);
 const doneBy = (node: SimNode, jobId: JobId, worker: NodeId): number =>
@@ -123,7 +106,7 @@ test("a job whose decision is no longer kept says so, and a box tells what it ru
 });
 
 test("where a model stands is explained by every box: where, why, why not elsewhere, and what if", async () => {
-  const agreed = [modelAdded("large", 1e9), modelAdded("small", 10e6)];
+  const agreed = [modelOfSize("large", 1e9), modelOfSize("small", 10e6)];
   const fleet = new SimFleet(8, 6, { agreed, voters: 5, alike: { secondsPerItem: 0.1, executors: 1 } });
   await fleet.start();
   const placed = () => fleet.leader?.agent?.ledger.planning.placements.at(-1)?.replicas ?? [];

@@ -1,5 +1,6 @@
 import { refuse } from "../../../../shared/checks.ts";
 import { SkeinError } from "../../../../shared/errors.ts";
+import type { NodeId } from "../../../../shared/ids.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
 
 /** What people ask to be thought through. */
@@ -77,4 +78,30 @@ export function likeNode<N extends Named>(
   const classes = [...new Set(nodes.filter((node) => speed(node) > 0).map(classOf))].filter((one) => one !== undefined);
   const which = classes.length > 0 ? `known then were ${classes.join(", ")}` : "no box was measured then";
   return refuse("whatIf", `how fast a box like ${shown(like)} is was not known when this was decided; ${which}`);
+}
+
+/** What a change does to the nodes. `known` are those of the decision, whatever was changed before. */
+type Changing<N> = (nodes: readonly N[], change: Change, about: Changed<N>) => N[];
+
+export interface Changed<N> {
+  known: readonly N[];
+  /** An id for a node that comes with this change. */
+  newId: NodeId;
+  /** To be told with the answer. */
+  notes: string[];
+}
+
+/** The nodes of a decision after these changes, one upon the other. @throws NODE_UNKNOWN, BAD_REQUEST */
+export function changedBy<N extends { nodeId: NodeId }>(
+  known: readonly N[],
+  texts: readonly string[],
+  change: Changing<N>,
+): { nodes: N[]; changes: string[]; notes: string[]; withThese: string } {
+  const changes = readChanges(texts);
+  const notes: string[] = [];
+  let nodes = [...known];
+  for (const [place, one] of changes.entries())
+    nodes = change(nodes, one, { known, newId: `~added-${place}` as NodeId, notes });
+  const withThese = `With ${changes.length === 1 ? "this change" : "these changes"}`;
+  return { nodes, changes: changes.map(({ text }) => text), notes, withThese };
 }

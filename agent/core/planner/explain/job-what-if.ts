@@ -4,24 +4,20 @@ import type { NodeId } from "../../../../shared/ids.ts";
 import type { Plan } from "../../../../shared/plan.ts";
 import { planJob } from "../plan-job.ts";
 import { rate, seconds } from "../words.ts";
-import { type Change, likeNode, nodeNamed, readChanges } from "./changes.ts";
+import { type Change, type Changed, changedBy, likeNode, nodeNamed } from "./changes.ts";
 
 /** The job planned again from what was known then, with these changes. @throws NODE_UNKNOWN, BAD_REQUEST */
 export function whatIfJob(decision: JobDecision, texts: readonly string[]): ExplainedChange {
-  const changes = readChanges(texts);
-  const notes: string[] = [];
-  let nodes = [...decision.nodes];
-  for (const [place, change] of changes.entries())
-    nodes = changed(nodes, change, place, { known: decision.nodes, notes });
+  const { nodes, changes, notes, withThese } = changedBy(decision.nodes, texts, changed);
   const again = { ...decision, nodes, nowMs: decision.madeAtMs };
   const { plan: before } = decision;
   const after = planJob(again);
   return {
-    changes: changes.map(({ text }) => text),
+    changes,
     before: before.expectedSeconds,
     after: after.expectedSeconds,
     unit: "s",
-    says: [`With ${changes.length === 1 ? "this change" : "these changes"} ${outcome(before, after)}`, ...notes],
+    says: [`${withThese} ${outcome(before, after)}`, ...notes],
     nodes: sharesOf(before, after),
   };
 }
@@ -29,8 +25,7 @@ export function whatIfJob(decision: JobDecision, texts: readonly string[]): Expl
 function changed(
   nodes: readonly JobCandidate[],
   change: Change,
-  place: number,
-  { known, notes }: { known: readonly JobCandidate[]; notes: string[] },
+  { known, newId, notes }: Changed<JobCandidate>,
 ): JobCandidate[] {
   switch (change.kind) {
     case "add": {
@@ -41,7 +36,7 @@ function changed(
         (node) => node.itemsPerSecond,
       );
       notes.push(addedText(change.like, like));
-      return [...nodes, added(like, nodes, place)];
+      return [...nodes, added(like, nodes, newId)];
     }
     case "remove": {
       const { nodeId } = nodeNamed(nodes, change.node);
@@ -60,13 +55,13 @@ function changed(
 }
 
 /** A box like that one, which nothing waits for and nothing has heated yet. It does not have the inputs. */
-function added(like: JobCandidate, nodes: readonly JobCandidate[], place: number): JobCandidate {
+function added(like: JobCandidate, nodes: readonly JobCandidate[], nodeId: NodeId): JobCandidate {
   const { deratedBecause: _, whyNot: __, temperatureC: ___, ...rest } = like;
   const links = nodes.flatMap(({ linkBytesPerSecond }) => linkBytesPerSecond ?? []).sort((a, b) => a - b);
   const link = like.linkBytesPerSecond ?? links[links.length >> 1];
   return {
     ...rest,
-    nodeId: `~added-${place}` as NodeId,
+    nodeId,
     name: `another ${like.name}`,
     derating: 1,
     itemsQueued: 0,

@@ -1,10 +1,9 @@
 import type { PlacementDecision, PlacementNode, Replicas } from "../../../../shared/decision.ts";
 import type { ExplainedChange } from "../../../../shared/explanation.ts";
-import type { NodeId } from "../../../../shared/ids.ts";
 import type { Candidate } from "../placement/greedy.ts";
 import { askWhere, type Question } from "../placement/question.ts";
 import { bytes, percent } from "../words.ts";
-import { type Change, likeNode, nodeNamed, readChanges } from "./changes.ts";
+import { type Change, type Changed, changedBy, likeNode, nodeNamed } from "./changes.ts";
 import { best, type PlacementMatter, shareOf } from "./model-matter.ts";
 
 /**
@@ -15,25 +14,17 @@ export function whatIfModel(
   { decision, pipeline, placed }: PlacementMatter,
   texts: readonly string[],
 ): ExplainedChange {
-  const changes = readChanges(texts);
-  const notes: string[] = [];
-  let nodes = [...decision.nodes];
-  for (const [place, change] of changes.entries())
-    nodes = changed(nodes, change, place, { known: decision.nodes, notes });
+  const { nodes, changes, notes, withThese } = changedBy(decision.nodes, texts, changed);
   const question = askWhere({ ...decision, nodes, before: decision.replicas });
   const again = best(question);
   const before = shareOf(placed);
   const after = shareOf(again);
   return {
-    changes: changes.map(({ text }) => text),
+    changes,
     before,
     after,
     unit: "share",
-    says: [
-      `With ${changes.length === 1 ? "this change" : "these changes"} ${outcome(before, after)}`,
-      ...whereText(decision, pipeline, question, again),
-      ...notes,
-    ],
+    says: [`${withThese} ${outcome(before, after)}`, ...whereText(decision, pipeline, question, again), ...notes],
     nodes: placesOf(decision, pipeline, question, again),
   };
 }
@@ -41,8 +32,7 @@ export function whatIfModel(
 function changed(
   nodes: readonly PlacementNode[],
   change: Change,
-  place: number,
-  { known, notes }: { known: readonly PlacementNode[]; notes: string[] },
+  { known, newId, notes }: Changed<PlacementNode>,
 ): PlacementNode[] {
   switch (change.kind) {
     case "add": {
@@ -56,8 +46,7 @@ function changed(
         `The added box is taken to be like ${like.name}: ${bytes(like.memoryForModelsBytes)} for models, and as fast.`,
       );
       const { failed: _, whyNot: __, rests: ___, deratedBecause: ____, labels: _____, ...rest } = like;
-      const nodeId = `~added-${place}` as NodeId;
-      return [...nodes, { ...rest, nodeId, name: `another ${like.name}`, derating: 1, eligible: true }];
+      return [...nodes, { ...rest, nodeId: newId, name: `another ${like.name}`, derating: 1, eligible: true }];
     }
     case "remove": {
       const { nodeId } = nodeNamed(nodes, change.node);

@@ -1,6 +1,7 @@
 /** Tensors in the words of the Open Inference Protocol, inputs made up for a graph, and outputs as numbers. */
 import { type InferenceSession, Tensor } from "onnxruntime-node";
 import type { Datatype, TensorSpec } from "../../../../shared/model.ts";
+import { ARRAYS } from "../../../../shared/tensor-data.ts";
 import type { InputShapes } from "../../../ports/index.ts";
 import { Refused } from "./refusals.ts";
 
@@ -80,18 +81,8 @@ function fill(
 }
 
 const ARRAY_OF: Readonly<Record<Datatype, new (length: number) => { [at: number]: unknown }>> = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
+  ...ARRAYS,
   FP16: Float16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
   BYTES: Array,
 };
 
