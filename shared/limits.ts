@@ -334,6 +334,8 @@ export const TIMING = {
   executorStartMs: 60_000,
   /** Loading and warming a small model, on a busy box; a large one is given more by its bytes. */
   modelLoadMs: 60_000,
+  /** From being ready until providers and storage are measured, and again while there is work: a few seconds of a core, once. */
+  boxMeasureMs: 10_000,
   /** For one execution provider to make a tiny session: a GPU's libraries are gigabytes, read from a slow card the first time. */
   providerTrialMs: 60_000,
   /** A trial of a choice: loading and one run. A large model from a slow card takes half of it. */

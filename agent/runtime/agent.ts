@@ -70,7 +70,7 @@ export class Agent extends Front {
     parts.keeper.start();
     this.#ready = true;
     events.emit("agentReady", { name, executors: world.engine.executors });
-    if (!this.#stopped) void parts.box.start();
+    if (!this.#stopped) parts.box.start();
   }
 
   /** An executor that dies while it is measured is replaced like any other; the agent goes on without until then. */

@@ -44,8 +44,16 @@ export class Box {
     return vitals;
   }
 
-  /** To be called once, when the box has nothing else to do; looks again whether its storage became slower. */
-  async start(): Promise<void> {
+  /** To be called once this node is ready. It is measured when it has nothing else to do: whoever started it wants its first work done first. */
+  start(): void {
+    this.#looking = this.#world.clock.after(TIMING.boxMeasureMs, () => {
+      if (this.#init.itemsQueued() > 0) this.start();
+      else void this.#measure();
+    });
+  }
+
+  /** And looks again now and then whether its storage became slower. */
+  async #measure(): Promise<void> {
     await this.#tryProviders();
     await this.#measureStorage(true);
     if (this.#isStopped) return;

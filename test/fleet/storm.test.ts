@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { describeStorm, storm } from "../unplug/storm.ts";
 import { Lan } from "./lan.ts";
 
-const FAULTS = 8;
+const FAULTS = 4;
 const whyNot = await Lan.whyNot();
 if (whyNot) console.warn(`Skipped: ${whyNot}.`);
 
