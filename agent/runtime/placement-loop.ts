@@ -20,7 +20,7 @@ import type { Events } from "./events.ts";
 import { DEMAND_CHANGE, keyOfQuestion, saysMore } from "./placement-change.ts";
 import { demandChange, demandOf } from "./placement-demand.ts";
 import { PlacementFailures } from "./placement-failures.ts";
-import { placementNodes } from "./placement-nodes.ts";
+import { placementNodes, whyNotOf } from "./placement-nodes.ts";
 import { type Found, searchPlacement } from "./placement-search.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -239,10 +239,12 @@ export class PlacementLoop {
   #ableNow(): string {
     const { ledger, nodes } = this.#init;
     const ruling = { rules: rulesOf(ledger.planning), nowMs: this.#world.clock.nowMs() };
-    const situation = { ruling, models: [], before: [], failed: () => [] };
-    return placementNodes(nodes(), situation)
-      .filter(({ eligible, rests, executors }) => (eligible || rests) && executors > 0)
-      .map(({ nodeId, rests }) => `${nodeId}${rests ? " rests" : ""}`)
+    return nodes()
+      .flatMap((view) => {
+        const whyNot = whyNotOf(view, ruling);
+        const isAble = (!whyNot || whyNot.rests) && (view.report?.executors ?? 0) > 0;
+        return isAble ? [`${view.nodeId}${whyNot ? " rests" : ""}`] : [];
+      })
       .join(" ");
   }
 

@@ -63,7 +63,7 @@ export function placementNodes(views: readonly NodeView[], situation: Situation)
 }
 
 /** Why nothing may stand there now; `rests` if that is expected to pass. */
-function whyNotOf(view: NodeView, ruling: Ruling): { reason: string; rests: boolean } | undefined {
+export function whyNotOf(view: NodeView, ruling: Ruling): { reason: string; rests: boolean } | undefined {
   const reason =
     whyNotEligible(view, ruling) ?? (view.isSelf || isReachable(view) ? undefined : "it cannot be reached");
   if (!reason) return undefined;

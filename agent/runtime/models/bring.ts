@@ -1,9 +1,9 @@
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type ModelFile, pieceDigests } from "../../../shared/model.ts";
-import type { FileToPlace } from "../../ports/index.ts";
 import type { BlobAccess } from "../blob-access.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { placeFiles } from "./examining.ts";
 import type { KeptModel } from "./kept.ts";
 
 /**
@@ -26,10 +26,7 @@ export async function bringFiles(
       model.bytesHere += file.bytes;
     }
   try {
-    return await folders.place(
-      digest,
-      manifest.files.map((file) => toPlace(world, file)),
-    );
+    return await placeFiles(world, digest, manifest.files);
   } catch (error) {
     // A copy of this node's own is damaged, and nobody has read it since.
     if (SkeinError.from(error).code === "BLOB_HASH_MISMATCH")
@@ -52,10 +49,3 @@ async function bringFile(
   const wanted = { hash: blob, bytes, digests, startsAt: model.place };
   return blobAccess.ensureFile(wanted, () => model.from, signal);
 }
-
-const toPlace = (world: Surroundings, { path, blob, bytes }: ModelFile): FileToPlace => ({
-  path,
-  sha256: blob,
-  bytes,
-  read: () => world.blobs.stream(blob),
-});

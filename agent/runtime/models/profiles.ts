@@ -8,7 +8,7 @@ import type { Events } from "../events.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { BenchNotes } from "./bench-notes.ts";
 import type { Subject, Subjects } from "./subjects.ts";
-import { trialMemoryBytes } from "./trial-memory.ts";
+import { trialOf } from "./trial-of.ts";
 import type { WatchedEngine } from "./watched-engine.ts";
 
 /** Weight of the newest run in a profile, and in its error. */
@@ -131,17 +131,8 @@ export class Profiles {
   }
 
   async #tryBatch(subject: Subject, batch: number, mayFail: boolean): Promise<TrialOutcome | "stopped" | "refused"> {
-    const { graph, int8, shapes, choice } = subject;
     const { engine, subjects, hardware } = this.#init;
-    const memoryBytesMax = await trialMemoryBytes(this.#world, hardware, choice.executors);
-    const trial = {
-      graph: choice.variant === "int8" && int8 ? int8 : graph,
-      ...(shapes && { shapes }),
-      choice: { ...choice, batch },
-      runMs: RUN_MS,
-      memoryBytesMax,
-      deadlineMs: TIMING.trialMs,
-    };
+    const trial = await trialOf(this.#world, hardware, subject, { ...subject.choice, batch }, RUN_MS);
     try {
       return (await subjects.trials.run(trial, engine.untilWork())) ?? "stopped";
     } catch (error) {

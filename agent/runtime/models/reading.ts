@@ -1,10 +1,10 @@
 import { SkeinError } from "../../../shared/errors.ts";
-import type { BlobHash } from "../../../shared/ids.ts";
 import { checkModelPath, type ModelFile } from "../../../shared/model.ts";
 import { besideGraph, graphsOf, sortFiles } from "../../../shared/model-files.ts";
 import type { OfferedFile } from "../../../shared/model-registry.ts";
 import { externalDataOf } from "../../../shared/onnx-outline.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { readRange } from "./range.ts";
 
 /**
  * What each file is for, in the order of their paths: by what was said, by their names, and by which files the graphs name.
@@ -35,7 +35,7 @@ async function weightsOf(
     throw new SkeinError("MODEL_REFUSED", { model, reason });
   };
   const { blob, bytes } = files.find(({ path }) => path === graph)!;
-  const read = (offset: number, length: number): Promise<Uint8Array> => readAt(world, blob, offset, length);
+  const read = (offset: number, length: number): Promise<Uint8Array> => readRange(world, blob, offset, length);
   const locations = (await externalDataOf(read, bytes)) ?? refuse(`${graph} is not an ONNX file`);
   return locations.map((location) => {
     const path = besideGraph(graph, location);
@@ -51,14 +51,4 @@ function staysInside(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function readAt(world: Surroundings, blob: BlobHash, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  for await (const chunk of world.blobs.stream(blob, offset, length)) {
-    bytes.set(chunk.subarray(0, length - filled), filled);
-    filled += chunk.length;
-  }
-  return bytes.subarray(0, Math.min(filled, length));
 }

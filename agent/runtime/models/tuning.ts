@@ -10,7 +10,7 @@ import type { Surroundings } from "../surroundings.ts";
 import { delay } from "../waiting.ts";
 import { BenchNotes } from "./bench-notes.ts";
 import type { Subject, Subjects } from "./subjects.ts";
-import { trialMemoryBytes } from "./trial-memory.ts";
+import { trialOf } from "./trial-of.ts";
 import type { WatchedEngine } from "./watched-engine.ts";
 
 /** How often it is looked whether real work has ended. */
@@ -128,19 +128,10 @@ export class Tuning {
 
   /** Once nothing else is to be done, and again if work came. */
   async #try(subject: Subject, { choice, runMs }: TrialWanted, view: TuningView, untilMs: number): Promise<TrialEnd> {
-    const { graph, int8, shapes } = subject;
     const { clock } = this.#world;
     for (;;) {
       await this.#untilQuiet(view, untilMs);
-      const memoryBytesMax = await trialMemoryBytes(this.#world, this.#init.hardware, choice.executors);
-      const trial = {
-        graph: choice.variant === "int8" ? int8! : graph,
-        ...(shapes && { shapes }),
-        choice,
-        runMs,
-        memoryBytesMax,
-        deadlineMs: TIMING.trialMs,
-      };
+      const trial = await trialOf(this.#world, this.#init.hardware, subject, choice, runMs);
       const startedMs = clock.monotonicMs();
       try {
         const outcome = await this.#init.subjects.trials.run(trial, this.#init.engine.untilWork());
