@@ -162,6 +162,16 @@ export const LIMITS = {
   modelPathBytesMax: 200,
   modelTensorsMax: 128,
   manifestBytesMax: 128 * KiB,
+  /** Pipelines a fleet knows at once; their stages, pipelines inside them counted in; and one as JSON, which goes into a snapshot. */
+  pipelinesMax: 256,
+  pipelineStagesMax: 64,
+  pipelineBytesMax: 64 * KiB,
+  /** Elements of one list that stages run over: more is a mistake, or a job of its own. */
+  fanOutMax: 100_000,
+  /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
+  jobTasksMax: 50_000,
+  /** Segments that an executor keeps ready; the least used is forgotten first. */
+  segmentsInstalledMax: 64,
   /** Models that are being added by one node, or were lately: one is examined at a time, and whoever asks for more is told so. */
   modelAddsMax: 8,
   /** Programs that wait for the solver, and the columns and rows of one: 50 models on 200 nodes are 20,000, and some seconds of a PC's core. */

@@ -10,9 +10,19 @@ import type { ReportedResult } from "./wire/results.ts";
 export interface LeasedItem {
   item: number;
   name: string;
+  /** Its input; of a task of a segment the item's own, or the first of its parts. */
   blob: BlobHash;
   bytes: number;
+  /** Of a task of a segment: all that it starts from. */
+  parts?: LeasedPart[];
 }
+
+export type LeasedPart =
+  /** The item's input. */
+  | { kind: "item"; blob: BlobHash; bytes: number }
+  /** What another segment gave; of the list `source` only the elements from `from` to before `to`. */
+  | { kind: "values"; blob: BlobHash; bytes: number; slice?: { source: string; from: number; to: number } }
+  | { kind: "gap"; segment: string; elements: number };
 
 /** Leader to worker: compute these items. The lease lives in the leader's memory; the worker keeps it until done or taken back. */
 export interface Lease {

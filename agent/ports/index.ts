@@ -12,8 +12,10 @@ export type {
   InferenceEngine,
   InferenceOutcome,
   InferenceTask,
+  InputPart,
   ModelToLoad,
   PipelineInfo,
+  StageRun,
   StreamedInput,
 } from "./inference.ts";
 export type { Journal, JournalBatch, JournalContents } from "./journal.ts";

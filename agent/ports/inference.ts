@@ -1,4 +1,5 @@
 import type { ModelManifest } from "../../shared/model.ts";
+import type { Segment } from "../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../shared/session-choice.ts";
 
 /** What one pipeline is: the models it runs and their digests, so that a result names exactly what made it. */
@@ -40,11 +41,22 @@ export interface StreamedInput {
   read(): AsyncIterable<Uint8Array>;
 }
 
+/** One of the things that a task of a segment starts from. */
+export type InputPart =
+  /** The item's input, as the client gave it. */
+  | { kind: "item"; bytes: Uint8Array }
+  /** What another segment gave (shared/pipeline/values.ts). Lists of one key in several parts are one list, in their order. */
+  | { kind: "values"; bytes: Uint8Array }
+  /** Where that many elements of what `segment` gives are missing: they failed, and it says that they are skipped. */
+  | { kind: "gap"; segment: string; elements: number };
+
 export interface InferenceTask {
   pipeline: string;
   /** For messages only. */
   name: string;
+  /** Of a segment that is not the whole of its pipeline: none; it has parts. */
   input: Uint8Array | StreamedInput;
+  parts?: InputPart[];
   /** The executor is killed and replaced when a run takes longer. */
   deadlineMs: number;
 }
@@ -54,6 +66,22 @@ export interface InferenceOutcome {
   output: Uint8Array;
   /** Of the run itself, without the hop to the executor. */
   durationMs: number;
+  /** Of a segment: the lengths of the lists that others run over, in the order of `listsToldBy`. */
+  elements?: number[];
+  /** Of a pipeline of stages: what each cost. */
+  stages?: StageRun[];
+}
+
+/** What one stage did in one run of a segment. */
+export interface StageRun {
+  /** Its place in the pipeline. */
+  stage: number;
+  /** Elements, or 1; 0 if its condition did not hold. */
+  runs: number;
+  /** All of them together. */
+  ms: number;
+  /** Of all that it gave. */
+  outputBytes: number;
 }
 
 /** Runs pipelines in child processes, one per core given to it; never on the calling thread. */
@@ -84,6 +112,11 @@ export interface InferenceEngine {
   /** Resolves when no executor holds it any more; what waits for it rejects with UNKNOWN_PIPELINE. Of one that is not loaded: nothing. */
   unload(pipeline: string): Promise<void>;
   models(): EngineModel[];
+  /**
+   * Makes a segment one of the pipelines as long as every model it needs is loaded; done again, it changes nothing. The least
+   * used of many is forgotten: UNKNOWN_PIPELINE then says that it has to be installed again.
+   */
+  install(segment: Segment): void;
   /**
    * How a graph of a pipeline that comes with the agent (`ocr/det`) is run by executors that start from now on. Those that
    * run already are replaced, one after the other, each when it has nothing to do.

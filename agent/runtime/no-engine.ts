@@ -18,5 +18,6 @@ export const noEngine: InferenceEngine = {
   },
   unload: async () => {},
   models: () => [],
+  install: () => {},
   tune: () => {},
 };

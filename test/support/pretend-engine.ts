@@ -174,6 +174,8 @@ export class PretendEngine implements InferenceEngine {
   /** What was said last of each graph. */
   readonly tuned = new Map<string, SessionChoice>();
 
+  install(): void {}
+
   tune(graph: string, choice: SessionChoice): void {
     this.tuned.set(graph, choice);
   }

@@ -1,5 +1,6 @@
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
+import type { Segment } from "../../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type {
   EngineModel,
@@ -40,6 +41,7 @@ class Engine implements InferenceEngine {
   /** How graphs that come with the agent are run, and the seats whose executors run them otherwise. */
   private readonly choices = new Map<string, SessionChoice>();
   private readonly outdated = new Set<Seat>();
+  private readonly segments = new Map<string, Segment>();
   private stopped = false;
 
   constructor(init: InferenceInit, telemetry: Telemetry) {
@@ -119,6 +121,10 @@ class Engine implements InferenceEngine {
       startMs: Math.round(performance.now() - startedMs),
     });
     this.free(seat, executor);
+  }
+
+  install(segment: Segment): void {
+    this.segments.set(segment.name, segment);
   }
 
   tune(graph: string, choice: SessionChoice): void {

@@ -1,3 +1,4 @@
+import type { Segment } from "../../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type {
   Clock,
@@ -97,6 +98,10 @@ export class WatchedEngine implements InferenceEngine {
     this.#loaded.delete(pipeline);
     this.ears?.onModels();
     await this.#engine.unload(pipeline);
+  }
+
+  install(segment: Segment): void {
+    this.#engine.install(segment);
   }
 
   tune(graph: string, choice: SessionChoice): void {
