@@ -4,9 +4,9 @@ import { fnv1a, UNKNOWN_ID, type WordTable } from "./ngrams.ts";
 
 export interface Word {
   text: string;
-  /** Place in the text, in UTF-16 units; `end` is the first after it. */
-  start: number;
-  end: number;
+  /** Place in the text, in UTF-16 units; `to` is the first after it. */
+  from: number;
+  to: number;
 }
 
 /** Numbers per word of `wordShapes`. */
@@ -34,7 +34,7 @@ export function wordsOf(text: string): Word[] {
   const words: Word[] = [];
   for (const match of text.matchAll(WORD)) {
     if (words.length === LIMITS.textWordsMax) break;
-    words.push({ text: match[0], start: match.index, end: match.index + match[0].length });
+    words.push({ text: match[0], from: match.index, to: match.index + match[0].length });
   }
   return words;
 }
