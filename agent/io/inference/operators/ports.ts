@@ -2,7 +2,7 @@ import { SkeinError } from "../../../../shared/errors.ts";
 import type { Json } from "../../../../shared/pipeline/definition.ts";
 import type { Value } from "../../../../shared/pipeline/values.ts";
 import type { Raster } from "../ocr/raster.ts";
-import { countOf, type Elements, elementsOf, kindOf, type TensorValue } from "./values.ts";
+import { countOf, elementsOf, kindOf, type TensorValue } from "./values.ts";
 
 /** @throws INPUT_INVALID, which names the operator */
 export function refuseInput(operator: string, reason: string, cause?: unknown): never {
@@ -109,5 +109,3 @@ export class Ports {
 
 export const isRecord = (value: Json | undefined): value is Record<string, Json> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-export const isFloats = (elements: Elements): elements is Float32Array => elements instanceof Float32Array;
