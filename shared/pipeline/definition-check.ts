@@ -23,6 +23,8 @@ export const STAGE_KEYS = [
 const COMPARISONS = ["below", "above", "is", "isNot"] as const;
 /** Of inputs and stages: they stand before a dot, in paths, and before a slash when a pipeline is a stage. */
 export const NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_-]{0,31}$";
+/** In the place of a type that is none; said to be a fault. */
+export const NO_TYPE = "";
 const NAME = new RegExp(NAME_PATTERN);
 const SAYS_BYTES_MAX = 500;
 
@@ -71,7 +73,7 @@ function checkPort(value: unknown, at: At, faults: Faults): PortDefinition | und
   onlyKeys(port, at, ["type", "says"], faults);
   const type = faults.attempt([...at, "type"], () => typeIn(given(port, "type")));
   const says = optional(port, "says", at, faults, (one) => checkText(one, "", SAYS_BYTES_MAX, 0));
-  return { type: type ?? "any", ...says };
+  return { type: type ?? NO_TYPE, ...says };
 }
 
 function checkStage(value: unknown, at: At, faults: Faults): StageDefinition {
