@@ -131,7 +131,13 @@ test("the map names the planted faults", () => {
 test("every file is reached from an entry point", () => {
   const inference = ["executor.ts", "provider-trial.ts", "trials/trial-executor.ts"];
   const children = inference.map((file) => `agent/io/inference/${file}`);
-  const entries = ["agent/cli/skein.js", "agent/dashboard/page.js", "agent/io/solver/child.ts", ...children];
+  const entries = [
+    "agent/cli/skein.js",
+    "agent/dashboard/page.js",
+    "agent/io/solver/child.ts",
+    "agent/io/fitting/thread.ts",
+    ...children,
+  ];
   const reached = new Set<string>();
   const visit = (file: string): void => {
     if (reached.has(file) || !sources.includes(file)) return;
