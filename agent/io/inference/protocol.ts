@@ -1,5 +1,5 @@
 import type { ErrorBody } from "../../../shared/errors.ts";
-import type { ModelToLoad, PipelineInfo } from "../../ports/index.ts";
+import type { InferenceOutcome, InputPart, ModelToLoad, PipelineInfo } from "../../ports/index.ts";
 import type { ModelRun, ModelRunEnd } from "./model/together.ts";
 
 /** What an executor can do with one input. */
@@ -28,7 +28,7 @@ export interface ItemToRun {
 }
 
 /** How one item ended. */
-export type ItemEnd = { output: Uint8Array; durationMs: number } | { error: ErrorBody };
+export type ItemEnd = InferenceOutcome | { error: ErrorBody };
 
 /**
  * From the agent to an executor, which is idle then. An input of any size comes alone and in parts, each sent when the one

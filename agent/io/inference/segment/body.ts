@@ -6,6 +6,7 @@ import type { CompiledStage } from "../../../../shared/pipeline/compiled.ts";
 import type { TensorValue, Value } from "../../../../shared/pipeline/values.ts";
 import { arrayOf, dataToBytes } from "../../../../shared/tensor-data.ts";
 import { checkAgainst, type Tensor } from "../../../../shared/tensors.ts";
+import type { ModelRun } from "../model/together.ts";
 import { readyOperator } from "../operators/index.ts";
 import type { Operator } from "../operators/operator.ts";
 import type { ModelPipeline } from "../protocol.ts";
@@ -56,7 +57,7 @@ function modelBody(stage: CompiledStage, wanted: readonly string[], model: Model
     isOptional: () => false,
     run: async (runs) => {
       const startedMs = performance.now();
-      const asked = runs.map(({ name, inputs }) => {
+      const asked = runs.map(({ name, inputs }): ModelRun | Error => {
         try {
           const tensors = Object.entries(inputs).map(([port, value]) => tensorOf(port, value));
           checkAgainst(manifest.inputs, tensors);
@@ -65,7 +66,7 @@ function modelBody(stage: CompiledStage, wanted: readonly string[], model: Model
           return error as Error;
         }
       });
-      const fit = asked.filter((one) => !(one instanceof Error));
+      const fit = asked.filter((one): one is ModelRun => !(one instanceof Error));
       const ends = await model.runTensors(fit, stage.batch);
       const ms = (performance.now() - startedMs) / runs.length;
       let n = 0;

@@ -13,6 +13,8 @@ export interface SegmentTask {
 /** One task on its way through the stages of a segment. */
 export interface SegmentItem {
   readonly name: string;
+  /** `name:version`, for messages. */
+  readonly pipeline: string;
   /** By source; what no later stage needs is let go. */
   readonly values: Values;
   readonly skipped: SkippedList;

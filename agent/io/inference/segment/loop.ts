@@ -56,7 +56,7 @@ function roundsOf({ inputs }: BodyRun, { times, over }: Loop): number {
   const list = over === undefined ? undefined : inputs[over];
   if (over !== undefined && list?.kind !== "list") refuse(over, "must be a list: the loop runs over it");
   const rounds = Math.min(times ?? Number.POSITIVE_INFINITY, list?.kind === "list" ? list.elements.length : Number.POSITIVE_INFINITY);
-  if (!(rounds <= LIMITS.loopRoundsMax)) refuse("its loop", `must have at most ${LIMITS.loopRoundsMax} rounds, not ${rounds}`);
+  if (!(rounds <= LIMITS.stageRoundsMax)) refuse("its loop", `must have at most ${LIMITS.stageRoundsMax} rounds, not ${rounds}`);
   return rounds;
 }
 

@@ -109,7 +109,8 @@ class Assembly {
       if ((pipeline.stages[source.stage]?.map.length ?? 0) === 0) refuse(key, "must be in one of them");
       this.#values.set(key, { kind: "list", elements: [] });
     }
-    return { name: this.#name, values: this.#values, skipped: this.#skipped, first: this.#first, stages: [] };
+    const { reference } = pipeline;
+    return { name: this.#name, pipeline: reference, values: this.#values, skipped: this.#skipped, first: this.#first, stages: [] };
   }
 }
 
