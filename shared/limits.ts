@@ -54,6 +54,10 @@ export const LIMITS = {
   bulkChunkBytes: 256 * KiB,
   /** A bulk transfer in which no byte moved for this long is broken off. */
   bulkProgressMs: 5_000,
+  /** Words of a text that a model of texts reads: a long page in one item is a sign that its texts were not taken apart. */
+  textWordsMax: 4_096,
+  /** Words, and buckets of n-grams, that a vocabulary may have. */
+  vocabularyRowsMax: 1_000_000,
   /** One blob. */
   blobBytesMax: 4 * 1024 * MiB,
   /** Blobs up to this size are kept together in a database: thousands of results a second share their fsyncs. Larger ones are files, which a database would only copy about. */
@@ -176,6 +180,9 @@ export const LIMITS = {
   pipelineFaultsMax: 50,
   /** Elements of one list that stages run over: more is a mistake, or a job of its own. */
   fanOutMax: 100_000,
+  /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */
+  valuesKeysMax: 4_096,
+  valuesBytesMax: 256 * MiB,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
   /** Segments that an executor keeps ready; the least used is forgotten first. */
