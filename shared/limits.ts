@@ -170,6 +170,8 @@ export const LIMITS = {
   fanOutMax: 100_000,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
+  /** How a job is cut, as JSON: pipelineStagesMax segments, each of which takes from all before it and names some lists. */
+  formBytesMax: 64 * KiB,
   /** Segments that an executor keeps ready; the least used is forgotten first. */
   segmentsInstalledMax: 64,
   /** Models that are being added by one node, or were lately: one is examined at a time, and whoever asks for more is told so. */
@@ -431,12 +433,16 @@ const mustHold: [boolean, string][] = [
   [LIMITS.entryBytesMax < LIMITS.frameBytesMax, "an entry fits in a frame"],
   [
     LIMITS.resultsPerEntryMax *
-      (768 +
+      (1_088 +
         LIMITS.errorMessageBytesMax +
         LIMITS.errorFactsBytesMax +
         LIMITS.lostAttemptsMax * (160 + LIMITS.becauseBytesMax)) <
       LIMITS.entryBytesMax,
     "an entry full of failures fits",
+  ],
+  [
+    LIMITS.formBytesMax * 2 < LIMITS.entryBytesMax,
+    "a form fits in an entry, and with its job in a record of a snapshot",
   ],
   [LIMITS.placementBytesMax * 2 < LIMITS.entryBytesMax, "a placement and its reasons fit in an entry"],
   [LIMITS.manifestBytesMax * 2 < LIMITS.entryBytesMax, "a manifest fits in an entry"],
