@@ -15,7 +15,6 @@ interface Kind {
 const list = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : String(value));
 const megabytes = (value: unknown): string => `${Math.round(Number(value) / 1e6)} MB`;
 
-
 /** The first of them, and how many more there are. */
 function faultsText(faults: unknown): string {
   const [first, ...more] = Array.isArray(faults) ? (faults as { path?: string; line?: number; reason?: string }[]) : [];
@@ -41,12 +40,24 @@ export const ERRORS = {
   PIPELINE_EXISTS: {
     status: 409,
     exit: 2,
-    say: (f) => `${f.pipeline} is there already, as ${f.what}, and a version is given once. ${f.advice}`,
+    say: (f) =>
+      `${f.pipeline} is another pipeline already, and a version is given once. Add yours under the next version.`,
+  },
+  NAME_TAKEN: {
+    status: 409,
+    exit: 2,
+    say: (f) => `${f.name} is the name of a ${f.of}, and models and pipelines share one space of names. Take another.`,
+  },
+  PART_WANTED: {
+    status: 409,
+    exit: 1,
+    say: (f) => `${f.part} is not removed: pipelines are made of it (${list(f.by)}). Remove those first.`,
   },
   PIPELINE_WANTED: {
     status: 409,
     exit: 1,
-    say: (f) => `${f.what} is not removed: ${f.why} (${list(f.by)}). Remove ${f.first} first.`,
+    say: (f) =>
+      `${f.pipeline} is not removed: open jobs want it (${list(f.jobs)}). Wait for them, or remove it with --force, which cancels them.`,
   },
   NO_INPUTS: {
     status: 400,
@@ -122,6 +133,18 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `The search for how ${f.model} is best run ended without an answer: ${f.reason}`,
   },
+  DATASET_UNKNOWN: {
+    status: 404,
+    exit: 2,
+    say: (f) => `This box has no data set ${f.dataset}. Put one on it with: skein dataset add NAME FILE`,
+  },
+  FIT_NOBODY: {
+    status: 409,
+    exit: 1,
+    say: (f) => `No box that is there has rows of ${f.dataset} to learn from.`,
+  },
+  FIT_BUSY: { status: 503, exit: 1, say: (f) => `${f.waiting} rounds wait on this box already.` },
+  FIT_FAILED: { status: 500, exit: 1, say: (f) => `A round of fitting ended without an answer: ${f.reason}.` },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,

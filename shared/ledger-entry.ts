@@ -4,6 +4,7 @@ import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "./ids.ts";
 import type { ItemResult, JobInput, JobPriority } from "./job.ts";
 import type { Labels } from "./labels.ts";
 import type { ModelManifest } from "./model.ts";
+import type { PipelineDefinition } from "./pipeline/definition.ts";
 import type { KeptRule } from "./rules.ts";
 
 /** The first entry of a fleet. */
@@ -119,6 +120,21 @@ export interface ModelAliased {
   version: number;
 }
 
+/**
+ * A pipeline that was checked by the box that proposes it; it always says its version, which is given once. The models and
+ * pipelines that it names are there, and stay while it is.
+ */
+export interface PipelineAdded {
+  definition: PipelineDefinition & { version: number };
+  addedBy: NodeId;
+  addedAtMs: number;
+}
+
+export interface PipelineRemoved {
+  name: string;
+  version: number;
+}
+
 /** A rule for the planner; without `rule` it is taken back. */
 export type RuleChanged = Pick<KeptRule, "ruleId"> & Partial<KeptRule>;
 
@@ -199,4 +215,6 @@ export type LedgerEntry =
   | ({ kind: "modelAliased" } & ModelAliased)
   | ({ kind: "ruleChanged" } & RuleChanged)
   | ({ kind: "placementDecided" } & PlacementDecided)
-  | ({ kind: "jobPlanned" } & JobPlanned);
+  | ({ kind: "jobPlanned" } & JobPlanned)
+  | ({ kind: "pipelineAdded" } & PipelineAdded)
+  | ({ kind: "pipelineRemoved" } & PipelineRemoved);

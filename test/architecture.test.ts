@@ -53,6 +53,8 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
   [/^onnx-proto$/, ["agent/applications"]],
+  // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
+  [/^yaml$/, ["shared"]],
   [/^protobufjs/, ["shared", "agent/io/network"]],
 ];
 
@@ -140,6 +142,7 @@ test("every file is reached from an entry point", () => {
     "agent/cli/skein.js",
     "agent/dashboard/page.js",
     "agent/io/solver/child.ts",
+    "agent/io/fitting/thread.ts",
     ...children,
     ...trainers,
   ];

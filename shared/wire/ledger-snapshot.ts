@@ -25,7 +25,17 @@ import {
   invalid,
 } from "./codec.ts";
 import { checkDrillRecord, checkWishes, priorityNumber, readDrill, readSetting } from "./ledger.ts";
-import { modelFields, readAlias, readJobPlanned, readModel, readPlacement, readRule, ruleFields } from "./planning.ts";
+import {
+  modelFields,
+  pipelineFields,
+  readAlias,
+  readJobPlanned,
+  readModel,
+  readPipeline,
+  readPlacement,
+  readRule,
+  ruleFields,
+} from "./planning.ts";
 import { checkErrorBody, checkProof, errorFields, proofFields } from "./results.ts";
 import { checkRecovery, checkRoster, rosterFields } from "./roster.ts";
 
@@ -97,6 +107,7 @@ function bodyFields(value: LedgerRecord, body: object): object {
   if (value.kind === "holders") return holdersFields(value.holders);
   if (value.kind === "drills") return { drills: value.drills.map(drillFields) };
   if (value.kind === "model") return modelFields(value);
+  if (value.kind === "pipeline") return pipelineFields(value);
   if (value.kind === "rule") return ruleFields(value);
   if (value.kind === "job")
     return {
@@ -180,6 +191,7 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
   drills: (f) => ({ drills: checkList(f.drills, "drills", LIMITS.drillsKept, (one) => readKeptDrill(one as Fields)) }),
   model: readModel,
   alias: readAlias,
+  pipeline: readPipeline,
   rule: readRule,
   placement: readPlacement,
   decision: readJobPlanned,

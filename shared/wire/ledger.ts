@@ -17,7 +17,17 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
-import { modelFields, readAlias, readJobPlanned, readModel, readPlacement, readRule, ruleFields } from "./planning.ts";
+import {
+  modelFields,
+  pipelineFields,
+  readAlias,
+  readJobPlanned,
+  readModel,
+  readPipeline,
+  readPlacement,
+  readRule,
+  ruleFields,
+} from "./planning.ts";
 import { checkResult, resultFields } from "./results.ts";
 
 const VERSION = 1;
@@ -44,6 +54,8 @@ function bodyFields(entry: LedgerEntry, body: object): object {
       return { ...body, labels: labelFields(entry.labels) };
     case "modelAdded":
       return modelFields(entry);
+    case "pipelineAdded":
+      return pipelineFields(entry);
     case "ruleChanged":
       return ruleFields(entry);
     case "holdersChanged":
@@ -146,6 +158,8 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
   ruleChanged: readRule,
   placementDecided: readPlacement,
   jobPlanned: readJobPlanned,
+  pipelineAdded: readPipeline,
+  pipelineRemoved: (f) => ({ name: checkText(f.name, "pipeline"), version: checkCount(f.version, "version") }),
 };
 
 /** By their number on the wire: what is absent is normal. */

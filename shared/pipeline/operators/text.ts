@@ -10,6 +10,10 @@ const lengthMax: ParameterSpec = {
   default: 512,
 };
 
+const VOCABULARY = {
+  says: 'JSON: {"words": [the word of id 2, …], "buckets"?: ids for runs, "wordNgrams"?: [2, …], "letterNgrams"?: [3, …]}',
+};
+
 const fromTokenizer = (name: string, what: string): OperatorSpec => ({
   name,
   says: `Ids of a text by ${what}, as a tokenizer.json of Hugging Face describes it.`,
@@ -30,38 +34,30 @@ const fromTokenizer = (name: string, what: string): OperatorSpec => ({
 export const TEXTS: OperatorSpec[] = [
   {
     name: "text/ngrams@1",
-    says: "Ids of the words of a text and of its pairs of neighbours: words by a vocabulary, pairs by their hash.",
+    says: "Ids of the words of a text, and of its runs of words and letters: words by a vocabulary, runs by their hash.",
     inputs: { text },
-    outputs: {
-      ids: { type: IDS, says: "1 is an unknown word; at least one" },
-      known: { type: "number", says: "share of its words that the vocabulary has, 0 to 1" },
-    },
-    parameters: {
-      buckets: {
-        type: "integer",
-        says: "ids for pairs, behind those of the words",
-        min: 0,
-        max: 4_194_304,
-        default: 16_384,
-      },
-      lengthMax,
-    },
-    files: { vocabulary: { says: "one word a line; the first is id 2" } },
+    outputs: { ids: { type: IDS, says: "at least one; 1 is an unknown word" } },
+    parameters: { lengthMax: { ...lengthMax, max: 65_536, default: 4_096 } },
+    files: { vocabulary: VOCABULARY },
   },
   {
     name: "text/words@1",
-    says: "The words of a text as a tagger takes them: ids by a vocabulary, and what each looks like.",
+    says: "The words of a text as a tagger takes them: ids by a vocabulary, and what each looks like. A text without words gives one unknown word of no letters.",
     inputs: { text },
     outputs: {
       tokens: { type: "json", says: '[{"text", "from", "to"}]: where each stands in the text, in UTF-16 units' },
       ids: { type: IDS, says: "1 is an unknown word" },
       shapes: {
         type: "FP32[1,-1,7]",
-        says: "capital first, all capitals, has a digit, not alphanumeric, long, ends in a full stop, known",
+        says: "capital first, all capitals, has a digit, not of letters and digits, longer than 8, ends in a full stop, known",
+      },
+      affixes: {
+        type: "INT64[1,-1,4]",
+        says: "its first 2 and 3 letters and its last 2 and 3, by their hash, from 1; 0 without buckets",
       },
     },
     parameters: { lengthMax },
-    files: { vocabulary: { says: "one word a line; the first is id 2" } },
+    files: { vocabulary: VOCABULARY },
   },
   {
     name: "text/entities@1",

@@ -1,12 +1,10 @@
 /** Values as operators make and read them: typed arrays for tensors. */
 import type { Json } from "../../../../shared/pipeline/definition.ts";
-import type { Value } from "../../../../shared/pipeline/values.ts";
-import { ARRAYS } from "../../../../shared/tensor-data.ts";
+import type { TensorValue, Value } from "../../../../shared/pipeline/values.ts";
+import { ARRAYS, type TensorData } from "../../../../shared/tensor-data.ts";
 
-export type TensorValue = Extract<Value, { kind: "tensor" }>;
-export type Elements = InstanceType<(typeof ARRAYS)[keyof typeof ARRAYS]>;
+export type Elements = Exclude<TensorData, string[]>;
 
-export const NONE: Value = { kind: "none" };
 export const json = (value: Json): Value => ({ kind: "json", json: value });
 export const bytes = (value: Uint8Array): Value => ({ kind: "bytes", bytes: value });
 export const list = (elements: Value[]): Value => ({ kind: "list", elements });
@@ -25,7 +23,7 @@ export function elementsOf({ datatype, bytes: raw }: TensorValue): Elements {
   const Kind = ARRAYS[datatype];
   const isAligned = raw.byteOffset % Kind.BYTES_PER_ELEMENT === 0;
   const { buffer, byteOffset, byteLength } = isAligned ? raw : raw.slice();
-  return new Kind(buffer, byteOffset, byteLength / Kind.BYTES_PER_ELEMENT);
+  return new Kind(buffer as ArrayBuffer, byteOffset, Math.floor(byteLength / Kind.BYTES_PER_ELEMENT));
 }
 
 export const countOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
