@@ -15,7 +15,7 @@ export interface Clip {
   read(): Uint8Array;
 }
 
-interface Source {
+export interface Source {
   /** A Debian package. */
   package: string;
   /** Below /usr/share. */
@@ -74,3 +74,18 @@ function isHeldOut(file: string): boolean {
   for (const letter of file.replace(/\.\w+$/, "")) hash = Math.imul(hash ^ letter.charCodeAt(0), 16_777_619) >>> 0;
   return hash % 4 === 0;
 }
+
+/** The first so many pieces of equal length, one behind the other; of a WAV file with one channel of 16 bits and nothing behind its samples. */
+export function piecesOf(wav: Uint8Array, seconds: number, most: number): Uint8Array[] {
+  const header = Buffer.from(wav.subarray(0, HEADER_BYTES));
+  const bytes = seconds * header.readUInt32LE(28);
+  const count = Math.min(most, Math.floor((wav.length - HEADER_BYTES) / bytes));
+  return Array.from({ length: count }, (_, i) => {
+    const from = HEADER_BYTES + i * bytes;
+    const own = Buffer.concat([header, wav.subarray(from, from + bytes)]);
+    own.writeUInt32LE(HEADER_BYTES - 8 + bytes, 4);
+    own.writeUInt32LE(bytes, 40);
+    return own;
+  });
+}
+const HEADER_BYTES = 44;

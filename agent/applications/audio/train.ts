@@ -7,14 +7,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { linesText, writeModelFolder } from "../training/model-folder.ts";
+import { RunningPipeline } from "../training/running.ts";
 import { bestLabel, type LabelledFeatures, type SoftmaxHead, softmaxGraph, trainSoftmax } from "../training/softmax.ts";
-import { type Clip, clipsOf, LANGUAGES, MUSIC, SPOKEN, STRANGERS, unpacked } from "./clips.ts";
-import { type Heard, Hearing } from "./hearing.ts";
+import { type Clip, clipsOf, LANGUAGES, MUSIC, piecesOf, type Source, SPOKEN, STRANGERS, unpacked } from "./clips.ts";
 
 const KINDS = ["music", "speech"];
 /** Of a piece of music: as long as a longer line that is spoken. */
 const PIECE_SECONDS = 4;
-/** The musician whose pieces the head for kinds of sound does not learn from; and one more, by another. */
+const PIECES_MAX = 40;
+/** Musicians from whom the head for kinds of sound does not learn. */
 const MUSIC_HELD_OUT = ["manolo", "reno"];
 /** Recordings with less in them than one window of the embedding are of no use. */
 const SECONDS_MIN = 0.8;
@@ -23,32 +24,31 @@ const TRAINING = { steps: 400, rate: 0.3, decay: 0.03 };
 const folder = process.argv[2] ?? join(tmpdir(), "skein-audio");
 mkdirSync(folder, { recursive: true });
 unpacked([...SPOKEN, ...STRANGERS, MUSIC], folder);
-const hearing = await Hearing.start();
+const hearing = await RunningPipeline.open(new URL("./", import.meta.url), {
+  outputs: { features: "features.tensor", seconds: "sound.seconds" },
+});
 
-interface Sample extends Clip {
-  features: Float32Array;
+interface Sample extends Omit<Clip, "read"> {
+  features: number[];
 }
 
-async function heard(clips: readonly Clip[]): Promise<Sample[]> {
+/** None of what is too short. */
+async function heard({ read, ...clip }: Clip): Promise<Sample[]> {
+  const { seconds, features } = await hearing.run({ clip: { kind: "bytes", bytes: read() } });
+  return Number(seconds) < SECONDS_MIN ? [] : [{ ...clip, features: (features as { data: number[] }).data }];
+}
+
+async function allHeard(sources: readonly Source[]): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (const clip of clips) {
-    const sound = await hearing.samplesOf(clip.read());
-    if (sound.seconds >= SECONDS_MIN) samples.push({ ...clip, features: await hearing.featuresOf(sound) });
-  }
+  for (const source of sources) for (const clip of clipsOf(source, folder)) samples.push(...(await heard(clip)));
   return samples;
 }
 
-async function pieces(): Promise<Sample[]> {
+async function piecesHeard(): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (const clip of clipsOf(MUSIC, folder)) {
-    const whole: Heard = await hearing.samplesOf(clip.read());
-    for (let from = 0; from + PIECE_SECONDS <= Math.min(whole.seconds, PIECE_SECONDS * 40); from += PIECE_SECONDS)
-      samples.push({
-        ...clip,
-        heldOut: MUSIC_HELD_OUT.includes(clip.voice),
-        features: await hearing.featuresOf(hearing.cut(whole, from, PIECE_SECONDS)),
-      });
-  }
+  for (const { read, ...clip } of clipsOf(MUSIC, folder))
+    for (const piece of piecesOf(read(), PIECE_SECONDS, PIECES_MAX))
+      samples.push(...(await heard({ ...clip, heldOut: MUSIC_HELD_OUT.includes(clip.voice), read: () => piece })));
   return samples;
 }
 
@@ -72,9 +72,9 @@ async function keep(name: string, head: SoftmaxHead, labels: readonly string[]):
   console.log(`${name}: ${await writeModelFolder(place, softmaxGraph(head), { "labels.txt": linesText(labels) })} bytes`);
 }
 
-const spoken = await heard(SPOKEN.flatMap((source) => clipsOf(source, folder)));
-const strangers = await heard(STRANGERS.flatMap((source) => clipsOf(source, folder)));
-const music = await pieces();
+const spoken = await allHeard(SPOKEN);
+const strangers = await allHeard(STRANGERS);
+const music = await piecesHeard();
 const [learned, tested] = [spoken.filter(({ heldOut }) => !heldOut), spoken.filter(({ heldOut }) => heldOut)];
 
 const language = trainSoftmax(labelled(learned, LANGUAGES), LANGUAGES.length, TRAINING);
@@ -92,7 +92,7 @@ score("kind of sound", kind, kindsTested, KINDS);
 // What the heads are tested on in this repository: features, as the recordings would be many times as large.
 const kept = [...tested, ...strangers, ...music.filter(({ heldOut }) => heldOut)].map((sample) => {
   const { file, label, voice, features } = sample;
-  return { file, label, voice, features: [...features].map((value) => Number(value.toFixed(3))) };
+  return { file, label, voice, features: features.map((value) => Number(value.toFixed(3))) };
 });
 writeFileSync(new URL("data/held-out.json.gz", import.meta.url), gzipSync(JSON.stringify(kept), { level: 9 }));
-await hearing.stop();
+await hearing.close();
