@@ -30,9 +30,9 @@ const ROOMS: Record<string, Room> = {
     why: "builds one agent out of the real rooms; the only file that sees everything",
   },
   "agent/applications": {
-    opens: ["shared"],
+    opens: ["shared", "agent/io/*"],
     touchesWorld: true,
-    why: "pipelines with the models they need, and the scripts that train those; nothing of the agent runs them",
+    why: "pipelines with the models they need, and the scripts that train those, on what executors would make of the data; nothing of the agent runs them",
   },
   "agent/cli": {
     opens: ["shared", "agent/ports", "agent/main.ts", "agent/io/*"],
