@@ -206,6 +206,16 @@ test("what is lost is made again: what waits for it is closed meanwhile, what is
   expect(staged.parts(1, "0:2-4")).toMatchObject([{ blob: blob(77) }]);
 });
 
+test("how long a list is that nobody has begun with is not known while it is lost", () => {
+  const staged = new Staged(formOf(segment([-1]), segment([-1]), segment([1], over(0)), segment([0, 2])));
+  staged.record(0, "0", { elements: [2] });
+  staged.lose(0, "0");
+  staged.record(1, "0");
+  expect(staged.openTasks(2)).toEqual([]);
+  staged.record(0, "0", { elements: [1] });
+  expect(staged.openTasks(2)).toEqual(["0:0-1"]);
+});
+
 test("a list that is made again with another length cannot be gone through", () => {
   const staged = new Staged(fan);
   staged.record(0, "0", { elements: [4] });
