@@ -15,6 +15,15 @@ interface Kind {
 const list = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : String(value));
 const megabytes = (value: unknown): string => `${Math.round(Number(value) / 1e6)} MB`;
 
+/** The first of them, and how many more there are. */
+function faultsText(faults: unknown): string {
+  const [first, ...more] = Array.isArray(faults) ? (faults as { path?: string; line?: number; reason?: string }[]) : [];
+  if (!first) return String(faults);
+  const place = [first.line === undefined ? "" : `line ${first.line}`, first.path].filter(Boolean).join(", ");
+  const rest = more.length === 0 ? "" : `; and ${more.length} more ${more.length === 1 ? "fault" : "faults"}`;
+  return `${place ? `${place}: ` : ""}${first.reason}${rest}`;
+}
+
 export const ERRORS = {
   // Asked wrongly.
   BAD_REQUEST: { status: 400, exit: 2, say: (f) => `The request is not valid: ${f.reason}.` },
@@ -22,6 +31,33 @@ export const ERRORS = {
     status: 400,
     exit: 2,
     say: (f) => `There is no pipeline "${f.pipeline}". This fleet knows: ${list(f.known)}.`,
+  },
+  PIPELINE_INVALID: {
+    status: 422,
+    exit: 2,
+    say: (f) => `The pipeline ${f.pipeline} is not accepted: ${faultsText(f.faults)}.`,
+  },
+  PIPELINE_EXISTS: {
+    status: 409,
+    exit: 2,
+    say: (f) =>
+      `${f.pipeline} is another pipeline already, and a version is given once. Add yours under the next version.`,
+  },
+  NAME_TAKEN: {
+    status: 409,
+    exit: 2,
+    say: (f) => `${f.name} is the name of a ${f.of}, and models and pipelines share one space of names. Take another.`,
+  },
+  PART_WANTED: {
+    status: 409,
+    exit: 1,
+    say: (f) => `${f.part} is not removed: pipelines are made of it (${list(f.by)}). Remove those first.`,
+  },
+  PIPELINE_WANTED: {
+    status: 409,
+    exit: 1,
+    say: (f) =>
+      `${f.pipeline} is not removed: open jobs want it (${list(f.jobs)}). Wait for them, or remove it with --force, which cancels them.`,
   },
   NO_INPUTS: {
     status: 400,
@@ -97,6 +133,18 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `The search for how ${f.model} is best run ended without an answer: ${f.reason}`,
   },
+  DATASET_UNKNOWN: {
+    status: 404,
+    exit: 2,
+    say: (f) => `This box has no data set ${f.dataset}. Put one on it with: skein dataset add NAME FILE`,
+  },
+  FIT_NOBODY: {
+    status: 409,
+    exit: 1,
+    say: (f) => `No box that is there has rows of ${f.dataset} to learn from.`,
+  },
+  FIT_BUSY: { status: 503, exit: 1, say: (f) => `${f.waiting} rounds wait on this box already.` },
+  FIT_FAILED: { status: 500, exit: 1, say: (f) => `A round of fitting ended without an answer: ${f.reason}.` },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,

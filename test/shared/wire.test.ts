@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SkeinError } from "../../shared/errors.ts";
+import { writeWeights } from "../../shared/fitting/wire.ts";
 import type { InviteId } from "../../shared/ids.ts";
 import { decodeInvite, encodeInvite } from "../../shared/invite.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
@@ -20,6 +21,7 @@ import {
   job,
   manifest,
   modelAdded,
+  pipelineAdded,
   recorded,
   result,
   shard,
@@ -63,6 +65,8 @@ const ENTRIES: LedgerEntry[] = [
   { kind: "settingChanged", name: "votersMax", value: "3" },
   modelAdded(manifest("digits", 2)),
   { kind: "modelRemoved", name: "digits", version: 2 },
+  pipelineAdded("reading", 3, { models: ["digits:2"], pipelines: ["other:1"] }),
+  { kind: "pipelineRemoved", name: "reading", version: 3 },
   { kind: "modelAliased", name: "digits", alias: "stable", version: 0 },
   { kind: "ruleChanged", ruleId: "rule-1", rule: { kind: "quiet", on: "*", from: "22:30", to: "06:00" } },
   { kind: "ruleChanged", ruleId: "rule-1" },
@@ -170,6 +174,31 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   infer: {
     question: { pipeline: "ocr", name: "page 1.png", input: new Uint8Array([1, 2]), deadlineMs: 900 },
     answer: { output: new Uint8Array([3]), durationMs: 12.5 },
+  },
+  fitPlaces: {
+    question: { dataset: "tickets" },
+    answer: { datasets: [{ name: "tickets", rows: 3, dimensions: 2, labels: ["a", "b"] }] },
+  },
+  fitRound: {
+    question: {
+      request: {
+        ...{
+          dataset: "tickets",
+          labels: ["a", "b"],
+          dimensions: 2,
+          round: 4,
+          weights: writeWeights(new Float64Array(6)),
+        },
+        terms: { optimiser: "sgd", learningRate: 0.1, l2: 0, localEpochs: 2, batchRows: 16, seed: 7 },
+      },
+    },
+    answer: {
+      part: {
+        values: writeWeights(Float64Array.from([1, -2, 0.5, 0, 1e-9, 3])),
+        trained: { rows: 3, loss: 1.5, right: 2 },
+        heldOut: { rows: 0, loss: 0, right: 0 },
+      },
+    },
   },
   propose: { question: { entry: new Uint8Array([1]) }, answer: { index: 4, term: 2 } },
   copy: {
@@ -362,6 +391,20 @@ describe("bytes from outside are refused with a code, whatever they are", () => 
     ["a type of tensor nobody knows", { inputs: [{ name: "x", datatype: "FP128" as never, shape: [] }] }],
   ])("a model with %s", (_, change) => {
     const bytes = encodeLedgerEntry(modelAdded({ ...manifest("digits"), ...change }));
+    expect(() => decodeLedgerEntry(bytes)).toThrow(expect.objectContaining({ code: "FRAME_INVALID" }));
+  });
+
+  test.each([
+    ["no version", { version: undefined }],
+    ["a name that comes with the agent", { name: "ocr" }],
+    ["a key nobody knows", { color: "red" }],
+    ["no stages", { stages: {} }],
+    ["a stage that runs nothing", { stages: { one: {} } }],
+    ["a type nobody knows", { inputs: { x: { type: "FP128" } } }],
+    ["more than it may have", { says: "x".repeat(LIMITS.pipelineBytesMax) }],
+  ])("a pipeline with %s", (_, change) => {
+    const { definition, ...entry } = pipelineAdded("reading", 3, { models: ["digits:2"] });
+    const bytes = encodeLedgerEntry({ ...entry, definition: { ...definition, ...(change as object) } });
     expect(() => decodeLedgerEntry(bytes)).toThrow(expect.objectContaining({ code: "FRAME_INVALID" }));
   });
 
