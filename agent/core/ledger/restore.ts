@@ -27,7 +27,7 @@ import {
   type Planning,
 } from "./planning.ts";
 import { placeFault, stageFault, stagesOf } from "./stages.ts";
-import type { GrowingJob } from "./staging.ts";
+import type { GrowingJob } from "./tasks.ts";
 
 function* blobsIn({ jobs, planning }: LedgerContents): Generator<{ input: BlobHash; output: BlobHash | undefined }> {
   for (const job of jobs.values())
