@@ -55,15 +55,25 @@ export interface JobInit {
   /** Only compared with other jobs' deadlines. Infinity: none. */
   readonly deadlineAtMs: number;
   paused: boolean;
+  /** One segment of a job in several: the job whose turn it shares, and how far along in it this is. Its items come later. */
+  readonly partOf?: { readonly jobId: JobId; readonly segment: number };
   /** Seconds that one input takes to a node that does not have it, by what its link was measured to carry; absent: none. */
   readonly transferSeconds?: ReadonlyMap<NodeId, number>;
 }
 
-export interface DispatchJob extends JobInit {
+/** Shared by all parts of a job. */
+export interface JobTurn {
   /** Counts up over all jobs. */
   readonly order: number;
-  /** How many were open at first. */
-  readonly items: number;
+  /** Node time handed out, as predicted. */
+  servedSeconds: number;
+  readonly parts: Set<DispatchJob>;
+}
+
+export interface DispatchJob extends JobInit {
+  readonly turn: JobTurn;
+  /** How many were opened, at first or later. */
+  items: number;
   /** Items neither recorded nor given up. */
   readonly open: ItemSet;
   /** Items nobody has and anybody may have, handed out from the front. */
@@ -75,8 +85,6 @@ export interface DispatchJob extends JobInit {
   readonly faults: Map<number, ItemFaults>;
   readonly shards: Set<LeasedShard>;
   readonly copies: Map<number, LeasedShard[]>;
-  /** Node time handed out, as predicted. */
-  servedSeconds: number;
   /** Executor time reported, and executor time of hedges, as predicted when they were leased. */
   workSeconds: number;
   hedgedSeconds: number;
@@ -109,11 +117,13 @@ export class DispatchTable {
   readonly #work = new Map<NodeId, NodeWork>();
   #jobCount = 0;
 
-  openJob(init: JobInit, items: readonly number[]): DispatchJob {
+  /** @param servedSeconds as far as others have been served: where it begins, unless another part of it has begun */
+  openJob(init: JobInit, items: readonly number[], servedSeconds = 0): DispatchJob {
+    const turn = this.#turnOf(init) ?? { order: ++this.#jobCount, servedSeconds, parts: new Set() };
     const capacity = items.reduce((most, item) => Math.max(most, item), 0) + 1;
     const job: DispatchJob = {
       ...init,
-      order: ++this.#jobCount,
+      turn,
       items: items.length,
       open: new ItemSet(capacity, items),
       waiting: new ItemSet(capacity, items),
@@ -122,13 +132,43 @@ export class DispatchTable {
       faults: new Map(),
       shards: new Set(),
       copies: new Map(),
-      servedSeconds: 0,
       workSeconds: 0,
       hedgedSeconds: 0,
       hedgedItems: 0,
     };
     this.jobs.set(job.jobId, job);
+    turn.parts.add(job);
     return job;
+  }
+
+  /** None of its shards may be left. */
+  closeJob(jobId: JobId): void {
+    const job = this.jobs.get(jobId);
+    job?.turn.parts.delete(job);
+    this.jobs.delete(jobId);
+  }
+
+  /** More may be leased of it, or again what was taken out; what is open already stays as it is. */
+  openItems(jobId: JobId, items: readonly number[]): void {
+    const job = this.jobs.get(jobId);
+    for (const item of items) {
+      if (!job || job.open.has(item)) continue;
+      job.items++;
+      job.open.add(item);
+      this.putBack(jobId, item);
+    }
+  }
+
+  /** Whether more items will come to it: something is open of what comes before it. */
+  isGrowing({ partOf, turn }: DispatchJob): boolean {
+    for (const other of turn.parts)
+      if (partOf && other.partOf!.segment < partOf.segment && other.open.size > 0) return true;
+    return false;
+  }
+
+  #turnOf({ partOf }: JobInit): JobTurn | undefined {
+    if (partOf) for (const job of this.jobs.values()) if (job.partOf?.jobId === partOf.jobId) return job.turn;
+    return undefined;
   }
 
   workOf(node: NodeId): Readonly<NodeWork> {
