@@ -1,4 +1,5 @@
 import type { ErrorBody } from "../../../shared/errors.ts";
+import type { Segment } from "../../../shared/pipeline/compiled.ts";
 import type { InferenceOutcome, InputPart, ModelToLoad, PipelineInfo } from "../../ports/index.ts";
 import type { ModelRun, ModelRunEnd } from "./model/together.ts";
 
@@ -25,7 +26,12 @@ export interface ItemToRun {
   pipeline: string;
   name: string;
   input: Uint8Array;
+  /** Of a segment: what it starts from, instead. */
+  parts?: InputPart[];
 }
+
+/** A part whose bytes come behind it, after those of the parts before. */
+export type ComingPart = { kind: "item" | "values"; bytes: number } | (InputPart & { kind: "gap" });
 
 /** How one item ended. */
 export type ItemEnd = InferenceOutcome | { error: ErrorBody };
@@ -36,9 +42,11 @@ export type ItemEnd = InferenceOutcome | { error: ErrorBody };
  * come together: where a run takes less than a message, messages would be most of it. Of one model they may be run at once.
  */
 export type ExecutorCommand =
-  | { kind: "run"; pipeline: string; name: string; inputBytes: number }
+  | { kind: "run"; pipeline: string; name: string; inputBytes: number; parts?: ComingPart[] }
   | { kind: "inputPart"; bytes: Uint8Array }
   | { kind: "runMany"; items: ItemToRun[] }
+  /** Answered by nothing: the next run needs it. */
+  | { kind: "install"; segment: Segment; forgotten?: string }
   | { kind: "load"; model: ModelToLoad }
   | { kind: "unload"; pipeline: string };
 
