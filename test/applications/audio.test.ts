@@ -3,8 +3,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LANGUAGES } from "../../agent/applications/audio/clips.ts";
-import { RunningPipeline } from "../../agent/applications/training/running.ts";
-import { floats } from "../../agent/io/inference/operators/values.ts";
+import { loadedModel, RunningPipeline } from "../../agent/applications/training/running.ts";
 
 const FOLDER = new URL("../../agent/applications/audio/", import.meta.url);
 
@@ -32,18 +31,22 @@ const heard = (name: string) =>
 
 /** What a head says of each. */
 async function said(head: string, kept: readonly Kept[]): Promise<string[]> {
-  const model = await RunningPipeline.model(head, [FOLDER]);
-  const labels = readFileSync(new URL(`models/${head}/labels.txt`, FOLDER), "utf8").trim().split("\n");
-  try {
-    const best: string[] = [];
-    for (const { features } of kept) {
-      const { probabilities } = await model.run({ features: floats([1, features.length], Float32Array.from(features)) });
-      best.push(labels[probabilities!.indexOf(Math.max(...probabilities!))]!);
-    }
-    return best;
-  } finally {
-    await model.close();
-  }
+  const labels = readFileSync(new URL(`models/${head}/labels.txt`, FOLDER), "utf8")
+    .trim()
+    .split("\n");
+  const model = await loadedModel(`${head}:1`, [FOLDER]);
+  const runs = kept.map(({ file, features }) => {
+    const data = Float32Array.from(features);
+    const input = { name: "features", datatype: "FP32" as const, shape: [1, data.length], data };
+    return { name: file, inputs: [input], wanted: ["probabilities"] };
+  });
+  const ends = await model.runTensors(runs);
+  await model.release();
+  return ends.map((end) => {
+    if (end instanceof Error) throw end;
+    const scores = [...(end[0]!.data as Float32Array)];
+    return labels[scores.indexOf(Math.max(...scores))]!;
+  });
 }
 
 const shareRight = (kept: readonly Kept[], best: readonly string[], label = (one: Kept) => one.label): number =>
@@ -87,7 +90,8 @@ test("another rate and another speaker: LibriVox at 16 kHz is English speech", a
 });
 
 test("nobody speaks in music and in noise, so no language is told", async () => {
-  for (const name of ["music", "hum"]) expect(await heard(name)).toMatchObject({ language: null, speech: expect.any(Number) });
+  for (const name of ["music", "hum"])
+    expect(await heard(name)).toMatchObject({ language: null, speech: expect.any(Number) });
   expect((await heard("music")).kind).toBe("music");
 });
 
