@@ -170,6 +170,12 @@ export const LIMITS = {
   fanOutMax: 100_000,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
+  /** Elements in one task: what is lost with it is made again. Tasks and executors in a foretold schedule: a tenth of a second of a small box. */
+  elementsPerTaskMax: 4_096,
+  formTasksMax: 256,
+  formExecutorsMax: 64,
+  /** Stages whose times a node tells of. */
+  stageTimesToldMax: 128,
   /** Segments that an executor keeps ready; the least used is forgotten first. */
   segmentsInstalledMax: 64,
   /** Models that are being added by one node, or were lately: one is examined at a time, and whoever asks for more is told so. */
