@@ -133,6 +133,12 @@ export const ERRORS = {
   MODEL_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no model ${f.model}. \`skein model list\` lists them.` },
   RULE_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no rule ${f.rule}. \`skein rule list\` lists them.` },
   JOB_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no job ${f.jobId}. \`skein jobs\` lists them.` },
+  FANOUT_TOO_LARGE: {
+    status: 422,
+    exit: 1,
+    say: (f) => `${f.segment} made ${f.elements} elements of one input, and ${f.what} is ${f.limit}.`,
+  },
+  FANOUT_UNSOUND: { status: 500, exit: 1, say: (f) => `The list that ${f.segment} made cannot be gone through: ${f.reason}.` },
   JOB_ENDED: { status: 409, exit: 1, say: (f) => `Job ${f.jobId} has ended already: it is ${f.state}.` },
   JOB_OPEN: {
     status: 409,

@@ -7,7 +7,7 @@
 import type { KeptDrill, RunningDrill } from "./drill.ts";
 import type { FleetRecovery, RosterNode } from "./fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
-import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult } from "./job.ts";
+import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult, StageTask } from "./job.ts";
 import type {
   InviteIssued,
   JobPlanned,
@@ -16,6 +16,7 @@ import type {
   PlacementDecided,
   RuleChanged,
 } from "./ledger-entry.ts";
+import type { JobForm } from "./pipeline/compiled.ts";
 
 /** What is one of a kind, or small. */
 export interface LedgerHead {
@@ -51,6 +52,12 @@ export interface KeptJob {
   priority: JobPriority;
   copies: number;
   deadlineAtMs?: number;
+  staged?: true;
+  /** Of a staged job: how it is cut, once that is decided. */
+  form?: JobForm;
+  /** Of a stage job. */
+  parent?: { jobId: JobId; segment: number };
+  runsAgain?: number;
   /** How many items follow. */
   items: number;
 }
@@ -59,6 +66,8 @@ export interface KeptJob {
 export type KeptResult = Omit<RecordedResult, "item" | "name" | "input">;
 
 export interface KeptItem extends JobInput {
+  /** Of a stage job. */
+  task?: StageTask;
   result?: KeptResult;
 }
 

@@ -10,7 +10,7 @@ import type { ReportedResult } from "./wire/results.ts";
 export interface LeasedItem {
   item: number;
   name: string;
-  /** Its input; of a task of a segment the item's own, or the first of its parts. */
+  /** Its input; of a task of a segment the input of its item, whether or not it takes it. */
   blob: BlobHash;
   bytes: number;
   /** Of a task of a segment: all that it starts from. */
@@ -20,8 +20,8 @@ export interface LeasedItem {
 export type LeasedPart =
   /** The item's input. */
   | { kind: "item"; blob: BlobHash; bytes: number }
-  /** What another segment gave; of the list `source` only the elements from `from` to before `to`. */
-  | { kind: "values"; blob: BlobHash; bytes: number; slice?: { source: string; from: number; to: number } }
+  /** What another segment gave; of the lists `sources`, as far as it has them, only the elements from `from` to before `to`. */
+  | { kind: "values"; blob: BlobHash; bytes: number; slice?: { sources: string[]; from: number; to: number } }
   | { kind: "gap"; segment: string; elements: number };
 
 /** Leader to worker: compute these items. The lease lives in the leader's memory; the worker keeps it until done or taken back. */

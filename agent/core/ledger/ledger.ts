@@ -46,8 +46,19 @@ export type LedgerEvent =
   | { kind: "fleetRecovered"; recovery: FleetRecovery }
   | { kind: "jobSubmitted"; job: JobRecord }
   | { kind: "resultsRecorded"; job: JobRecord; results: RecordedResult[] }
+  /** With its stage jobs, of which nothing is told. */
   | { kind: "jobPaused"; job: JobRecord }
   | { kind: "jobEnded"; job: JobRecord }
+  /** It is known how a staged job is cut. Its open tasks, and those of its stage jobs, are told by `tasksOpened`. */
+  | { kind: "jobFormed"; job: JobRecord; stages: readonly JobRecord[] }
+  /** Of a staged job or of a stage job: all that these start from is there, for the first time or again. */
+  | { kind: "tasksOpened"; job: JobRecord; items: number[] }
+  /** They are not to be leased, or no longer: a part is lost and comes again, or their item has ended. */
+  | { kind: "tasksClosed"; job: JobRecord; items: number[] }
+  /** Of a stage job: they are recorded no more. Nothing stands on these blobs any more. */
+  | { kind: "resultsLost"; job: JobRecord; items: number[]; blobs: BlobHash[] }
+  /** Of a job that has ended: what its stage jobs made. Nothing stands on these blobs any more. */
+  | { kind: "stagesLetGo"; job: JobRecord; blobs: BlobHash[] }
   /** No job stands on these blobs any more. */
   | { kind: "jobsForgotten"; jobIds: JobId[]; blobs: BlobHash[] }
   | { kind: "drillChanged" }
