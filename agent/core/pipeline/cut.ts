@@ -60,10 +60,18 @@ export const stagesBefore = (pipeline: CompiledPipeline, place: number): number[
   ),
 ];
 
-/** The list over slices of which a stage may run. One that the client gave is not sliced. */
-function listOf({ stages }: CompiledPipeline, place: number): string {
-  const { over } = stages[place]!;
-  return over && over.stage >= 0 ? sourceKey(over) : "";
+/**
+ * The list over slices of which a stage may run: none that the client gave, and not where it takes as a whole what others
+ * make of the elements.
+ */
+export function listOf({ stages }: CompiledPipeline, place: number): string {
+  const { over, map, in: taken } = stages[place]!;
+  if (!over || over.stage < 0) return "";
+  const isGathering = Object.entries(taken).some(([port, { stage }]) => {
+    const other = stages[stage]?.over;
+    return !map.includes(port) && other !== undefined && sourceKey(other) === sourceKey(over);
+  });
+  return isGathering ? "" : sourceKey(over);
 }
 
 const stagesAfter = (pipeline: CompiledPipeline, place: number): number[] =>

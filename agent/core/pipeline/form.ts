@@ -1,7 +1,7 @@
 import { LIMITS } from "../../../shared/limits.ts";
-import type { CompiledPipeline, FormSegment, JobForm } from "../../../shared/pipeline/compiled.ts";
+import type { CompiledPipeline, FormSegment, JobForm, Segment } from "../../../shared/pipeline/compiled.ts";
 import { listsToldBy, segmentOf, sourceKey } from "../../../shared/pipeline/segment.ts";
-import { type Cut, cutAtBranches, cutAtLists, merged, segmentsBefore } from "./cut.ts";
+import { type Cut, cutAtBranches, cutAtLists, listOf, merged, segmentsBefore } from "./cut.ts";
 import { ableNodes, type FormFacts, isMeasured, linkOf, runsPerItem, secondsOn } from "./facts.ts";
 import { type Foretold, foretell, givenBytes, type Piece } from "./foretell.ts";
 
@@ -67,27 +67,55 @@ const foretold = (pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Foret
   foretell(pipeline, piecesOf(pipeline, facts, cut), facts);
 
 function piecesOf(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Piece[] {
+  const sizes = sizesOf(pipeline, facts, cut);
   return cut.map((places, nth) => {
     const isLast = nth === cut.length - 1;
-    const { over } = segmentOf(pipeline, places, isLast);
-    const sliced = over && { elementsPerTask: elementsPerTask(pipeline, facts, places) };
-    const copies = isLast ? facts.copies : copiesOf(pipeline, facts, places, sliced?.elementsPerTask);
-    return { places, after: segmentsBefore(pipeline, cut, nth), copies, ...sliced };
+    const size = isLast ? undefined : sizes.get(listOf(pipeline, places[0]!));
+    const copies = isLast ? facts.copies : copiesOf(pipeline, facts, places, size);
+    return { places, after: segmentsBefore(pipeline, cut, nth), copies, ...(size !== undefined && { elementsPerTask: size }) };
   });
+}
+
+/** By list: all that run over it run over the same slices, so that one takes from another task by task. */
+function sizesOf(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const places of cut.slice(0, -1)) {
+    const list = listOf(pipeline, places[0]!);
+    if (list !== "") sizes.set(list, Math.min(sizes.get(list) ?? Number.POSITIVE_INFINITY, elementsPerTask(pipeline, facts, places)));
+  }
+  return sizes;
 }
 
 function formed(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): JobForm {
   const segments = cut.map((places, nth) => segmentOf(pipeline, places, nth === cut.length - 1));
   return {
     segments: piecesOf(pipeline, facts, cut).map(({ places, after, elementsPerTask: size, copies }, nth): FormSegment => {
-      const { name, over, takes } = segments[nth]!;
-      const maker = over ? cut.findIndex((one) => one.includes(over.stage)) : -1;
-      const list = maker < 0 ? -1 : listsToldBy(segments[maker]!).findIndex((told) => sourceKey(told) === sourceKey(over!));
-      const sliced = list >= 0 && size !== undefined && { over: { segment: maker, list, elementsPerTask: size } };
+      const { name, takes } = segments[nth]!;
       const fromInput = takes.some(({ stage }) => stage < 0) || after.length === 0 ? [-1] : [];
+      const over = size === undefined ? undefined : slicesOf(pipeline, cut, segments, nth);
+      const sliced = over && size !== undefined && { over: { ...over, elementsPerTask: size } };
       return { name, after: [...fromInput, ...after], copies, onError: ruleOf(pipeline, places), ...sliced };
     }),
   };
+}
+
+/** The list whose slices a segment takes, and what else it takes that is in step with it and comes whole. */
+function slicesOf(
+  pipeline: CompiledPipeline,
+  cut: Cut,
+  segments: readonly Segment[],
+  nth: number,
+): Omit<NonNullable<FormSegment["over"]>, "elementsPerTask"> {
+  const places = cut[nth]!;
+  const over = pipeline.stages[places[0]!]!.over!;
+  const segment = cut.findIndex((one) => one.includes(over.stage));
+  const list = listsToldBy(segments[segment]!).findIndex((told) => sourceKey(told) === sourceKey(over));
+  const gone = places.flatMap((place) => {
+    const { map, in: taken } = pipeline.stages[place]!;
+    return map.map((port) => taken[port]!);
+  });
+  const whole = gone.filter(({ stage }) => !places.includes(stage) && (stage < 0 || listOf(pipeline, stage) === ""));
+  return { segment, list, sources: [...new Set(whole.map(sourceKey))] };
 }
 
 /** What ends executors can only be a model, if there is one: its rule is the segment's. */
