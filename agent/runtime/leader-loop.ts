@@ -5,7 +5,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
-import { type JobRecord, type Ledger, type LedgerEvent, unrecordedItems } from "../core/ledger/index.ts";
+import { type JobRecord, type Ledger, type LedgerEvent, openItems, runsAs, stagesOf } from "../core/ledger/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";
@@ -16,6 +16,8 @@ import { leaderStory } from "./leader-story.ts";
 import { LeaseSending } from "./lease-sending.ts";
 import { withLostAttempts } from "./lost-attempts.ts";
 import type { Peers } from "./peers.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
+import { StagedJobs } from "./pipelines/staged-jobs.ts";
 import { proofFault } from "./proof.ts";
 import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
@@ -34,6 +36,7 @@ export interface LeaderInit {
   proposer: Proposer;
   peers: Peers;
   events: Events;
+  pipelines: KnownPipelines;
   nodes: () => NodeView[];
 }
 
@@ -52,6 +55,7 @@ export class LeaderLoop {
   readonly #workforce: Workforce;
   readonly #expiry: JobExpiry;
   readonly #faults: ItemFaults;
+  readonly #staged: StagedJobs;
   #taking = false;
   readonly #begun = Promise.withResolvers<void>();
   #ended = false;
@@ -68,6 +72,7 @@ export class LeaderLoop {
     this.#expiry = new JobExpiry(world, init);
     const [workforce, dispatch, recorder] = [this.#workforce, this.#dispatch, this.#recorder];
     this.#planning = new JobPlanning(world, { ...init, dispatch, workforce });
+    this.#staged = new StagedJobs(world, { ...init, ruling: () => workforce.ruling() });
     this.#faults = new ItemFaults(world, {
       ...{ ledger: init.ledger, events: init.events, dispatch, recorder },
       step: (event) => this.#step(event),
@@ -84,7 +89,7 @@ export class LeaderLoop {
     const workers = this.#workforce.workers(this.#dispatch.table.nodes);
     this.#step({ kind: "nodesChanged", nodes: workers.map((worker) => ({ ...worker, eligible: false })) });
     for (const [place, job] of this.#init.ledger.openJobs().entries())
-      this.#open(job, place < LIMITS.decisionsAtTakeover);
+      this.#openAll(job, place < LIMITS.decisionsAtTakeover);
     for (const { node, held } of answers)
       for (const shard of held) this.#step({ kind: "shardHeld", node: node.nodeId, ...shard });
     this.#taking = true;
@@ -92,6 +97,7 @@ export class LeaderLoop {
     this.fleetChanged();
     this.#ticking = this.#world.clock.every(TICK_MS, () => {
       this.#expiry.look();
+      this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
       this.#step({ kind: "ticked" });
     });
   }
@@ -108,22 +114,24 @@ export class LeaderLoop {
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
-    if (event.kind === "jobSubmitted") this.#open(event.job, true);
-    if (event.kind === "jobEnded") this.#close(event.job);
+    if (event.kind === "jobSubmitted" || event.kind === "jobFormed") this.#openAll(event.job, true);
+    if (event.kind === "jobEnded") for (const job of this.#recordsOf(event.job)) this.#close(job);
     if (event.kind === "rulesChanged") this.fleetChanged();
-    if (event.kind === "jobPaused") {
-      const { jobId, state } = event.job;
-      this.#step({ kind: "jobPaused", jobId, paused: state === "paused" });
+    if (event.kind === "jobPaused")
+      for (const { jobId } of this.#recordsOf(event.job))
+        this.#step({ kind: "jobPaused", jobId, paused: event.job.state === "paused" });
+    if (event.kind === "tasksOpened")
+      this.#step({ kind: "itemsOpened", jobId: event.job.jobId, items: event.items });
+    if (event.kind === "resultsRecorded") this.#recorded(event);
+  }
+
+  #recorded({ job: { jobId }, results }: LedgerEvent & { kind: "resultsRecorded" }): void {
+    const byNode = new Map<NodeId, number[]>();
+    for (const { item, node } of results) {
+      this.#faults.forget(jobId, item);
+      byNode.set(node, [...(byNode.get(node) ?? []), item]);
     }
-    if (event.kind === "resultsRecorded") {
-      const jobId = event.job.jobId;
-      const byNode = new Map<NodeId, number[]>();
-      for (const { item, node } of event.results) {
-        this.#faults.forget(jobId, item);
-        byNode.set(node, [...(byNode.get(node) ?? []), item]);
-      }
-      for (const [node, items] of byNode) this.#step({ kind: "itemsRecorded", jobId, items, node });
-    }
+    for (const [node, items] of byNode) this.#step({ kind: "itemsRecorded", jobId, items, node });
   }
 
   /**
@@ -210,16 +218,29 @@ export class LeaderLoop {
     return answer?.shards ?? [];
   }
 
+  /** A job that is cut in several segments, with its stage jobs, which begin first. */
+  #recordsOf(job: JobRecord): JobRecord[] {
+    return [...stagesOf(this.#init.ledger, job), job];
+  }
+
+  /** One of a pipeline waits until it is decided how it is cut; then nodes are asked first how quick they are at its parts. */
+  #openAll(job: JobRecord, isKept: boolean): void {
+    if (job.staged) this.fleetChanged();
+    if (job.staged && !job.form) return this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
+    for (const record of this.#recordsOf(job)) this.#open(record, isKept && record === job);
+  }
+
   #open(job: JobRecord, isKept: boolean): void {
-    const items = unrecordedItems(job);
+    const items = openItems(this.#init.ledger, job);
     const { nodes, bytesPerItem } = this.#planning.plan(job, items, isKept);
     const transferSeconds = transfersOf(nodes, bytesPerItem);
-    const { jobId, pipeline, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
-    const about = { jobId, pipeline, priority, deadlineAtMs, transferSeconds };
+    const { jobId, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
+    const about = { jobId, pipeline: runsAs(job), priority, deadlineAtMs, transferSeconds };
     this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
   }
 
   #close(job: JobRecord): void {
+    this.#staged.forget(job.jobId);
     this.#planning.forget(job.jobId);
     this.#tellPredictions(job);
     this.#expiry.forget(job.jobId);
