@@ -15,7 +15,6 @@ interface Kind {
 const list = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : String(value));
 const megabytes = (value: unknown): string => `${Math.round(Number(value) / 1e6)} MB`;
 
-
 /** The first of them, and how many more there are. */
 function faultsText(faults: unknown): string {
   const [first, ...more] = Array.isArray(faults) ? (faults as { path?: string; line?: number; reason?: string }[]) : [];

@@ -54,6 +54,10 @@ export const LIMITS = {
   bulkChunkBytes: 256 * KiB,
   /** A bulk transfer in which no byte moved for this long is broken off. */
   bulkProgressMs: 5_000,
+  /** Words of a text that a model of texts reads: a long page in one item is a sign that its texts were not taken apart. */
+  textWordsMax: 4_096,
+  /** Words, and buckets of n-grams, that a vocabulary may have. */
+  vocabularyRowsMax: 1_000_000,
   /** One blob. */
   blobBytesMax: 4 * 1024 * MiB,
   /** Blobs up to this size are kept together in a database: thousands of results a second share their fsyncs. Larger ones are files, which a database would only copy about. */
@@ -166,6 +170,14 @@ export const LIMITS = {
   pipelinesMax: 256,
   pipelineStagesMax: 64,
   pipelineBytesMax: 64 * KiB,
+  /** Ports of one pipeline, on each side. */
+  pipelinePortsMax: 64,
+  /** Rounds of a loop, elements that one run takes together, and how long one run may take: more is a mistake. */
+  stageRoundsMax: 10_000,
+  stageBatchMax: 1_024,
+  stageDeadlineMsMax: 3_600_000,
+  /** Faults of one pipeline that are told: nobody reads more at a time. */
+  pipelineFaultsMax: 50,
   /** Elements of one list that stages run over: more is a mistake, or a job of its own. */
   fanOutMax: 100_000,
   /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */
