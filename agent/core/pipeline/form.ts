@@ -115,7 +115,7 @@ function slicesOf(
     return map.map((port) => taken[port]!);
   });
   const whole = gone.filter(({ stage }) => !places.includes(stage) && (stage < 0 || listOf(pipeline, stage) === ""));
-  return { segment, list, sources: [...new Set(whole.map(sourceKey))] };
+  return { segment, list, sources: [...new Set([over, ...whole].map(sourceKey))] };
 }
 
 /** What ends executors can only be a model, if there is one: its rule is the segment's. */

@@ -61,9 +61,16 @@ export class TaskInputs {
 /** Of the lists that the file has; what is in step with one is cut with it, and not a second time. */
 function sliced(file: Uint8Array, { sources, from, to }: Slice): Uint8Array {
   const { values, inStep } = readValues(file);
-  return sources
-    .filter((source) => values.get(source)?.kind === "list" && !sources.includes(inStep.get(source) ?? ""))
-    .reduce((rest, source) => sliceValues(rest, source, from, to), file);
+  const cut = new Set<string>();
+  let rest = file;
+  for (const source of sources) {
+    const lists = [...values.keys()].filter((key) => key === source || inStep.get(key) === source);
+    if (lists.length === 0 || cut.has(source)) continue;
+    if (lists.some((key) => values.get(key)?.kind !== "list")) continue;
+    rest = sliceValues(rest, source, from, to);
+    for (const key of lists) cut.add(key);
+  }
+  return rest;
 }
 
 type Slice = NonNullable<Extract<LeasedPart, { kind: "values" }>["slice"]>;
