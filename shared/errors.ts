@@ -121,6 +121,18 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `The search for how ${f.model} is best run ended without an answer: ${f.reason}`,
   },
+  DATASET_UNKNOWN: {
+    status: 404,
+    exit: 2,
+    say: (f) => `This box has no data set ${f.dataset}. Put one on it with: skein dataset add NAME FILE`,
+  },
+  FIT_NOBODY: {
+    status: 409,
+    exit: 1,
+    say: (f) => `No box that is there has rows of ${f.dataset} to learn from.`,
+  },
+  FIT_BUSY: { status: 503, exit: 1, say: (f) => `${f.waiting} rounds wait on this box already.` },
+  FIT_FAILED: { status: 500, exit: 1, say: (f) => `A round of fitting ended without an answer: ${f.reason}.` },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,

@@ -193,6 +193,16 @@ export const LIMITS = {
   stageTimesToldMax: 128,
   /** Segments that an executor keeps ready; the least used is forgotten first. */
   segmentsInstalledMax: 64,
+  /** Data sets of one box, their bytes and rows, all held in memory while a head is fitted; its weights, which go to every box each round. */
+  datasetsMax: 32,
+  datasetBytesMax: 256 * MiB,
+  datasetRowsMax: 200_000,
+  fitDimensionsMax: 4_096,
+  fitClassesMax: 1_024,
+  fitWeightsMax: 65_536,
+  fitRoundsMax: 10_000,
+  /** Rounds of different candidates that one box works on or holds: a search sends nine at once. */
+  fitRoundsWaitingMax: 16,
   /** Models that are being added by one node, or were lately: one is examined at a time, and whoever asks for more is told so. */
   modelAddsMax: 8,
   /** Programs that wait for the solver, and the columns and rows of one: 50 models on 200 nodes are 20,000, and some seconds of a PC's core. */
@@ -379,6 +389,9 @@ export const TIMING = {
   tuneSeconds: 60,
   tuneSecondsMin: 10,
   tuneSecondsMax: 3_600,
+  /** One round on one box, over all its rows; and how long its thread keeps them in memory for the next. */
+  fitRoundMs: 20_000,
+  fitIdleMs: 60_000,
   tuneWaitMs: 3_600_000,
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
   executorRestartMs: 250,
@@ -494,6 +507,11 @@ const mustHold: [boolean, string][] = [
   [LIMITS.paceSamplesMin < LIMITS.paceSamplesMax, "enough measurements are remembered to count"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
+  [
+    LIMITS.fitWeightsMax * 11 + LIMITS.fitClassesMax * LIMITS.nameBytesMax < LIMITS.frameBytesMax,
+    "weights and labels fit in a frame",
+  ],
+  [TIMING.fitRoundMs < TIMING.apiDeadlineMs, "a client outwaits a round"],
   [LIMITS.onlineBytesMax + 16 * KiB < LIMITS.frameBytesMax, "an online input fits in a frame"],
   [TIMING.onlineDeadlineMs < TIMING.apiDeadlineMs, "a client outwaits an online request"],
   [LIMITS.speedBytesMax + 1024 < LIMITS.frameBytesMax, "an answer about a link's speed fits in a frame"],

@@ -1,5 +1,7 @@
 /** What agents ask of one another on the request lane, as data: method name, question, answer. */
 import type { FaultDeed } from "./drill.ts";
+import type { DatasetView } from "./fitting/dataset.ts";
+import type { FitPart, FitRoundRequest } from "./fitting/wire.ts";
 import type { PredictionError, RosterNode } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
 import type { Plan } from "./plan.ts";
@@ -122,6 +124,10 @@ export interface PeerRequests {
     question: { pipeline: string; name: string; input: Uint8Array; deadlineMs: number };
     answer: { output: Uint8Array; durationMs: number };
   };
+  /** Which data sets of that name are on your disk: their shape and labels, never rows. */
+  fitPlaces: { question: { dataset: string }; answer: { datasets: DatasetView[] } };
+  /** One round of training on the rows of your disk. @throws as Fitting.round */
+  fitRound: { question: { request: FitRoundRequest }; answer: { part: FitPart } };
   /** Why everything was done for a job, as the leader knows it: a LeaderStory as JSON. */
   story: { question: { jobId: JobId }; answer: { storyJson: string } };
   /** A node without the ledger to one that holds it, with the `rosterIndex` of the roster that it has, or 0. @throws NOT_A_MEMBER */

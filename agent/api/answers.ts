@@ -1,4 +1,5 @@
 import { checkDrillRequest } from "../../shared/drill.ts";
+import { checkFitRound } from "../../shared/fitting/wire.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { checkAlias, checkModelName } from "../../shared/model.ts";
 import { checkModelAddRequest, checkModelCheckRequest } from "../../shared/model-registry.ts";
@@ -112,6 +113,10 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
     const [name, alias] = [checkModelName(params.model), checkAlias(params.alias)];
     return ok(await face.aliasModel(name, alias, checkModelAliasRequest(body)));
   },
+  datasets: async (face) => ok(await face.datasets()),
+  datasetRemove: async (face, params) => ok(await face.removeDataset(params.dataset ?? "")),
+  fitPlaces: async (face, params) => ok(await face.fitPlaces(params.dataset ?? "")),
+  fitRound: async (face, _params, body) => ok(await face.fitRound(checkFitRound(body))),
   stop(face, _params, body) {
     checkNothing(body);
     face.requestStop();

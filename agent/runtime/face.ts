@@ -3,6 +3,8 @@ import type { BoxView } from "../../shared/box.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import type { Explanation } from "../../shared/explanation.ts";
+import type { DatasetView } from "../../shared/fitting/dataset.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
@@ -129,6 +131,16 @@ export interface AgentFace {
   /** From now on `name:alias` means this version; 0 takes the alias away. @throws MODEL_UNKNOWN, TOO_LARGE, NO_QUORUM, OUTCOME_UNKNOWN */
   aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }>;
   /** Kept events after `id`, oldest first. */
+  /** Data sets of this box. */
+  datasets(): Promise<DatasetView[]>;
+  /** Onto this box's disk, and no other's. @throws BAD_REQUEST with the line, TOO_LARGE, DISK_FULL */
+  putDataset(name: string, chunks: AsyncIterable<Uint8Array>): Promise<DatasetView>;
+  /** @throws DATASET_UNKNOWN */
+  removeDataset(name: string): Promise<{ removed: string }>;
+  /** Which boxes have rows of a data set. */
+  fitPlaces(dataset: string): Promise<FitPlaces>;
+  /** One round of training on all boxes that are there. @throws FIT_NOBODY */
+  fitRound(request: FitRoundRequest): Promise<FitRoundAnswer>;
   eventsSince(id: number): AgentEvent[];
   /** Calls for each new event until the returned function is called. */
   onEvent(listener: (event: AgentEvent) => void): () => void;

@@ -4,6 +4,8 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { Explanation } from "../../shared/explanation.ts";
+import type { DatasetView } from "../../shared/fitting/dataset.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { FleetView, NodePart, NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
@@ -43,6 +45,7 @@ import type { Departure } from "./departure.ts";
 import type { Deputy } from "./deputy.ts";
 import type { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
+import type { FleetFitting } from "./fitting.ts";
 import type { FleetIdentity } from "./membership.ts";
 import { pipelineMeant } from "./model-names.ts";
 import type { Bench } from "./models/bench.ts";
@@ -77,6 +80,7 @@ export interface FrontParts {
   recovery: Recovery;
   deputy: Deputy;
   registry: ModelRegistry;
+  fitting: FleetFitting;
   /** Empty unless this node leads. */
   predictionErrorsOf: (nodeId: NodeId) => PredictionError[];
   isReady: () => boolean;
@@ -299,6 +303,27 @@ export abstract class Front implements AgentFace {
 
   aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }> {
     return this.front.deputy.call("aliasModel", name, alias, version);
+  }
+
+  datasets(): Promise<DatasetView[]> {
+    return this.front.fitting.datasets();
+  }
+
+  putDataset(name: string, chunks: AsyncIterable<Uint8Array>): Promise<DatasetView> {
+    this.#refuseWorkAtWitness();
+    return this.front.fitting.putDataset(name, chunks);
+  }
+
+  removeDataset(name: string): Promise<{ removed: string }> {
+    return this.front.fitting.removeDataset(name);
+  }
+
+  fitPlaces(dataset: string): Promise<FitPlaces> {
+    return this.front.fitting.places(dataset);
+  }
+
+  fitRound(request: FitRoundRequest): Promise<FitRoundAnswer> {
+    return this.front.fitting.round(request);
   }
 
   eventsSince(id: number): AgentEvent[] {

@@ -5,7 +5,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
-import { type JobRecord, type Ledger, type LedgerEvent, openItems, runsAs, stagesOf } from "../core/ledger/index.ts";
+import { type JobRecord, type Ledger, type LedgerEvent, openItems, runsAs, stagesOf, unrecordedItems } from "../core/ledger/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";
@@ -89,7 +89,7 @@ export class LeaderLoop {
     const workers = this.#workforce.workers(this.#dispatch.table.nodes);
     this.#step({ kind: "nodesChanged", nodes: workers.map((worker) => ({ ...worker, eligible: false })) });
     for (const [place, job] of this.#init.ledger.openJobs().entries())
-      this.#openAll(job, place < LIMITS.decisionsAtTakeover);
+      this.#openAll(job, (one) => openItems(this.#init.ledger, one), place < LIMITS.decisionsAtTakeover);
     for (const { node, held } of answers)
       for (const shard of held) this.#step({ kind: "shardHeld", node: node.nodeId, ...shard });
     this.#taking = true;
@@ -114,7 +114,9 @@ export class LeaderLoop {
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
-    if (event.kind === "jobSubmitted" || event.kind === "jobFormed") this.#openAll(event.job, true);
+    if (event.kind === "jobSubmitted") this.#openAll(event.job, (job) => openItems(this.#init.ledger, job), true);
+    // What of it may be leased is told next.
+    if (event.kind === "jobFormed") this.#openAll(event.job, () => [], true);
     if (event.kind === "jobEnded") for (const job of this.#recordsOf(event.job)) this.#close(job);
     if (event.kind === "rulesChanged") this.fleetChanged();
     if (event.kind === "jobPaused")
@@ -224,19 +226,23 @@ export class LeaderLoop {
   }
 
   /** One of a pipeline waits until it is decided how it is cut; then nodes are asked first how quick they are at its parts. */
-  #openAll(job: JobRecord, isKept: boolean): void {
+  #openAll(job: JobRecord, itemsOf: (job: JobRecord) => number[], isKept: boolean): void {
     if (job.staged) this.fleetChanged();
     if (job.staged && !job.form) return this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
-    for (const record of this.#recordsOf(job)) this.#open(record, isKept && record === job);
+    for (const record of this.#recordsOf(job)) this.#open(record, itemsOf(record), isKept);
   }
 
-  #open(job: JobRecord, isKept: boolean): void {
-    const items = openItems(this.#init.ledger, job);
-    const { nodes, bytesPerItem } = this.#planning.plan(job, items, isKept);
-    const transferSeconds = transfersOf(nodes, bytesPerItem);
+  /** How the items of a job are expected to be split is told of the job, and not of its stages. */
+  #open(job: JobRecord, items: number[], isKept: boolean): void {
+    const transferSeconds = job.parent ? new Map() : this.#plan(job, isKept);
     const { jobId, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
     const about = { jobId, pipeline: runsAs(job), priority, deadlineAtMs, transferSeconds };
     this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
+  }
+
+  #plan(job: JobRecord, isKept: boolean): Map<NodeId, number> {
+    const { nodes, bytesPerItem } = this.#planning.plan(job, unrecordedItems(job), isKept);
+    return transfersOf(nodes, bytesPerItem);
   }
 
   #close(job: JobRecord): void {

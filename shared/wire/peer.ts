@@ -1,4 +1,7 @@
+import { checkRecord } from "../checks.ts";
 import { FAULT_DEEDS } from "../drill.ts";
+import { checkDatasetName } from "../fitting/dataset.ts";
+import { checkFitRound, readDatasetViews, readFitPart } from "../fitting/wire.ts";
 import type { PredictionError } from "../fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../ids.ts";
 import { LIMITS, TIMING } from "../limits.ts";
@@ -31,6 +34,21 @@ type Wire = { [M in PeerMethod]: { question: Half<Question<M>>; answer: Half<Ans
 function half<T>(type: string, write: (value: T) => object, read: (fields: Fields) => T): Half<T> {
   const wire = codec(type);
   return { encode: (value) => wire.encode(write(value)), decode: (bytes) => read(wire.decode(bytes)) };
+}
+
+/** What is JSON already on its way to the API. */
+function jsonHalf<T>(read: (value: unknown) => T): Half<T> {
+  return half(
+    "JsonText",
+    (value: T) => ({ json: JSON.stringify(value) }),
+    (f) => {
+      try {
+        return read(JSON.parse(checkText(f.json, "json", LIMITS.frameBytesMax)));
+      } catch (error) {
+        throw invalid(error instanceof Error ? error.message : String(error));
+      }
+    },
+  );
 }
 
 const SHARDS_MAX = 1_024;
@@ -466,6 +484,14 @@ export const PEER_WIRE: Wire = {
       (answer) => answer,
       (f) => ({ output: f.output as Uint8Array, durationMs: checkFinite(f.durationMs, "duration") }),
     ),
+  },
+  fitPlaces: {
+    question: jsonHalf((value) => ({ dataset: checkDatasetName(checkRecord(value, "question").dataset) })),
+    answer: jsonHalf((value) => ({ datasets: readDatasetViews(checkRecord(value, "answer").datasets) })),
+  },
+  fitRound: {
+    question: jsonHalf((value) => ({ request: checkFitRound(checkRecord(value, "question").request) })),
+    answer: jsonHalf((value) => ({ part: readFitPart(checkRecord(value, "answer").part) })),
   },
   deputy: {
     question: half(

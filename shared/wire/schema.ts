@@ -274,6 +274,7 @@ message SpeedRequest { uint32 bytes = 1; }
 message SpeedAnswer { bytes payload = 1; }
 message InferRequest { string pipeline = 1; string name = 2; bytes input = 3; double deadlineMs = 4; }
 message InferAnswer { bytes output = 1; double durationMs = 2; }
+message JsonText { string json = 1; }
 message RecordAnswer { optional string jobId = 1; bool existing = 2; }
 message DeputyRequest { string call = 1; string argumentsJson = 2; string ticket = 3; uint64 offset = 4; }
 message DeputyAnswer { string ticket = 1; bytes piece = 2; uint64 bytes = 3; }

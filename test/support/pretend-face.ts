@@ -9,6 +9,8 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { Explanation } from "../../shared/explanation.ts";
+import { type DatasetView, readRow } from "../../shared/fitting/dataset.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import { isOpen, type JobSpec, type JobView, type Receipt, type RecordedResult } from "../../shared/job.ts";
@@ -399,6 +401,43 @@ export class PretendFace implements AgentFace {
     if (input.length === 0) throw new SkeinError("INPUT_EMPTY", { name });
     const output = writePageText({ version: 1, width: 1, height: 1, text: new TextDecoder().decode(input), lines: [] });
     return { output, node: NODE_IDS[1]!, name: NODE_NAMES[1]!, durationMs: 12, attempts: 1 };
+  }
+
+  /** Of the box this face is of. */
+  readonly datasetViews = new Map<string, DatasetView>();
+
+  async datasets(): Promise<DatasetView[]> {
+    return [...this.datasetViews.values()];
+  }
+
+  async putDataset(name: string, chunks: AsyncIterable<Uint8Array>): Promise<DatasetView> {
+    this.#called("putDataset", name);
+    const parts: Uint8Array[] = [];
+    for await (const chunk of chunks) parts.push(chunk);
+    const lines = Buffer.concat(parts).toString().trim().split("\n");
+    const rows = lines.map((line, i) => readRow(line, i + 1));
+    const labels = [...new Set(rows.map(({ label }) => label))].sort();
+    const view = { name, rows: rows.length, dimensions: rows[0]!.vector.length, labels };
+    this.datasetViews.set(name, view);
+    return view;
+  }
+
+  async removeDataset(name: string): Promise<{ removed: string }> {
+    if (!this.datasetViews.delete(name)) throw new SkeinError("DATASET_UNKNOWN", { dataset: name });
+    return { removed: name };
+  }
+
+  places: FitPlaces | undefined;
+
+  async fitPlaces(dataset: string): Promise<FitPlaces> {
+    return this.places ?? { dataset, nodes: [], silent: [] };
+  }
+
+  onFitRound: (request: FitRoundRequest) => FitRoundAnswer = () => ({ parts: [], missing: [] });
+
+  async fitRound(request: FitRoundRequest): Promise<FitRoundAnswer> {
+    this.#called("fitRound", `${request.dataset} ${request.round}`);
+    return this.onFitRound(request);
   }
 
   async putBlobs(blobs: readonly BundledBlob[]): Promise<void> {
