@@ -67,7 +67,7 @@ export class WorkerDriver {
   readonly #memory: WorkerMemory;
   readonly rates: OwnRates;
   readonly stageTimes: StageTimes;
-  readonly #segments: Segments;
+  readonly segments: Segments;
   readonly #inputs: TaskInputs;
   #ticking: Cancel = () => {};
   #looking: Cancel = () => {};
@@ -79,15 +79,15 @@ export class WorkerDriver {
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors, (pipeline) => this.#atOnce(pipeline));
     this.#inHand = new SmallInHand(world, init);
-    this.signer = new ResultSigner(world, init.fleetId);
+    this.segments = new Segments(world.engine, init.pipelines);
+    this.signer = new ResultSigner(world, init.fleetId, (name) => this.segments.pipelineOf(name));
     const { signer } = this;
     const memory = new WorkerMemory(world, signer);
     this.#memory = memory;
     const { guess, onRateChange: onChange } = init;
     this.stageTimes = new StageTimes(onChange);
-    this.#segments = new Segments(world.engine, init.pipelines);
     this.#inputs = new TaskInputs({ ...init, inHand: this.#inHand });
-    const isOfStages = (name: string): boolean => this.#segments.has(name);
+    const isOfStages = (name: string): boolean => this.segments.has(name);
     this.rates = new OwnRates(world, { signer, memory, guess, onChange, isOfStages });
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
@@ -148,7 +148,7 @@ export class WorkerDriver {
 
   async #refusal(lease: Lease): Promise<string | undefined> {
     if (this.#stopped) return "it is stopping";
-    await this.#segments.ready(lease.pipeline);
+    await this.segments.ready(lease.pipeline);
     if (!this.#world.engine.pipelines().some((pipeline) => pipeline.name === lease.pipeline))
       return `it has no pipeline ${lease.pipeline}`;
     if (this.#worker.itemsQueued + lease.items.length > LIMITS.jobItemsMax) return "its queue is full";
@@ -189,7 +189,7 @@ export class WorkerDriver {
     const startedAtMs = clock.monotonicMs();
     try {
       const started = await this.#inputs.of(item);
-      const segment = await this.#segments.ready(pipeline);
+      const segment = await this.segments.ready(pipeline);
       const deadlineMs = itemDeadlineMs ?? this.rates.deadlineMs(pipeline);
       const outcome = await engine.run({ pipeline, name: item.name, ...started, deadlineMs });
       const { durationMs, elements } = outcome;

@@ -39,7 +39,8 @@ export function workParts(known: Ground & ConsensusParts & BoxParts, init: Agent
   const itemsQueued = (): number => worker.itemsQueued;
   const { nodes } = outlook;
   const bench = new Bench(world, { hardware: init.probed.facts, engine, events, itemsQueued, nodes, onChange });
-  answerVerifications(world, { peers, blobAccess, signer: worker.signer });
+  const { signer, segments } = worker;
+  answerVerifications(world, { peers, blobAccess, signer, ready: (pipeline) => segments.ready(pipeline) });
   const online = new Online(world, {
     peers,
     nodes,

@@ -39,6 +39,11 @@ export class Segments {
     return this.#known.has(name);
   }
 
+  /** What a segment that was ready here is a part of. */
+  pipelineOf(name: string): CompiledPipeline | undefined {
+    return this.#known.get(name)?.pipeline;
+  }
+
   async #looked(name: string): Promise<Segment | undefined> {
     const { pipeline: reference, places } = readSegmentName(name);
     if (places === undefined && this.#engine.pipelines().some((pipeline) => pipeline.name === name)) return undefined;
