@@ -149,7 +149,11 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `${f.segment} made ${f.elements} elements of one input, and ${f.what} is ${f.limit}.`,
   },
-  FANOUT_UNSOUND: { status: 500, exit: 1, say: (f) => `The list that ${f.segment} made cannot be gone through: ${f.reason}.` },
+  FANOUT_UNSOUND: {
+    status: 500,
+    exit: 1,
+    say: (f) => `The list that ${f.segment} made cannot be gone through: ${f.reason}.`,
+  },
   JOB_ENDED: { status: 409, exit: 1, say: (f) => `Job ${f.jobId} has ended already: it is ${f.state}.` },
   JOB_OPEN: {
     status: 409,

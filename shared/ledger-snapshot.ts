@@ -57,7 +57,8 @@ export interface KeptJob {
   form?: JobForm;
   /** Of a stage job. */
   parent?: { jobId: JobId; segment: number };
-  runsAgain?: number;
+  /** Of a stage job. */
+  runsAgain: number;
   /** How many items follow. */
   items: number;
 }

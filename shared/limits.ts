@@ -191,6 +191,8 @@ export const LIMITS = {
   formExecutorsMax: 64,
   /** Stages whose times a node tells of. */
   stageTimesToldMax: 128,
+  /** How a job is cut, as JSON: pipelineStagesMax segments, each of which takes from all before it and names some lists. */
+  formBytesMax: 64 * KiB,
   /** Segments that an executor keeps ready; the least used is forgotten first. */
   segmentsInstalledMax: 64,
   /** Data sets of one box, their bytes and rows, all held in memory while a head is fitted; its weights, which go to every box each round. */
@@ -465,12 +467,16 @@ const mustHold: [boolean, string][] = [
   [LIMITS.entryBytesMax < LIMITS.frameBytesMax, "an entry fits in a frame"],
   [
     LIMITS.resultsPerEntryMax *
-      (768 +
+      (1_088 +
         LIMITS.errorMessageBytesMax +
         LIMITS.errorFactsBytesMax +
         LIMITS.lostAttemptsMax * (160 + LIMITS.becauseBytesMax)) <
       LIMITS.entryBytesMax,
     "an entry full of failures fits",
+  ],
+  [
+    LIMITS.formBytesMax * 2 < LIMITS.entryBytesMax,
+    "a form fits in an entry, and with its job in a record of a snapshot",
   ],
   [LIMITS.placementBytesMax * 2 < LIMITS.entryBytesMax, "a placement and its reasons fit in an entry"],
   [LIMITS.manifestBytesMax * 2 < LIMITS.entryBytesMax, "a manifest fits in an entry"],

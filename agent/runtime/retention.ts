@@ -1,6 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { NodeId } from "../../shared/ids.ts";
-import type { JobId } from "../../shared/ids.ts";
+import type { JobId, NodeId } from "../../shared/ids.ts";
 import { isOpen } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { fleetSettings } from "../../shared/settings.ts";

@@ -17,7 +17,16 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
-import { modelFields, readAlias, readJobPlanned, readModel, readPlacement, readRule, ruleFields } from "./planning.ts";
+import {
+  modelFields,
+  readAlias,
+  readForm,
+  readJobPlanned,
+  readModel,
+  readPlacement,
+  readRule,
+  ruleFields,
+} from "./planning.ts";
 import { checkResult, resultFields } from "./results.ts";
 
 const VERSION = 1;
@@ -36,6 +45,8 @@ function bodyFields(entry: LedgerEntry, body: object): object {
         inputs: entry.inputs.map((input) => ({ ...input, blob: hashToBytes(input.blob) })),
         priority: priorityNumber(entry.priority),
       };
+    case "jobFormed":
+      return { jobId: entry.jobId, formJson: JSON.stringify(entry.form) };
     case "resultsRecorded":
       return { ...body, results: entry.results.map(resultFields) };
     case "nodeAdmitted":
@@ -113,6 +124,7 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
     submittedBy: checkNodeId(f.submittedBy, "submittedBy"),
     submittedAtMs: checkFinite(f.submittedAtMs, "submittedAtMs"),
     ...checkWishes(f),
+    ...(f.staged ? { staged: true as const } : {}),
   }),
   jobCancelled: (f) => ({
     jobId: jobId(f.jobId),
@@ -146,6 +158,11 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
   ruleChanged: readRule,
   placementDecided: readPlacement,
   jobPlanned: readJobPlanned,
+  jobFormed: (f) => ({ jobId: jobId(f.jobId), form: readForm(f.formJson) }),
+  resultsLost: (f) => ({
+    jobId: jobId(f.jobId),
+    items: checkList(f.items, "items", LIMITS.jobTasksMax, (item) => checkCount(item, "item", LIMITS.jobTasksMax)),
+  }),
 };
 
 /** By their number on the wire: what is absent is normal. */

@@ -3,6 +3,8 @@ import type { JobId } from "../ids.ts";
 import type { JobPlanned, ModelAdded, ModelAliased, PlacementDecided, RuleChanged } from "../ledger-entry.ts";
 import { LIMITS } from "../limits.ts";
 import { checkManifest } from "../model.ts";
+import type { JobForm } from "../pipeline/compiled.ts";
+import { checkForm } from "../pipeline/form-check.ts";
 import { checkRule } from "../rules.ts";
 import {
   checkCount,
@@ -57,6 +59,8 @@ export const readJobPlanned = (f: Fields): JobPlanned => ({
   jobId: checkText(f.jobId, "job id") as JobId,
   decisionJson: checkText(f.decisionJson, "decision", LIMITS.decisionBytesMax),
 });
+
+export const readForm = (value: unknown): JobForm => fromJson(value, "form", LIMITS.formBytesMax, checkForm);
 
 /** JSON inside a message. @throws FRAME_INVALID */
 function fromJson<T>(value: unknown, what: string, bytesMax: number, check: (value: unknown) => T): T {

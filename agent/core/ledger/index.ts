@@ -7,5 +7,5 @@ export { Ledger, type LedgerContents, type LedgerEvent, type LedgerOutcome } fro
 export { lossesWithout } from "./losses.ts";
 export { findModel, type Planning } from "./planning.ts";
 export { LedgerBuilder } from "./restore.ts";
-export { openItems, runsAs, stageJobId, stagesOf, taskParts } from "./stages.ts";
+export { isOpenItem, openItems, runsAs, stageJobId, stagesOf, taskParts } from "./stages.ts";
 export { LedgerStill } from "./still.ts";

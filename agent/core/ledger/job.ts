@@ -1,5 +1,13 @@
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
-import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult, StageTask } from "../../../shared/job.ts";
+import {
+  type IgnoredReport,
+  isOpen,
+  type JobInput,
+  type JobPriority,
+  type JobState,
+  type RecordedResult,
+  type StageTask,
+} from "../../../shared/job.ts";
 import type { JobSubmitted } from "../../../shared/ledger-entry.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { JobForm } from "../../../shared/pipeline/compiled.ts";
@@ -69,11 +77,18 @@ export function openJob(entry: JobSubmitted, index: number): JobRecord {
   };
 }
 
-/** The blobs a job stands on: every input, and every output recorded so far. */
+/** The blobs a job stands on: every input, and every output recorded so far. Inputs of a stage job are its job's. */
 export function* blobsOf(job: JobRecord): Iterable<BlobHash> {
-  for (const input of job.inputs) yield input.blob;
-  for (const result of job.results) if (result?.output) yield result.output;
+  if (!job.parent) for (const input of job.inputs) yield input.blob;
+  for (const item of job.results.keys()) {
+    const output = outputHeld(job, item);
+    if (output) yield output;
+  }
 }
+
+/** What a stage job made is let go when its job ends. */
+export const outputHeld = (job: JobRecord, item: number): BlobHash | undefined =>
+  job.parent && !isOpen(job.state) ? undefined : job.results[item]?.output;
 
 export const unrecordedItems = (job: JobRecord): number[] =>
   job.results.flatMap((result, item) => (result === undefined ? [item] : []));

@@ -81,7 +81,7 @@ export class StagedJobs {
   #findLost(job: JobRecord, given: ReadonlySet<NodeId>): void {
     const { ledger, events } = this.#init;
     for (const stage of stagesOf(ledger, job)) {
-      const items = lostTasks(ledger, job, { stage, given });
+      const items = lostTasks(ledger, stage, given);
       const key = `lost ${stage.jobId}`;
       if (items.length === 0 || this.#isOffered(key)) continue;
       events.emit("stageResultsLost", { jobId: job.jobId, segment: stage.pipeline, tasks: items.length }, "warn");
