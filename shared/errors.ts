@@ -40,12 +40,24 @@ export const ERRORS = {
   PIPELINE_EXISTS: {
     status: 409,
     exit: 2,
-    say: (f) => `${f.pipeline} is there already, as ${f.what}, and a version is given once. ${f.advice}`,
+    say: (f) =>
+      `${f.pipeline} is another pipeline already, and a version is given once. Add yours under the next version.`,
+  },
+  NAME_TAKEN: {
+    status: 409,
+    exit: 2,
+    say: (f) => `${f.name} is the name of a ${f.of}, and models and pipelines share one space of names. Take another.`,
+  },
+  PART_WANTED: {
+    status: 409,
+    exit: 1,
+    say: (f) => `${f.part} is not removed: pipelines are made of it (${list(f.by)}). Remove those first.`,
   },
   PIPELINE_WANTED: {
     status: 409,
     exit: 1,
-    say: (f) => `${f.what} is not removed: ${f.why} (${list(f.by)}). Remove ${f.first} first.`,
+    say: (f) =>
+      `${f.pipeline} is not removed: open jobs want it (${list(f.jobs)}). Wait for them, or remove it with --force, which cancels them.`,
   },
   NO_INPUTS: {
     status: 400,

@@ -5,6 +5,7 @@ import type { ItemResult, JobInput, JobPriority } from "./job.ts";
 import type { Labels } from "./labels.ts";
 import type { ModelManifest } from "./model.ts";
 import type { JobForm } from "./pipeline/compiled.ts";
+import type { PipelineDefinition } from "./pipeline/definition.ts";
 import type { KeptRule } from "./rules.ts";
 
 /** The first entry of a fleet. */
@@ -138,6 +139,21 @@ export interface ModelAliased {
   version: number;
 }
 
+/**
+ * A pipeline that was checked by the box that proposes it; it always says its version, which is given once. The models and
+ * pipelines that it names are there, and stay while it is.
+ */
+export interface PipelineAdded {
+  definition: PipelineDefinition & { version: number };
+  addedBy: NodeId;
+  addedAtMs: number;
+}
+
+export interface PipelineRemoved {
+  name: string;
+  version: number;
+}
+
 /** A rule for the planner; without `rule` it is taken back. */
 export type RuleChanged = Pick<KeptRule, "ruleId"> & Partial<KeptRule>;
 
@@ -219,5 +235,7 @@ export type LedgerEntry =
   | ({ kind: "ruleChanged" } & RuleChanged)
   | ({ kind: "placementDecided" } & PlacementDecided)
   | ({ kind: "jobPlanned" } & JobPlanned)
+  | ({ kind: "pipelineAdded" } & PipelineAdded)
+  | ({ kind: "pipelineRemoved" } & PipelineRemoved)
   | ({ kind: "jobFormed" } & JobFormed)
   | ({ kind: "resultsLost" } & ResultsLost);

@@ -1,6 +1,6 @@
 /**
- * A ledger as a row of records, in this order: one head, its invitations, settings and drills, its models, their aliases, the
- * planner's rules and placements, each job followed by its items, the decisions about jobs, and who holds the blobs of all
+ * A ledger as a row of records, in this order: one head, its invitations, settings and drills, its models, their aliases, its
+ * pipelines, the planner's rules and placements, each job followed by its items, the decisions about jobs, and who holds the blobs of all
  * items and then of all models. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
  * bytes. Holders come last because they change for every item when a box goes; what is recorded of an ended job does not.
  */
@@ -13,6 +13,7 @@ import type {
   JobPlanned,
   ModelAdded,
   ModelAliased,
+  PipelineAdded,
   PlacementDecided,
   RuleChanged,
 } from "./ledger-entry.ts";
@@ -87,6 +88,8 @@ export type LedgerRecord =
   /** Its holders are told at the end. */
   | ({ kind: "model" } & ModelAdded)
   | ({ kind: "alias" } & ModelAliased)
+  /** Behind all that it is made of. */
+  | ({ kind: "pipeline" } & PipelineAdded)
   | ({ kind: "rule" } & RuleChanged)
   | ({ kind: "placement" } & PlacementDecided)
   | ({ kind: "decision" } & JobPlanned)

@@ -3,7 +3,7 @@ import { LIMITS } from "../limits.ts";
 import type { ModelManifest } from "../model.ts";
 import type { CompiledPipeline, CompiledStage } from "./compiled.ts";
 import { type PipelineDefinition, pipelineReference, type StageDefinition } from "./definition.ts";
-import { checkDefinition } from "./definition-check.ts";
+import { checkDefinition, NO_TYPE } from "./definition-check.ts";
 import { type At, Faults, type PlaceOf, pathText, quoted } from "./faults.ts";
 import { type Found, type Outputs, Scope } from "./found.ts";
 import { inlined } from "./inline.ts";
@@ -48,8 +48,11 @@ const referenceOf = ({ name, version = 1 }: PipelineDefinition): string => pipel
 interface StageTerms {
   runs: CompiledStage["runs"];
   takes: TakenPorts;
-  /** Undefined where it cannot be told. */
-  gives: (given: ReadonlyMap<string, PortType>, parameters: CompiledStage["with"]) => GivenPorts | undefined;
+  /** Undefined where it cannot be told, because what it is given is not known, or at fault. */
+  gives: (
+    given: ReadonlyMap<string, PortType> | undefined,
+    parameters: CompiledStage["with"],
+  ) => GivenPorts | undefined;
   spec?: OperatorSpec;
 }
 
@@ -75,9 +78,9 @@ class Compiling {
     this.#known = known;
     this.#faults = faults;
     this.#within = within;
-    const inputs = Object.entries(definition.inputs).map(([port, { type }]): [string, Found] => [
+    const inputs = Object.entries(definition.inputs).map(([port, { type }]): [string, Found | undefined] => [
       port,
-      { source: { stage: -1, port }, type: parseType(type) },
+      type === NO_TYPE ? undefined : { source: { stage: -1, port }, type: parseType(type) },
     ]);
     this.#scope = new Scope(definition, new Map(inputs), faults);
   }
@@ -117,9 +120,11 @@ class Compiling {
 
   #place(name: string, stage: StageDefinition, terms: StageTerms, { taken, over, when }: Given, at: At): Outputs {
     const faults = this.#faults;
+    const before = faults.found.length;
     const given = checkTaken(stage, terms.takes, taken, at, faults);
     const { with: parameters, files } = this.#parametersOf(stage, terms, at);
-    const once = terms.gives(given, parameters);
+    const isSound = faults.found.length === before && given.size === taken.size;
+    const once = terms.gives(isSound ? given : undefined, parameters);
     const gives = once && stage.loop ? checkLoop(stage.loop, terms.takes, once, taken, at, faults) : once;
     if (!gives) return undefined;
     const { onError = "fail", keep = "auto", send = {}, map = [], loop, batch, on, deadlineMs } = stage;
@@ -168,9 +173,9 @@ class Compiling {
       return undefined;
     }
     const gives: StageTerms["gives"] = (given, parameters) =>
-      spec.giving && given.size < Object.keys(stage.in ?? {}).length
+      spec.giving && !given
         ? undefined
-        : this.#faults.attempt(at, () => operatorGives(spec, parameters, given));
+        : this.#faults.attempt(at, () => operatorGives(spec, parameters, given ?? new Map()));
     return { runs: { kind: "operator", operator: operator! }, takes: operatorTakes(spec), gives, spec };
   }
 

@@ -12,7 +12,7 @@ import type {
   PortDefinition,
   StageDefinition,
 } from "./definition.ts";
-import { type At, type Faults, quoted } from "./faults.ts";
+import { type At, Faults, pathText, quoted } from "./faults.ts";
 import { parseType } from "./types.ts";
 
 export const DEFINITION_KEYS = ["$schema", "name", "version", "says", "inputs", "stages", "outputs"] as const;
@@ -23,6 +23,8 @@ export const STAGE_KEYS = [
 const COMPARISONS = ["below", "above", "is", "isNot"] as const;
 /** Of inputs and stages: they stand before a dot, in paths, and before a slash when a pipeline is a stage. */
 export const NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_-]{0,31}$";
+/** In the place of a type that is none; said to be a fault. */
+export const NO_TYPE = "";
 const NAME = new RegExp(NAME_PATTERN);
 const SAYS_BYTES_MAX = 500;
 
@@ -41,6 +43,17 @@ export function checkDefinition(value: unknown, faults: Faults): PipelineDefinit
     stages: entriesOf(record, "stages", faults, (one, at) => checkStage(one, at, faults)),
     outputs: entriesOf(record, "outputs", faults, (one, at) => faults.attempt(at, () => reference(one))),
   };
+}
+
+/** One that was agreed on, or is to be: with its version. @throws BAD_REQUEST */
+export function checkKeptDefinition(value: unknown): PipelineDefinition & { version: number } {
+  const faults = new Faults();
+  const { version, ...definition } = checkDefinition(value, faults);
+  if (version === undefined) faults.add(["version"], "is missing");
+  const [first] = faults.found;
+  return first || version === undefined
+    ? refuse(pathText(first?.at ?? []), first?.reason ?? "is missing")
+    : { ...definition, version };
 }
 
 /** One of the three named lists of a pipeline. */
@@ -71,7 +84,7 @@ function checkPort(value: unknown, at: At, faults: Faults): PortDefinition | und
   onlyKeys(port, at, ["type", "says"], faults);
   const type = faults.attempt([...at, "type"], () => typeIn(given(port, "type")));
   const says = optional(port, "says", at, faults, (one) => checkText(one, "", SAYS_BYTES_MAX, 0));
-  return { type: type ?? "any", ...says };
+  return { type: type ?? NO_TYPE, ...says };
 }
 
 function checkStage(value: unknown, at: At, faults: Faults): StageDefinition {

@@ -59,7 +59,7 @@ export class Faults {
   /** In the order of the text where it is known, else in which they were found. */
   told(placeOf?: PlaceOf): PipelineFault[] {
     const faults = this.#found.map(({ at, reason }) => ({ path: pathText(at), ...placeOf?.(at), reason }));
-    return placeOf ? faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) : faults;
+    return placeOf ? faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)) : faults;
   }
 }
 

@@ -18,11 +18,11 @@ export type Outputs = ReadonlyMap<string, Found> | undefined;
 /** The inputs of a pipeline, and the outputs of its stages as far as they were looked at. */
 export class Scope {
   readonly #definition: PipelineDefinition;
-  readonly #inputs: ReadonlyMap<string, Found>;
+  readonly #inputs: ReadonlyMap<string, Found | undefined>;
   readonly #made = new Map<string, Outputs>();
   readonly #faults: Faults;
 
-  constructor(definition: PipelineDefinition, inputs: ReadonlyMap<string, Found>, faults: Faults) {
+  constructor(definition: PipelineDefinition, inputs: ReadonlyMap<string, Found | undefined>, faults: Faults) {
     this.#definition = definition;
     this.#inputs = inputs;
     this.#faults = faults;
@@ -41,8 +41,7 @@ export class Scope {
   }
 
   #input(name: string, at: At): Found | undefined {
-    const found = this.#inputs.get(name);
-    if (found) return found;
+    if (this.#inputs.has(name)) return this.#inputs.get(name);
     const outputs = this.#made.get(name);
     const first = outputs && [...outputs.keys()][0];
     if (Object.hasOwn(this.#definition.stages, name))

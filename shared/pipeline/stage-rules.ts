@@ -1,6 +1,6 @@
 /** What a stage may say of how it runs: maps, conditions, loops, defaults, what is sent with less precision. */
 import type { CompiledStage, Source } from "./compiled.ts";
-import type { Json, StageDefinition } from "./definition.ts";
+import type { Condition, Json, StageDefinition } from "./definition.ts";
 import { type At, type Faults, quoted } from "./faults.ts";
 import type { Found } from "./found.ts";
 import { checkJsonOf } from "./parameters.ts";
@@ -97,15 +97,16 @@ export function checkWhen(
   if (isList && stage.over && sourceKey(root) !== sourceKey(stage.over))
     faults.add(below, `is the list ${reference}, whose elements are not in step with those that the stage maps over`);
   const type = isList ? elementOf(found.type)! : found.type;
-  const wanted = comparison.below !== undefined || comparison.above !== undefined ? ["number"] : kindsOf(comparison);
-  if (![...wanted, "json", "any"].includes(type.kind))
-    faults.add(below, `is compared with a ${wanted.join(" or ")}, and ${reference} is ${typeText(type)}`);
+  const wanted = kindOf(comparison);
+  if (wanted && ![wanted, "json", "any"].includes(type.kind))
+    faults.add(below, `is compared with a ${wanted}, and ${reference} is ${typeText(type)}`);
   return { value: found.source, ...comparison };
 }
 
-function kindsOf({ is, isNot }: { is?: string | number | boolean; isNot?: string | number | boolean }): string[] {
-  const kind = typeof (is ?? isNot);
-  return kind === "string" ? ["text"] : kind === "undefined" ? [] : [kind];
+/** Undefined if it is compared with nothing, which was said. */
+function kindOf({ below, above, is, isNot }: Omit<Condition, "value">): string | undefined {
+  const kind = typeof (below ?? above ?? is ?? isNot);
+  return kind === "undefined" ? undefined : kind === "string" ? "text" : kind;
 }
 
 /** What a loop carries must fit where it goes; what it gives is a list but for what it carries. */

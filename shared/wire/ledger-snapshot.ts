@@ -27,10 +27,12 @@ import {
 import { checkDrillRecord, checkWishes, priorityNumber, readDrill, readSetting } from "./ledger.ts";
 import {
   modelFields,
+  pipelineFields,
   readAlias,
   readForm,
   readJobPlanned,
   readModel,
+  readPipeline,
   readPlacement,
   readRule,
   ruleFields,
@@ -106,6 +108,7 @@ function bodyFields(value: LedgerRecord, body: object): object {
   if (value.kind === "holders") return holdersFields(value.holders);
   if (value.kind === "drills") return { drills: value.drills.map(drillFields) };
   if (value.kind === "model") return modelFields(value);
+  if (value.kind === "pipeline") return pipelineFields(value);
   if (value.kind === "rule") return ruleFields(value);
   if (value.kind === "job")
     return {
@@ -196,6 +199,7 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
   drills: (f) => ({ drills: checkList(f.drills, "drills", LIMITS.drillsKept, (one) => readKeptDrill(one as Fields)) }),
   model: readModel,
   alias: readAlias,
+  pipeline: readPipeline,
   rule: readRule,
   placement: readPlacement,
   decision: readJobPlanned,

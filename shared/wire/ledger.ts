@@ -19,10 +19,12 @@ import {
 } from "./codec.ts";
 import {
   modelFields,
+  pipelineFields,
   readAlias,
   readForm,
   readJobPlanned,
   readModel,
+  readPipeline,
   readPlacement,
   readRule,
   ruleFields,
@@ -55,6 +57,8 @@ function bodyFields(entry: LedgerEntry, body: object): object {
       return { ...body, labels: labelFields(entry.labels) };
     case "modelAdded":
       return modelFields(entry);
+    case "pipelineAdded":
+      return pipelineFields(entry);
     case "ruleChanged":
       return ruleFields(entry);
     case "holdersChanged":
@@ -158,6 +162,8 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
   ruleChanged: readRule,
   placementDecided: readPlacement,
   jobPlanned: readJobPlanned,
+  pipelineAdded: readPipeline,
+  pipelineRemoved: (f) => ({ name: checkText(f.name, "pipeline"), version: checkCount(f.version, "version") }),
   jobFormed: (f) => ({ jobId: jobId(f.jobId), form: readForm(f.formJson) }),
   resultsLost: (f) => ({
     jobId: jobId(f.jobId),

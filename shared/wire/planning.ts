@@ -1,9 +1,17 @@
 /** The entries about models, rules and plans: in the journal and in snapshots alike. */
 import type { JobId } from "../ids.ts";
-import type { JobPlanned, ModelAdded, ModelAliased, PlacementDecided, RuleChanged } from "../ledger-entry.ts";
+import type {
+  JobPlanned,
+  ModelAdded,
+  ModelAliased,
+  PipelineAdded,
+  PlacementDecided,
+  RuleChanged,
+} from "../ledger-entry.ts";
 import { LIMITS } from "../limits.ts";
 import { checkManifest } from "../model.ts";
 import type { JobForm } from "../pipeline/compiled.ts";
+import { checkKeptDefinition } from "../pipeline/definition-check.ts";
 import { checkForm } from "../pipeline/form-check.ts";
 import { checkRule } from "../rules.ts";
 import {
@@ -34,6 +42,17 @@ export const readAlias = (f: Fields): ModelAliased => ({
   name: checkText(f.name, "model"),
   alias: checkText(f.alias, "alias"),
   version: checkCount(f.version, "version"),
+});
+
+export const pipelineFields = ({ definition, ...entry }: PipelineAdded): object => ({
+  ...entry,
+  definitionJson: JSON.stringify(definition),
+});
+
+export const readPipeline = (f: Fields): PipelineAdded => ({
+  definition: fromJson(f.definitionJson, "definition", LIMITS.pipelineBytesMax, checkKeptDefinition),
+  addedBy: checkNodeId(f.addedBy, "addedBy"),
+  addedAtMs: checkFinite(f.addedAtMs, "addedAtMs"),
 });
 
 export const ruleFields = ({ ruleId, rule }: RuleChanged): object => ({

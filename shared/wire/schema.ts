@@ -99,6 +99,8 @@ message RuleChanged { string ruleId = 1; string ruleJson = 2; }
 message Replicas { string pipeline = 1; repeated string nodes = 2; }
 message PlacementDecided { uint64 term = 1; repeated Replicas replicas = 2; string decisionJson = 3; }
 message JobPlanned { string jobId = 1; string decisionJson = 2; }
+message PipelineAdded { string definitionJson = 1; string addedBy = 2; double addedAtMs = 3; }
+message PipelineRemoved { string name = 1; uint32 version = 2; }
 message JobFormed { string jobId = 1; string formJson = 2; }
 message ResultsLost { string jobId = 1; repeated uint32 items = 2; }
 message LedgerEntry {
@@ -128,6 +130,8 @@ message LedgerEntry {
     RuleChanged ruleChanged = 23;
     PlacementDecided placementDecided = 24;
     JobPlanned jobPlanned = 25;
+    PipelineAdded pipelineAdded = 26;
+    PipelineRemoved pipelineRemoved = 27;
     JobFormed jobFormed = 28;
     ResultsLost resultsLost = 29;
   }
@@ -174,6 +178,7 @@ message KeptHolders { repeated string nodes = 1; repeated ItemHolders holders = 
 message LedgerRecord {
   oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; KeptSettings settings = 6; KeptDrills drills = 7;
     ModelAdded model = 8; ModelAliased alias = 9; RuleChanged rule = 10; PlacementDecided placement = 11; JobPlanned decision = 12;
+    PipelineAdded pipeline = 13;
   }
 }
 message LedgerPiece { string mark = 1; uint32 version = 2; repeated bytes records = 3; }

@@ -29,6 +29,7 @@ import { beginDrill, type Drills, endDrill, noDrills } from "./drills.ts";
 import { blobsOf, ignoreReport, type JobRecord, openJob, unrecordedItems } from "./job.ts";
 import {
   addModel,
+  addPipeline,
   aliasModel,
   changeRule,
   decidePlacement,
@@ -37,6 +38,7 @@ import {
   noPlanning,
   type Planning,
   removeModel,
+  removePipeline,
 } from "./planning.ts";
 import { assertStageSound, failedItem, formRefusal, stageJobs, stagesOf } from "./stages.ts";
 import type { TaskChanges } from "./staging.ts";
@@ -70,6 +72,7 @@ export type LedgerEvent =
   | { kind: "modelAdded"; model: ModelAdded }
   /** Nothing stands on these blobs any more. */
   | { kind: "modelRemoved"; model: ModelAdded; blobs: BlobHash[] }
+  | { kind: "pipelinesChanged" }
   | { kind: "rulesChanged" }
   | { kind: "placementDecided" }
   /** `changes` says how, unless it was a node that went with all it held. */
@@ -177,6 +180,10 @@ export class Ledger implements LedgerContents {
         return this.#removeModel(entry);
       case "modelAliased":
         return this.#changePlanning(aliasModel(this.planning, entry));
+      case "pipelineAdded":
+        return this.#changePipelines(addPipeline(this.planning, entry));
+      case "pipelineRemoved":
+        return this.#changePipelines(removePipeline(this.planning, entry));
       case "ruleChanged":
         return this.#changePlanning(changeRule(this.planning, entry), { kind: "rulesChanged" });
       case "placementDecided":
@@ -459,6 +466,10 @@ export class Ledger implements LedgerContents {
     const { manifest, copies } = model;
     const blobs = manifest.files.map(({ blob }) => blob).filter((blob) => this.#letGo(blob, copies));
     return applied([{ kind: "modelRemoved", model, blobs }]);
+  }
+
+  #changePipelines(changed: Planning | SkeinError): LedgerOutcome {
+    return changed === this.planning ? applied([]) : this.#changePlanning(changed, { kind: "pipelinesChanged" });
   }
 
   #changePlanning(changed: Planning | SkeinError, ...events: LedgerEvent[]): LedgerOutcome {

@@ -18,6 +18,7 @@ import { outputHeld } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
 import {
   addModel,
+  addPipeline,
   aliasModel,
   changeRule,
   decidePlacement,
@@ -39,6 +40,7 @@ function* blobsIn({ jobs, planning }: LedgerContents): Generator<{ input: BlobHa
 function planned(planning: Planning, record: LedgerRecord, jobs: ReadonlyMap<JobId, unknown>): Planning | Error {
   if (record.kind === "model") return addModel(planning, record);
   if (record.kind === "alias") return aliasModel(planning, record);
+  if (record.kind === "pipeline") return addPipeline(planning, record);
   if (record.kind === "rule") return changeRule(planning, record);
   if (record.kind === "placement") return decidePlacement(planning, record);
   if (record.kind === "decision" && jobs.has(record.jobId)) return keepDecision(planning, record);

@@ -135,12 +135,13 @@ export class LedgerStill {
 }
 
 /** But for the decisions about jobs, which come behind the jobs. */
-function* planningRecords({ models, aliases, rules, placements }: Planning): Generator<LedgerRecord> {
+function* planningRecords({ models, aliases, pipelines, rules, placements }: Planning): Generator<LedgerRecord> {
   for (const model of models.values()) yield { kind: "model", ...model };
   for (const [key, version] of aliases) {
     const [name = "", alias = ""] = key.split(":");
     yield { kind: "alias", name, alias, version };
   }
+  for (const pipeline of pipelines.values()) yield { kind: "pipeline", ...pipeline };
   for (const [ruleId, rule] of rules) yield { kind: "rule", ruleId, rule };
   for (const placement of placements) yield { kind: "placement", ...placement };
 }
