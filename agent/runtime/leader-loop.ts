@@ -122,8 +122,10 @@ export class LeaderLoop {
     if (event.kind === "jobPaused")
       for (const { jobId } of this.#recordsOf(event.job))
         this.#step({ kind: "jobPaused", jobId, paused: event.job.state === "paused" });
-    if (event.kind === "tasksOpened")
-      this.#step({ kind: "itemsOpened", jobId: event.job.jobId, items: event.items });
+    if (event.kind === "tasksOpened" || event.kind === "tasksClosed") {
+      const kind = event.kind === "tasksOpened" ? "itemsOpened" : "itemsClosed";
+      this.#step({ kind, jobId: event.job.jobId, items: event.items });
+    }
     if (event.kind === "resultsRecorded") this.#recorded(event);
   }
 

@@ -29,6 +29,7 @@ import { type MeantModel, modelMeant, modelsIn } from "./model-names.ts";
 import { Catalogue } from "./models/catalogue.ts";
 import { wantedModels } from "./models/wanted.ts";
 import type { Peers } from "./peers.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
 import { placementView } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
 import { receiptOf } from "./receipt.ts";
@@ -50,6 +51,7 @@ export interface LedgerFaceInit {
   departure: Departure;
   handover: Handover;
   drills: Drills;
+  pipelines: Pick<KnownPipelines, "compiled">;
   places: () => CopyPlace[];
   nodes: () => NodeView[];
   reachable: () => NodeId[];

@@ -3,6 +3,7 @@ import { Events } from "../events.ts";
 import { LedgerNews } from "../ledger-news.ts";
 import { WatchedEngine } from "../models/watched-engine.ts";
 import { Peers } from "../peers.ts";
+import { PipelineCatalogue } from "../pipelines/catalogue.ts";
 import { SpareBlobs } from "../spare-blobs.ts";
 import type { Surroundings } from "../surroundings.ts";
 
@@ -16,6 +17,7 @@ export interface Ground {
   news: LedgerNews;
   peers: Peers;
   ledger: Ledger;
+  pipelines: PipelineCatalogue;
 }
 
 export function ground(surroundings: Surroundings): Ground {
@@ -23,6 +25,7 @@ export function ground(surroundings: Surroundings): Ground {
   const spare = new SpareBlobs(surroundings.blobs, clock);
   const engine = new WatchedEngine(surroundings.engine, clock);
   const events = new Events(clock, telemetry);
+  const ledger = new Ledger();
   return {
     world: { ...surroundings, blobs: spare, engine },
     spare,
@@ -30,6 +33,7 @@ export function ground(surroundings: Surroundings): Ground {
     events,
     news: new LedgerNews(events),
     peers: new Peers(network),
-    ledger: new Ledger(),
+    ledger,
+    pipelines: new PipelineCatalogue(ledger),
   };
 }
