@@ -52,9 +52,9 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
+  [/^onnx-proto$/, ["agent/applications"]],
   // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
   [/^yaml$/, ["shared"]],
-  [/^onnx-proto$/, ["agent/applications"]],
   [/^protobufjs/, ["shared", "agent/io/network"]],
 ];
 
