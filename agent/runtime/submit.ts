@@ -8,6 +8,7 @@ import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { type DurableParts, makeDurable } from "./durable.ts";
 import type { MeantModel } from "./model-names.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -17,6 +18,7 @@ export interface SubmitParts extends DurableParts {
   noQuorum: () => SkeinError | undefined;
   /** What some node of the fleet is known to run, this one included. */
   pipelines: () => ReadonlySet<string>;
+  catalogue: KnownPipelines;
   /** What the ledger knows by that name, here or at a member. */
   meant: (text: string, key: string | null) => Promise<MeantModel>;
 }
@@ -28,6 +30,7 @@ export interface SubmitParts extends DurableParts {
 export async function submitJob(world: Surroundings, parts: SubmitParts, spec: JobSpec): Promise<SubmitAnswer> {
   checkInputs(spec.inputs);
   const pipeline = await pipelineOf(parts, spec);
+  const staged = !parts.pipelines().has(pipeline) && (await isOfStages(parts.catalogue, pipeline));
   const missing = parts.noQuorum();
   if (missing) throw missing;
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
@@ -45,15 +48,17 @@ export async function submitJob(world: Surroundings, parts: SubmitParts, spec: J
     priority: spec.priority ?? "normal",
     copies,
     ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: submittedAtMs + spec.deadlineInMs }),
+    ...(staged && { staged }),
   });
   const answer = { jobId: outcome.jobId!, existing: outcome.existing ?? false, pipeline };
-  return parts.pipelines().has(pipeline) ? answer : { ...answer, waitsForModel: true };
+  return staged || parts.pipelines().has(pipeline) ? answer : { ...answer, waitsForModel: true };
 }
 
 /** One pipeline and, of a model, one version: what an alias points to may be another before the job ends. @throws UNKNOWN_PIPELINE, NOT_READY */
 async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<string> {
   const running = parts.pipelines();
   if (running.has(spec.pipeline)) return spec.pipeline;
+  if (await isOfStages(parts.catalogue, spec.pipeline)) return spec.pipeline;
   const isBuiltIn = (BUILT_IN as readonly string[]).includes(spec.pipeline);
   const { pipeline, known } = isBuiltIn ? NOTHING_MEANT : await parts.meant(spec.pipeline, spec.idempotencyKey ?? null);
   if (pipeline !== null) return pipeline;
@@ -62,6 +67,16 @@ async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<string> {
     pipeline: spec.pipeline,
     known: [...new Set([...running, ...known])].slice(0, NAMED_MAX),
   });
+}
+
+/** One that the fleet knows under just that name. */
+async function isOfStages(catalogue: KnownPipelines, pipeline: string): Promise<boolean> {
+  try {
+    return (await catalogue.fetched(pipeline)) !== undefined;
+  } catch (error) {
+    if (SkeinError.from(error).code === "UNKNOWN_PIPELINE") return false;
+    throw error;
+  }
 }
 
 const NOTHING_MEANT: MeantModel = { pipeline: null, known: [] };
