@@ -22,6 +22,8 @@ export const LIMITS = {
   /** An answer of the API that a member gives for a node without the ledger, as JSON, and how much of it goes in one frame. */
   deputyAnswerBytesMax: 32 * MiB,
   deputyPieceBytes: 512 * KiB,
+  /** What such a call is given, as JSON: a pipeline, in text, is the most. */
+  deputyArgumentsBytesMax: 256 * KiB,
   /** Such answers kept for whoever fetches them piece by piece. */
   deputyAnswersKept: 8,
   /** Blobs asked of one peer at once. */
@@ -176,8 +178,9 @@ export const LIMITS = {
   stageRoundsMax: 10_000,
   stageBatchMax: 1_024,
   stageDeadlineMsMax: 3_600_000,
-  /** Faults of one pipeline that are told: nobody reads more at a time. */
+  /** Faults of one pipeline that are told, and their bytes as JSON: nobody reads more at a time, and they go through as facts of an error. */
   pipelineFaultsMax: 50,
+  pipelineFaultsBytesMax: 12 * KiB,
   /** Elements of one list that stages run over: more is a mistake, or a job of its own. */
   fanOutMax: 100_000,
   /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */
@@ -558,6 +561,8 @@ const mustHold: [boolean, string][] = [
       LIMITS.noteBytesMax,
     "a failed result fits in a note",
   ],
+  [LIMITS.pipelineFaultsBytesMax + 1_024 < LIMITS.factsBytesMax, "the faults of a pipeline reach whoever asked"],
+  [3 * LIMITS.pipelineBytesMax < LIMITS.deputyArgumentsBytesMax, "a pipeline can be handed to a member"],
   [TIMING.inviteMs <= TIMING.inviteMsMax, "the default invitation is allowed"],
   [TIMING.proposalDeadlineMs * 4 < TIMING.blobLetGoMs, "what is being agreed on is not removed meanwhile"],
   [TIMING.blobLetGoMs < TIMING.sweepMs, "what was told to go goes before what is only found"],

@@ -19,6 +19,14 @@ import type {
   ModelRemoval,
   ModelView,
 } from "./model-registry.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "./pipeline-registry.ts";
 import type { PlacementView } from "./placement.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
@@ -135,6 +143,12 @@ interface RouteTypes {
   datasetRemove: { params: ["dataset"]; request: undefined; response: { removed: string } };
   fitPlaces: { params: ["dataset"]; request: undefined; response: FitPlaces };
   fitRound: { params: []; request: FitRoundRequest; response: FitRoundAnswer };
+  pipelines: { params: []; request: undefined; response: PipelineView[] };
+  pipelineCheck: { params: []; request: PipelineSource; response: PipelineCheckAnswer };
+  pipelineAdd: { params: []; request: PipelineSource; response: PipelineAddAnswer };
+  pipeline: { params: ["pipeline"]; request: undefined; response: PipelineDetail };
+  /** `force` is `true`, or empty. */
+  pipelineRemove: { params: ["pipeline", "force"]; request: undefined; response: PipelineRemoval };
   stop: { params: []; request: undefined; response: { stopping: true } };
 }
 
@@ -287,6 +301,27 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     method: "POST",
     path: "/v1/fits",
     says: "one round of training a head, on every box that has rows; only weights travel",
+  },
+  pipelines: { method: "GET", path: "/v1/pipelines", says: "every version of every pipeline" },
+  pipelineCheck: {
+    method: "POST",
+    path: "/v1/pipelines/check",
+    says: "whether the fleet would take this pipeline, as `text` (YAML or JSON) or as `definition`, and what it comes to",
+  },
+  pipelineAdd: {
+    method: "POST",
+    path: "/v1/pipelines",
+    says: "adds a pipeline, as `text` (YAML or JSON) or as `definition` (201; 200 if it was there); refused with every fault and its line",
+  },
+  pipeline: {
+    method: "GET",
+    path: "/v1/pipelines/:pipeline",
+    says: "one pipeline, its definition and its stages in order: name (the newest) or name:version",
+  },
+  pipelineRemove: {
+    method: "DELETE",
+    path: "/v1/pipelines/:pipeline?force=:force",
+    says: "takes a pipeline away, unless open jobs or other pipelines want it; with force=true the jobs are cancelled",
   },
   stop: { method: "POST", path: "/v1/stop", says: "stops this agent in order" },
 };

@@ -19,6 +19,14 @@ import type {
   ModelView,
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "../../shared/pipeline-registry.ts";
 import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
@@ -130,6 +138,15 @@ export interface AgentFace {
   removeModel(model: string, force: boolean): Promise<ModelRemoval>;
   /** From now on `name:alias` means this version; 0 takes the alias away. @throws MODEL_UNKNOWN, TOO_LARGE, NO_QUORUM, OUTCOME_UNKNOWN */
   aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }>;
+  pipelines(): Promise<PipelineView[]>;
+  /** By name (the newest version) or `name:version`. @throws UNKNOWN_PIPELINE */
+  pipeline(pipeline: string): Promise<PipelineDetail>;
+  /** As a whole, against the fleet's models; nothing is kept. @throws PIPELINE_INVALID, NAME_TAKEN, PIPELINE_EXISTS */
+  checkPipeline(source: PipelineSource): Promise<PipelineCheckAnswer>;
+  /** The same content again is the one that is there. @throws PIPELINE_INVALID, NAME_TAKEN, PIPELINE_EXISTS, TOO_LARGE, NO_QUORUM */
+  addPipeline(source: PipelineSource): Promise<PipelineAddAnswer>;
+  /** @throws UNKNOWN_PIPELINE, BAD_REQUEST, PART_WANTED, NO_QUORUM, PIPELINE_WANTED unless forced: then its open jobs are cancelled */
+  removePipeline(pipeline: string, force: boolean): Promise<PipelineRemoval>;
   /** Kept events after `id`, oldest first. */
   /** Data sets of this box. */
   datasets(): Promise<DatasetView[]>;

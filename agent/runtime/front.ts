@@ -21,6 +21,14 @@ import type {
   ModelView,
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "../../shared/pipeline-registry.ts";
 import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
@@ -326,6 +334,26 @@ export abstract class Front implements AgentFace {
 
   fitRound(request: FitRoundRequest): Promise<FitRoundAnswer> {
     return this.front.fitting.round(request);
+  }
+
+  pipelines(): Promise<PipelineView[]> {
+    return this.front.deputy.call("pipelines");
+  }
+
+  pipeline(pipeline: string): Promise<PipelineDetail> {
+    return this.front.deputy.call("pipeline", pipeline);
+  }
+
+  checkPipeline(source: PipelineSource): Promise<PipelineCheckAnswer> {
+    return this.front.deputy.call("checkPipeline", source);
+  }
+
+  addPipeline(source: PipelineSource): Promise<PipelineAddAnswer> {
+    return this.front.deputy.call("addPipeline", source);
+  }
+
+  removePipeline(pipeline: string, force: boolean): Promise<PipelineRemoval> {
+    return this.front.deputy.call("removePipeline", pipeline, force);
   }
 
   eventsSince(id: number): AgentEvent[] {

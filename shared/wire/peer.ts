@@ -533,7 +533,7 @@ export const PEER_WIRE: Wire = {
       (question) => question,
       (f) => ({
         call: checkText(f.call, "call"),
-        argumentsJson: checkText(f.argumentsJson, "arguments", LIMITS.factsBytesMax),
+        argumentsJson: checkText(f.argumentsJson, "arguments", LIMITS.deputyArgumentsBytesMax),
         ticket: checkText(f.ticket, "ticket"),
         offset: checkCount(f.offset, "offset", LIMITS.deputyAnswerBytesMax),
       }),

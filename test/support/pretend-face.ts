@@ -27,6 +27,14 @@ import type {
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "../../shared/pipeline-registry.ts";
 import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail, LabelsView, SubmitAnswer } from "../../shared/routes.ts";
@@ -38,6 +46,7 @@ import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { pretendBox } from "./pretend-box.ts";
 import { PretendCatalogue } from "./pretend-catalogue.ts";
+import { PretendPipelines } from "./pretend-pipelines.ts";
 import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
@@ -87,6 +96,7 @@ export class PretendFace implements AgentFace {
   readonly pretendJobs = new Map<JobId, PretendJob>();
   readonly pretendSettings = new Map<string, string>();
   readonly catalogue = new PretendCatalogue();
+  readonly pipelinesKnown = new PretendPipelines();
   readonly events: AgentEvent[] = [];
   readonly calls: string[] = [];
   readonly pretendRules: RuleView[] = [];
@@ -478,6 +488,32 @@ export class PretendFace implements AgentFace {
     this.#called("setSetting", `${name} ${value}`);
     this.pretendSettings.set(name, value);
     return { name, value };
+  }
+
+  async pipelines(): Promise<PipelineView[]> {
+    this.#called("pipelines", "");
+    const details = [...this.pipelinesKnown.details.values()];
+    return details.map(({ definition: _, compiled: __, jobs: ___, ...view }) => view);
+  }
+
+  async pipeline(pipeline: string): Promise<PipelineDetail> {
+    this.#called("pipeline", pipeline);
+    return this.pipelinesKnown.show(pipeline);
+  }
+
+  async checkPipeline(source: PipelineSource): Promise<PipelineCheckAnswer> {
+    this.#called("checkPipeline", "");
+    return this.pipelinesKnown.check(source);
+  }
+
+  async addPipeline(source: PipelineSource): Promise<PipelineAddAnswer> {
+    this.#called("addPipeline", "");
+    return this.pipelinesKnown.add(source);
+  }
+
+  async removePipeline(pipeline: string, force: boolean): Promise<PipelineRemoval> {
+    this.#called("removePipeline", `${pipeline} ${force}`);
+    return this.pipelinesKnown.remove(pipeline, force);
   }
 
   async models(): Promise<ModelView[]> {

@@ -3,7 +3,6 @@ import { Events } from "../events.ts";
 import { LedgerNews } from "../ledger-news.ts";
 import { WatchedEngine } from "../models/watched-engine.ts";
 import { Peers } from "../peers.ts";
-import { PipelineCatalogue } from "../pipelines/catalogue.ts";
 import { SpareBlobs } from "../spare-blobs.ts";
 import type { Surroundings } from "../surroundings.ts";
 
@@ -17,7 +16,6 @@ export interface Ground {
   news: LedgerNews;
   peers: Peers;
   ledger: Ledger;
-  pipelines: PipelineCatalogue;
 }
 
 export function ground(surroundings: Surroundings): Ground {
@@ -25,7 +23,6 @@ export function ground(surroundings: Surroundings): Ground {
   const spare = new SpareBlobs(surroundings.blobs, clock);
   const engine = new WatchedEngine(surroundings.engine, clock);
   const events = new Events(clock, telemetry);
-  const ledger = new Ledger();
   return {
     world: { ...surroundings, blobs: spare, engine },
     spare,
@@ -33,7 +30,6 @@ export function ground(surroundings: Surroundings): Ground {
     events,
     news: new LedgerNews(events),
     peers: new Peers(network),
-    ledger,
-    pipelines: new PipelineCatalogue(ledger),
+    ledger: new Ledger(),
   };
 }
