@@ -191,7 +191,10 @@ export class ExecutorProcess {
     this.settleReady.reject(new SkeinError("EXECUTOR_DIED", { reason, name: "its models", pid: this.pid }));
     this.breakOff(({ name }, stage) => {
       const facts = { name, pid: this.pid, ...(stage !== undefined && { stage }) };
-      return new SkeinError("EXECUTOR_DIED", { ...facts, reason: stage === undefined ? reason : `${reason}, in its stage ${stage}` });
+      return new SkeinError("EXECUTOR_DIED", {
+        ...facts,
+        reason: stage === undefined ? reason : `${reason}, in its stage ${stage}`,
+      });
     });
     this.takeOrder()?.reject(new SkeinError("EXECUTOR_DIED", { reason, name: "a model", pid: this.pid }));
     this.mark.close();

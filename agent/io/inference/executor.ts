@@ -9,8 +9,8 @@ import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type { ModelToLoad } from "../../ports/index.ts";
 import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, ModelPipeline, Pipeline } from "./protocol.ts";
 import { choicesVariable } from "./protocol.ts";
-import type { SegmentTask } from "./segment/item.ts";
 import type { InstalledSegment } from "./segment/installed.ts";
+import type { SegmentTask } from "./segment/item.ts";
 import { markStage } from "./segment/stage-mark.ts";
 
 /** Below the agent, whose heartbeats must not wait for a page to be read. */

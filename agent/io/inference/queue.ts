@@ -89,7 +89,10 @@ export class Queue {
       }
       const usualMs = this.runMs.get(pipeline) ?? groupMs;
       const isAlone =
-        !canShare(next) || taskBytes(next.task) > groupInputBytesMax || usualMs >= groupMs || taker.batchOf(pipeline) > 1;
+        !canShare(next) ||
+        taskBytes(next.task) > groupInputBytesMax ||
+        usualMs >= groupMs ||
+        taker.batchOf(pipeline) > 1;
       if (group.length > 0 && (isAlone || usualMs > leftMs)) break;
       this.takeOut(at);
       leftMs -= usualMs;

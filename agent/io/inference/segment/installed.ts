@@ -94,9 +94,11 @@ export class InstalledSegment {
   }
 
   #itemOutput({ values, skipped }: SegmentItem): Uint8Array {
-    const { outputs } = this.#plan.segment.pipeline;
-    const named = Object.entries(outputs).map(([name, source]) => [name, values.get(sourceKey(source)) ?? NONE] as const);
-    return writeOutput(new Map(named), skipped.all());
+    const { pipeline } = this.#plan.segment;
+    const named = Object.entries(pipeline.outputs).map(
+      ([name, source]) => [name, values.get(sourceKey(source)) ?? NONE] as const,
+    );
+    return writeOutput(new Map(named), skipped.all(pipeline));
   }
 
   #valuesOutput({ values, skipped, first }: SegmentItem): Uint8Array {
@@ -108,7 +110,7 @@ export class InstalledSegment {
       const value = values.get(key) ?? NONE;
       given.set(key, cast ? pack(value, cast) : value);
     }
-    const told = skipped.all();
+    const told = skipped.all(segment.pipeline);
     if (told.length > 0) given.set(SKIPPED_KEY, { kind: "json", json: told as unknown as Json });
     if (first.size > 0) given.set(FROM_KEY, { kind: "json", json: Object.fromEntries(first) });
     return encodeValues(given, inStep);

@@ -1,5 +1,6 @@
 import type { SkeinError } from "../../../../shared/errors.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
+import type { CompiledPipeline } from "../../../../shared/pipeline/compiled.ts";
 import type { Skipped } from "../../../../shared/pipeline/item.ts";
 import type { Values } from "../../../../shared/pipeline/values.ts";
 import type { InputPart, StageRun } from "../../../ports/index.ts";
@@ -34,7 +35,10 @@ export class SkippedList {
     if (this.#byPlace.size < LIMITS.skippedToldMax && !this.#byPlace.has(place)) this.#byPlace.set(place, one);
   }
 
-  all(): Skipped[] {
-    return [...this.#byPlace.values()];
+  /** By stage, and then by element: the same however the pipeline was cut. */
+  all({ stages }: CompiledPipeline): Skipped[] {
+    const places = new Map(stages.map(({ name }, place) => [name, place]));
+    const placeOf = ({ stage }: Skipped): number => places.get(stage) ?? stages.length;
+    return [...this.#byPlace.values()].sort((a, b) => placeOf(a) - placeOf(b) || (a.element ?? 0) - (b.element ?? 0));
   }
 }

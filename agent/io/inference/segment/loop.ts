@@ -55,8 +55,12 @@ function begun(run: BodyRun, loop: Loop, asked: ReadonlySet<string>, carried: Re
 function roundsOf({ inputs }: BodyRun, { times, over }: Loop): number {
   const list = over === undefined ? undefined : inputs[over];
   if (over !== undefined && list?.kind !== "list") refuse(over, "must be a list: the loop runs over it");
-  const rounds = Math.min(times ?? Number.POSITIVE_INFINITY, list?.kind === "list" ? list.elements.length : Number.POSITIVE_INFINITY);
-  if (!(rounds <= LIMITS.stageRoundsMax)) refuse("its loop", `must have at most ${LIMITS.stageRoundsMax} rounds, not ${rounds}`);
+  const rounds = Math.min(
+    times ?? Number.POSITIVE_INFINITY,
+    list?.kind === "list" ? list.elements.length : Number.POSITIVE_INFINITY,
+  );
+  if (!(rounds <= LIMITS.stageRoundsMax))
+    refuse("its loop", `must have at most ${LIMITS.stageRoundsMax} rounds, not ${rounds}`);
   return rounds;
 }
 
@@ -64,7 +68,11 @@ function firstOf(port: string, { inputs }: BodyRun, { first }: Loop): Value {
   const text = first?.[port];
   if (text === undefined) return inputs[port] ?? refuse(port, "must be given, for the loop to begin with");
   const type = parseType(text, port);
-  if (type.kind !== "tensor" || !type.shape || elementsOf(type.shape) * elementBytes(type.datatype) > LIMITS.valuesBytesMax)
+  if (
+    type.kind !== "tensor" ||
+    !type.shape ||
+    elementsOf(type.shape) * elementBytes(type.datatype) > LIMITS.valuesBytesMax
+  )
     refuse(port, `must begin as a tensor with every dimension given, and not as ${text}`);
   const bytes = new Uint8Array(elementsOf(type.shape) * elementBytes(type.datatype));
   return { kind: "tensor", datatype: type.datatype, shape: type.shape, bytes };
@@ -94,7 +102,8 @@ const elementAt = (list: Value, n: number): Value => (list.kind === "list" ? (li
 function step(one: Turning, gives: Record<string, Value>, carry: Loop["carry"]): void {
   for (const [port, from] of Object.entries(carry)) {
     const value = gives[from] ?? NONE;
-    if (value.kind === "none") one.error = new SkeinError("BAD_REQUEST", { reason: `${from} must be given, for the loop to carry it` });
+    if (value.kind === "none")
+      one.error = new SkeinError("BAD_REQUEST", { reason: `${from} must be given, for the loop to carry it` });
     one.state.set(port, value);
     one.last.set(from, value);
   }

@@ -61,10 +61,11 @@ class Assembly {
   add(part: InputPart): void {
     if (part.kind === "item") {
       for (const [key, value] of readItem(this.#segment.pipeline, part.bytes, this.#name)) this.#put(key, value);
-      return;
-    }
-    if (part.kind === "gap") return this.#addGap(part.segment, part.elements);
-    const values = decodeValues(part.bytes);
+    } else if (part.kind === "gap") this.#addGap(part.segment, part.elements);
+    else this.#addValues(decodeValues(part.bytes));
+  }
+
+  #addValues(values: Values): void {
     for (const one of readSkipped(values.get(SKIPPED_KEY))) this.#skipped.add(one);
     // Of parts that lie one behind the other, where the first begins.
     for (const [key, at] of firstElements(values)) if (!this.#first.has(key)) this.#first.set(key, at);
@@ -94,6 +95,8 @@ class Assembly {
       const gap: Value[] = Array.from({ length: isList ? elements : 0 }, () => NONE);
       this.#put(sourceKey(source), isList ? { kind: "list", elements: gap } : NONE);
     }
+    // Of an empty list: nothing is missing of it.
+    if (elements === 0) return;
     const stage = missing.stages.map((place) => pipeline.stages[place]!.name).join(", ");
     const message = `${elements === 1 ? "It" : `They, ${elements} from here on,`} could not be run at all.`;
     const element = missing.over ? { element: first } : {};
@@ -110,7 +113,14 @@ class Assembly {
       this.#values.set(key, { kind: "list", elements: [] });
     }
     const { reference } = pipeline;
-    return { name: this.#name, pipeline: reference, values: this.#values, skipped: this.#skipped, first: this.#first, stages: [] };
+    return {
+      name: this.#name,
+      pipeline: reference,
+      values: this.#values,
+      skipped: this.#skipped,
+      first: this.#first,
+      stages: [],
+    };
   }
 }
 

@@ -95,8 +95,10 @@ function settled(plan: StagePlan, item: SegmentItem, unit: Unit): Record<string,
     item.error = error;
     return undefined;
   }
-  const message = oneLine(end.message);
-  const { code } = SkeinError.from(end);
+  const known = SkeinError.from(end);
+  // As the failure is called that it would have been.
+  const code = known.code === "BAD_REQUEST" ? "INPUT_INVALID" : known.code;
+  const message = oneLine(reasonOf(known));
   item.skipped.add({ stage: name, ...(element !== undefined && { element }), error: { code, message } });
   if (onError === "skip") return {};
   return Object.fromEntries(Object.entries(onError.default).map(([port, json]) => [port, { kind: "json", json }]));
@@ -131,7 +133,8 @@ function failure({ stage }: StagePlan, item: SegmentItem, element: number | unde
   if (known.code === "DEADLINE_EXCEEDED")
     return new SkeinError(known.code, { ...known.facts, what: `Work on ${name}, ${where},`, name, ...place });
   const isFault = INPUT_FAULTS.includes(known.code) || known.code === "BAD_REQUEST";
-  if (!isFault) return new SkeinError(known.code, { ...known.facts, name, ...place, reason: `${where}: ${known.facts.reason}` });
+  if (!isFault)
+    return new SkeinError(known.code, { ...known.facts, name, ...place, reason: `${where}: ${known.facts.reason}` });
   const reason = `${where}: ${oneLine(reasonOf(known)).replace(/\.$/, "")}`;
   return new SkeinError("INPUT_INVALID", { name, pipeline: item.pipeline, reason, ...place }, { cause: known });
 }

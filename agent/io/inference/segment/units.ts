@@ -42,7 +42,7 @@ export function placesOf(plan: StagePlan, item: SegmentItem, isOptional: (port: 
 }
 
 function lengthOf(stage: CompiledStage, item: SegmentItem): number {
-  const lengths = stage.map.map((port) => elementsOf(valueOf(item, stage.in[port]!), port).length);
+  const lengths = stage.map.map((port) => elementsOf(takenFrom(item, stage.in[port]!), port).length);
   const [first] = lengths as [number];
   if (lengths.some((one) => one !== first))
     refuse(
@@ -59,7 +59,7 @@ function elementsOf(value: Value, port: string): Value[] {
   return value.kind === "list" ? value.elements : refuse(port, "must be a list: the stage runs over it");
 }
 
-const valueOf = ({ values }: SegmentItem, source: Source): Value => values.get(sourceKey(source)) ?? NONE;
+const takenFrom = ({ values }: SegmentItem, source: Source): Value => values.get(sourceKey(source)) ?? NONE;
 
 function unitAt(
   { stage }: StagePlan,
@@ -68,7 +68,7 @@ function unitAt(
   isOptional: (port: string) => boolean,
 ): Place {
   const at = (source: Source, isEach: boolean): Value => {
-    const value = valueOf(item, source);
+    const value = takenFrom(item, source);
     return element !== undefined && isEach && value.kind === "list" ? (value.elements[element] ?? NONE) : value;
   };
   const { when } = stage;
