@@ -30,7 +30,7 @@ export interface SubmitParts extends DurableParts {
 export async function submitJob(world: Surroundings, parts: SubmitParts, spec: JobSpec): Promise<SubmitAnswer> {
   checkInputs(spec.inputs);
   const pipeline = await pipelineOf(parts, spec);
-  const staged = !parts.pipelines().has(pipeline) && (await isOfStages(parts.catalogue, pipeline));
+  const staged = await isOfStages(parts.catalogue, pipeline);
   const missing = parts.noQuorum();
   if (missing) throw missing;
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
@@ -71,6 +71,7 @@ async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<string> {
 
 /** One that the fleet knows under just that name. */
 async function isOfStages(catalogue: KnownPipelines, pipeline: string): Promise<boolean> {
+  if ((BUILT_IN as readonly string[]).includes(pipeline)) return false;
   try {
     return (await catalogue.fetched(pipeline)) !== undefined;
   } catch (error) {

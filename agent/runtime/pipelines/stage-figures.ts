@@ -5,8 +5,8 @@ import type { CompiledPipeline, CompiledStage, FormSegment } from "../../../shar
 import { segmentNamed, sourceKey } from "../../../shared/pipeline/segment.ts";
 import type { StageTime } from "../../../shared/stage-time.ts";
 
-/** Of a stage of which nothing is known at all. */
-const GUESSED_SECONDS = 1;
+/** Of a stage of which nothing is known at all: operators are small code next to models. */
+const GUESSED_SECONDS = { model: 1, operator: 0.01 };
 /** Runs on every node, so that it tells nodes apart. */
 const COMMON = "canary";
 
@@ -42,7 +42,7 @@ export class StageFigures {
 
   /** The same, and a guess where nothing is known. */
   guessed(pipeline: CompiledPipeline, place: number, node: NodeView): number {
-    return this.seconds(pipeline, place, node) ?? GUESSED_SECONDS;
+    return this.seconds(pipeline, place, node) ?? GUESSED_SECONDS[pipeline.stages[place]!.runs.kind];
   }
 
   /** Bytes of one run; undefined where it never ran. */
