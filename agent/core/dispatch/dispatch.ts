@@ -22,10 +22,6 @@ export type DispatchEvent =
   /** All workers as they stand now; one that is missing is gone and its shards are taken back. */
   | { kind: "nodesChanged"; nodes: DispatchNode[] }
   | ({ kind: "jobOpened"; items: number[] } & JobInit)
-  /** More of its items may be leased, or again ones that may not. */
-  | { kind: "itemsOpened"; jobId: JobId; items: number[] }
-  /** They are not to be leased, until they are opened again. */
-  | { kind: "itemsClosed"; jobId: JobId; items: number[] }
   | { kind: "jobPaused"; jobId: JobId; paused: boolean }
   | { kind: "jobClosed"; jobId: JobId; because: string }
   /** A worker tells a new leader what it still has. */
@@ -127,11 +123,6 @@ export class Dispatch {
       case "jobOpened":
         this.#open(event, nowMs);
         return [];
-      case "itemsOpened":
-        this.table.openItems(event.jobId, event.items);
-        return [];
-      case "itemsClosed":
-        return event.items.flatMap((item) => this.#record(event.jobId, item, undefined, nowMs));
       case "jobPaused":
         this.#pause(event.jobId, event.paused, nowMs);
         return [];
@@ -214,7 +205,7 @@ export class Dispatch {
     if (free.length > 0) this.#leases.adopt({ shardId, jobId, node }, free, nowMs);
   }
 
-  #record(jobId: JobId, item: number, reporter: NodeId | undefined, nowMs: number): DispatchEffect[] {
+  #record(jobId: JobId, item: number, reporter: NodeId, nowMs: number): DispatchEffect[] {
     const job = this.table.jobs.get(jobId);
     job?.faults.delete(item);
     const effects: DispatchEffect[] = [];

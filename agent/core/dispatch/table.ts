@@ -63,7 +63,7 @@ export interface DispatchJob extends JobInit {
   /** Counts up over all jobs. */
   readonly order: number;
   /** How many were open at first. */
-  items: number;
+  readonly items: number;
   /** Items neither recorded nor given up. */
   readonly open: ItemSet;
   /** Items nobody has and anybody may have, handed out from the front. */
@@ -129,16 +129,6 @@ export class DispatchTable {
     };
     this.jobs.set(job.jobId, job);
     return job;
-  }
-
-  openItems(jobId: JobId, items: readonly number[]): void {
-    const job = this.jobs.get(jobId);
-    for (const item of items) {
-      if (!job || job.open.has(item)) continue;
-      job.items++;
-      job.open.add(item);
-      job.waiting.add(item);
-    }
   }
 
   workOf(node: NodeId): Readonly<NodeWork> {
