@@ -60,7 +60,6 @@ import type { Bench } from "./models/bench.ts";
 import type { ModelRegistry } from "./models/registry.ts";
 import type { Online } from "./online.ts";
 import type { Outlook } from "./outlook.ts";
-import type { KnownPipelines } from "./pipelines/segments.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Scrub } from "./scrub.ts";
@@ -88,7 +87,6 @@ export interface FrontParts {
   departure: Departure;
   recovery: Recovery;
   deputy: Deputy;
-  pipelines: KnownPipelines;
   registry: ModelRegistry;
   fitting: FleetFitting;
   /** Empty unless this node leads. */
@@ -171,9 +169,9 @@ export abstract class Front implements AgentFace {
 
   async submit(spec: JobSpec): Promise<SubmitAnswer> {
     this.#refuseWorkAtWitness();
-    const { world, ledger, proposer, blobAccess, outlook, deputy, pipelines: catalogue } = this.front;
+    const { world, ledger, proposer, blobAccess, outlook, deputy } = this.front;
     const meant = (text: string, key: string | null) => deputy.call("modelMeant", text, key);
-    return submitJob(world, { ledger, proposer, blobAccess, meant, catalogue, ...outlook }, spec);
+    return submitJob(world, { ledger, proposer, blobAccess, meant, ...outlook }, spec);
   }
 
   tune(model: string, request: TuneRequest): TuningView {

@@ -122,11 +122,21 @@ export class LeaderLoop {
     if (event.kind === "jobPaused")
       for (const { jobId } of this.#recordsOf(event.job))
         this.#step({ kind: "jobPaused", jobId, paused: event.job.state === "paused" });
-    if (event.kind === "tasksOpened" || event.kind === "tasksClosed") {
-      const kind = event.kind === "tasksOpened" ? "itemsOpened" : "itemsClosed";
-      this.#step({ kind, jobId: event.job.jobId, items: event.items });
-    }
+    if (event.kind === "tasksOpened") this.#step({ kind: "itemsOpened", jobId: event.job.jobId, items: event.items });
+    if (event.kind === "tasksClosed") this.#closeTasks(event);
     if (event.kind === "resultsRecorded") this.#recorded(event);
+  }
+
+  /** Of an item that has ended nothing is wanted any more; where a part was lost it comes again. */
+  #closeTasks({ job, items }: LedgerEvent & { kind: "tasksClosed" }): void {
+    const { jobId, parent } = job;
+    const whole = parent && this.#init.ledger.jobs.get(parent.jobId);
+    const hasEnded = (item: number): boolean =>
+      whole ? whole.results[job.tasks[item]!.item] !== undefined : job.results[item] !== undefined;
+    const over = items.filter(hasEnded);
+    const again = items.filter((item) => !over.includes(item));
+    if (over.length > 0) this.#step({ kind: "itemsClosed", jobId, items: over, isOver: true });
+    if (again.length > 0) this.#step({ kind: "itemsClosed", jobId, items: again, isOver: false });
   }
 
   #recorded({ job: { jobId }, results }: LedgerEvent & { kind: "resultsRecorded" }): void {
@@ -238,7 +248,9 @@ export class LeaderLoop {
   #open(job: JobRecord, items: number[], isKept: boolean): void {
     const transferSeconds = job.parent ? new Map() : this.#plan(job, isKept);
     const { jobId, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
-    const about = { jobId, pipeline: runsAs(job), priority, deadlineAtMs, transferSeconds };
+    const segment = job.parent?.segment ?? (job.form?.segments.length ?? 1) - 1;
+    const partOf = segment > 0 || job.parent ? { partOf: { jobId: job.parent?.jobId ?? jobId, segment } } : {};
+    const about = { jobId, pipeline: runsAs(job), priority, deadlineAtMs, transferSeconds, ...partOf };
     this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
   }
 

@@ -8,7 +8,6 @@ import { fleetSettings } from "../../shared/settings.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { type DurableParts, makeDurable } from "./durable.ts";
 import type { MeantModel } from "./model-names.ts";
-import type { KnownPipelines } from "./pipelines/segments.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -18,7 +17,6 @@ export interface SubmitParts extends DurableParts {
   noQuorum: () => SkeinError | undefined;
   /** What some node of the fleet is known to run, this one included. */
   pipelines: () => ReadonlySet<string>;
-  catalogue: KnownPipelines;
   /** What the ledger knows by that name, here or at a member. */
   meant: (text: string, key: string | null) => Promise<MeantModel>;
 }
@@ -29,8 +27,7 @@ export interface SubmitParts extends DurableParts {
  */
 export async function submitJob(world: Surroundings, parts: SubmitParts, spec: JobSpec): Promise<SubmitAnswer> {
   checkInputs(spec.inputs);
-  const pipeline = await pipelineOf(parts, spec);
-  const staged = await isOfStages(parts.catalogue, pipeline);
+  const { pipeline, models } = await pipelineOf(parts, spec);
   const missing = parts.noQuorum();
   if (missing) throw missing;
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
@@ -47,37 +44,33 @@ export async function submitJob(world: Surroundings, parts: SubmitParts, spec: J
     submittedAtMs,
     priority: spec.priority ?? "normal",
     copies,
+    ...(models && { staged: true as const }),
     ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: submittedAtMs + spec.deadlineInMs }),
-    ...(staged && { staged }),
   });
   const answer = { jobId: outcome.jobId!, existing: outcome.existing ?? false, pipeline };
-  return staged || parts.pipelines().has(pipeline) ? answer : { ...answer, waitsForModel: true };
+  const running = parts.pipelines();
+  const isWaiting = (models ?? [pipeline]).some((model) => !running.has(model));
+  return isWaiting ? { ...answer, waitsForModel: true } : answer;
 }
 
-/** One pipeline and, of a model, one version: what an alias points to may be another before the job ends. @throws UNKNOWN_PIPELINE, NOT_READY */
-async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<string> {
+/**
+ * One pipeline and one version of it: what an alias or a bare name points to may be another before the job ends. `models`
+ * are those of a pipeline of stages, and absent of any other. @throws UNKNOWN_PIPELINE, NOT_READY
+ */
+async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<{ pipeline: string; models?: string[] }> {
   const running = parts.pipelines();
-  if (running.has(spec.pipeline)) return spec.pipeline;
-  if (await isOfStages(parts.catalogue, spec.pipeline)) return spec.pipeline;
   const isBuiltIn = (BUILT_IN as readonly string[]).includes(spec.pipeline);
-  const { pipeline, known } = isBuiltIn ? NOTHING_MEANT : await parts.meant(spec.pipeline, spec.idempotencyKey ?? null);
-  if (pipeline !== null) return pipeline;
+  // Asked even of what runs somewhere: only the ledger knows whether that is a pipeline of stages.
+  const { pipeline, models, known } = isBuiltIn
+    ? NOTHING_MEANT
+    : await parts.meant(spec.pipeline, spec.idempotencyKey ?? null);
+  if (pipeline !== null) return { pipeline, ...(models && { models }) };
+  if (running.has(spec.pipeline)) return { pipeline: spec.pipeline };
   if (running.size === 0) throw new SkeinError("NOT_READY");
   throw new SkeinError("UNKNOWN_PIPELINE", {
     pipeline: spec.pipeline,
     known: [...new Set([...running, ...known])].slice(0, NAMED_MAX),
   });
-}
-
-/** One that the fleet knows under just that name. */
-async function isOfStages(catalogue: KnownPipelines, pipeline: string): Promise<boolean> {
-  if ((BUILT_IN as readonly string[]).includes(pipeline)) return false;
-  try {
-    return (await catalogue.fetched(pipeline)) !== undefined;
-  } catch (error) {
-    if (SkeinError.from(error).code === "UNKNOWN_PIPELINE") return false;
-    throw error;
-  }
 }
 
 const NOTHING_MEANT: MeantModel = { pipeline: null, known: [] };

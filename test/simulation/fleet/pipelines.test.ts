@@ -201,7 +201,6 @@ describe("a job of a pipeline", () => {
       maker.crash();
       await done(fleet, jobId);
       expect(outputs(fleet, jobId)).toEqual(all);
-      console.log(maker.name, fleet.story(20_000, 4000).split("\n").filter((l) => /shard|lease|lost|Silent|leader|Again/i.test(l)).join("\n"));
       const again = checkRunsAgain(fleet, maker);
       const { stages } = (await fleet.settled(fleet.leader!.agent!.job(jobId), SOON_MS)).job;
       const lost = stages!.reduce((sum, { runsAgain }) => sum + runsAgain, 0);
