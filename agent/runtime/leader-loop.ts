@@ -5,7 +5,15 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
-import { type JobRecord, type Ledger, type LedgerEvent, openItems, runsAs, stagesOf, unrecordedItems } from "../core/ledger/index.ts";
+import {
+  type JobRecord,
+  type Ledger,
+  type LedgerEvent,
+  openItems,
+  runsAs,
+  stagesOf,
+  unrecordedItems,
+} from "../core/ledger/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";

@@ -73,7 +73,6 @@ function leasedItem(ledger: Ledger, job: JobRecord, item: number): LeasedItem | 
 function holdersOf(ledger: Ledger, { blob, parts }: LeasedItem): NodeId[] {
   const held = new Map<NodeId, number>();
   for (const part of parts ?? [{ kind: "item" as const, blob }])
-    if (part.kind !== "gap")
-      for (const node of ledger.holdersOf(part.blob)) held.set(node, (held.get(node) ?? 0) + 1);
+    if (part.kind !== "gap") for (const node of ledger.holdersOf(part.blob)) held.set(node, (held.get(node) ?? 0) + 1);
   return [...held].sort(([, a], [, b]) => b - a).map(([node]) => node);
 }

@@ -37,7 +37,11 @@ export class LedgerNews {
     }
     if (event.kind === "resultsLost") {
       const { parent, pipeline } = event.job;
-      this.#events.emit("stageRunsAgain", { jobId: parent!.jobId, segment: pipeline, tasks: event.items.length }, "warn");
+      this.#events.emit(
+        "stageRunsAgain",
+        { jobId: parent!.jobId, segment: pipeline, tasks: event.items.length },
+        "warn",
+      );
     }
   }
 

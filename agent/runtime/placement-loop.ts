@@ -17,9 +17,9 @@ import {
 } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
-import { DEMAND_CHANGE, keyOfQuestion, saysMore } from "./placement-change.ts";
 import { modelRuns } from "./pipelines/model-runs.ts";
 import type { KnownPipelines } from "./pipelines/segments.ts";
+import { DEMAND_CHANGE, keyOfQuestion, saysMore } from "./placement-change.ts";
 import { demandChange, demandOf } from "./placement-demand.ts";
 import { PlacementFailures } from "./placement-failures.ts";
 import { placementNodes, whyNotOf } from "./placement-nodes.ts";

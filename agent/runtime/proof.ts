@@ -1,7 +1,13 @@
 import { toBase64 } from "../../shared/base64.ts";
 import type { BlobHash, FleetId } from "../../shared/ids.ts";
 import type { CompiledPipeline } from "../../shared/pipeline/compiled.ts";
-import { pipelineStatement, type ResultPlace, resultStatement, signatureState, stagesStatement } from "../../shared/statement.ts";
+import {
+  pipelineStatement,
+  type ResultPlace,
+  resultStatement,
+  signatureState,
+  stagesStatement,
+} from "../../shared/statement.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import type { FinishedResult } from "../core/worker/index.ts";
 import type { PipelineInfo } from "../ports/index.ts";

@@ -11,7 +11,11 @@ export type Cut = number[][];
  */
 export function cutAtLists(pipeline: CompiledPipeline, facts: FormFacts): Cut {
   const last = lastSegment(pipeline, facts, () => true);
-  return inOrder(pipeline, joined(pipeline, facts, last, () => true), last);
+  return inOrder(
+    pipeline,
+    joined(pipeline, facts, last, () => true),
+    last,
+  );
 }
 
 /** The finest cut worth a thought: branches that need not wait for one another are apart as well; a chain stays together. */
@@ -25,14 +29,21 @@ export function cutAtBranches(pipeline: CompiledPipeline, facts: FormFacts): Cut
     );
   };
   const last = lastSegment(pipeline, facts, (place, segment) => {
-    const taken = new Set(segment.flatMap((one) => stagesBefore(pipeline, one)).filter((one) => !segment.includes(one)));
+    const taken = new Set(
+      segment.flatMap((one) => stagesBefore(pipeline, one)).filter((one) => !segment.includes(one)),
+    );
     return segment.length === 0 ? finalStages(pipeline).length === 1 : taken.size === 1 && taken.has(place);
   });
   return inOrder(pipeline, joined(pipeline, facts, last, isChain), last);
 }
 
 /** Two neighbours made one, if that can be; undefined where each would wait for the other, or no node can run both. */
-export function merged(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut, pair: [number, number]): Cut | undefined {
+export function merged(
+  pipeline: CompiledPipeline,
+  facts: FormFacts,
+  cut: Cut,
+  pair: [number, number],
+): Cut | undefined {
   const [first, second] = pair.map((place) => cut[place]!) as [number[], number[]];
   const isLast = pair.includes(cut.length - 1);
   if (isLast && [...first, ...second].some((place) => listOf(pipeline, place) !== "")) return undefined;
@@ -49,7 +60,9 @@ export function segmentsBefore(pipeline: CompiledPipeline, cut: Cut, segment: nu
   const isLast = segment === cut.length - 1;
   const outputs = isLast ? Object.values(pipeline.outputs).map(({ stage }) => stage) : [];
   const taken = new Set([...cut[segment]!.flatMap((place) => stagesBefore(pipeline, place)), ...outputs]);
-  return cut.flatMap((places, before) => (before !== segment && places.some((place) => taken.has(place)) ? [before] : []));
+  return cut.flatMap((places, before) =>
+    before !== segment && places.some((place) => taken.has(place)) ? [before] : [],
+  );
 }
 
 export const stagesBefore = (pipeline: CompiledPipeline, place: number): number[] => [

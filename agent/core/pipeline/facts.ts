@@ -43,11 +43,7 @@ export function runsPerItem({ stages }: CompiledPipeline, { elements }: FormFact
 }
 
 /** Of one executor, for some stages of one item; `elements` of the list that they run over, if it is not all of it. Infinity where they cannot run. */
-export function secondsOn(
-  node: FormNode,
-  places: readonly number[],
-  runs: (place: number) => number,
-): number {
+export function secondsOn(node: FormNode, places: readonly number[], runs: (place: number) => number): number {
   return places.reduce(
     (sum, place) => sum + (node.canRun[place] ? runs(place) * (node.seconds[place] ?? 0) : Number.POSITIVE_INFINITY),
     0,

@@ -1,5 +1,5 @@
-import type { CompiledPipeline } from "../../../shared/pipeline/compiled.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import type { CompiledPipeline } from "../../../shared/pipeline/compiled.ts";
 import { type FormFacts, type FormNode, linkOf, runsPerItem, secondsOn } from "./facts.ts";
 import { type GraphTask, heft, type Transfer } from "./heft.ts";
 import { steadyRate } from "./steady-rate.ts";
@@ -55,7 +55,11 @@ interface Works {
 /** Those with most executors for their speed: a schedule over all of a large fleet costs more than it tells. */
 function strongest({ stages }: CompiledPipeline, { nodes }: FormFacts): FormNode[] {
   const speed = ({ executors, seconds }: FormNode): number =>
-    executors / Math.max(1e-6, stages.reduce((sum, _, place) => sum + (seconds[place] ?? 0), 0));
+    executors /
+    Math.max(
+      1e-6,
+      stages.reduce((sum, _, place) => sum + (seconds[place] ?? 0), 0),
+    );
   const kept: FormNode[] = [];
   let executors = 0;
   for (const node of [...nodes].sort((a, b) => speed(b) - speed(a))) {
@@ -73,7 +77,9 @@ const lengthOf = ({ pipeline, facts }: Works, { places }: Piece): number =>
 function tasksOf(works: Works, piece: Piece): number {
   const { elementsPerTask } = piece;
   const most = LIMITS.formTasksMax;
-  return elementsPerTask === undefined ? 1 : Math.min(most, Math.max(1, Math.ceil(lengthOf(works, piece) / elementsPerTask)));
+  return elementsPerTask === undefined
+    ? 1
+    : Math.min(most, Math.max(1, Math.ceil(lengthOf(works, piece) / elementsPerTask)));
 }
 
 function itemSecondsOn(works: Works, piece: Piece, node: FormNode): number {
@@ -108,14 +114,20 @@ function addTasks(
       const given = ofPiece[before]!;
       const bytes = givenBytes(works, from) / given.length;
       const isInStep = count > 1 && given.length === count;
-      return (isInStep ? [given[nth]!] : given).map((task) => ({ task, bytes: given.length === 1 ? bytes / count : bytes }));
+      return (isInStep ? [given[nth]!] : given).map((task) => ({
+        task,
+        bytes: given.length === 1 ? bytes / count : bytes,
+      }));
     });
     return tasks.push({ seconds, after }) - 1;
   });
 }
 
 /** By one item, of all its stages: more than leaves it, where stages inside take from each other. */
-export function givenBytes({ pipeline, facts }: Pick<Works, "pipeline" | "facts">, { places }: Pick<Piece, "places">): number {
+export function givenBytes(
+  { pipeline, facts }: Pick<Works, "pipeline" | "facts">,
+  { places }: Pick<Piece, "places">,
+): number {
   return places.reduce((sum, place) => sum + runsPerItem(pipeline, facts, place) * (facts.outputBytes[place] ?? 0), 0);
 }
 

@@ -29,7 +29,10 @@ export function formOf(pipeline: CompiledPipeline, facts: FormFacts): ChosenForm
   const lists = cutAtLists(pipeline, facts);
   if (!isMeasured(pipeline, facts)) {
     if (able.length > 0 || lists.length < 2)
-      return { form: whole, why: `whole items: not all of its stages were measured yet, and ${namesOf(able)} can run them all` };
+      return {
+        form: whole,
+        why: `whole items: not all of its stages were measured yet, and ${namesOf(able)} can run them all`,
+      };
     return { form: formed(pipeline, facts, lists), why: "stage by stage: no node can run all of its stages" };
   }
   const cuts = [lists, branchesMerged(pipeline, facts)].filter((cut) => cut.length > 1);
@@ -42,7 +45,10 @@ export function formOf(pipeline: CompiledPipeline, facts: FormFacts): ChosenForm
   if (!best || !(best.told.seconds < WORTH_SHARE * told.seconds))
     return { form: whole, why: `whole items: ${said(told)}${best ? `; stage by stage ${said(best.told)}` : ""}` };
   const form = formed(pipeline, facts, best.cut);
-  return { form, why: `stage by stage, in ${form.segments.length} parts: ${said(best.told)}; whole items ${said(told)}` };
+  return {
+    form,
+    why: `stage by stage, in ${form.segments.length} parts: ${said(best.told)}; whole items ${said(told)}`,
+  };
 }
 
 /** From the finest cut on, neighbours become one as long as that makes nothing slower. */
@@ -72,7 +78,12 @@ function piecesOf(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Piece
     const isLast = nth === cut.length - 1;
     const size = isLast ? undefined : sizes.get(listOf(pipeline, places[0]!));
     const copies = isLast ? facts.copies : copiesOf(pipeline, facts, places, size);
-    return { places, after: segmentsBefore(pipeline, cut, nth), copies, ...(size !== undefined && { elementsPerTask: size }) };
+    return {
+      places,
+      after: segmentsBefore(pipeline, cut, nth),
+      copies,
+      ...(size !== undefined && { elementsPerTask: size }),
+    };
   });
 }
 
@@ -81,7 +92,8 @@ function sizesOf(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Map<st
   const sizes = new Map<string, number>();
   for (const places of cut.slice(0, -1)) {
     const list = listOf(pipeline, places[0]!);
-    if (list !== "") sizes.set(list, Math.min(sizes.get(list) ?? Number.POSITIVE_INFINITY, elementsPerTask(pipeline, facts, places)));
+    if (list !== "")
+      sizes.set(list, Math.min(sizes.get(list) ?? Number.POSITIVE_INFINITY, elementsPerTask(pipeline, facts, places)));
   }
   return sizes;
 }
@@ -89,13 +101,15 @@ function sizesOf(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Map<st
 function formed(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): JobForm {
   const segments = cut.map((places, nth) => segmentOf(pipeline, places, nth === cut.length - 1));
   return {
-    segments: piecesOf(pipeline, facts, cut).map(({ places, after, elementsPerTask: size, copies }, nth): FormSegment => {
-      const { name, takes } = segments[nth]!;
-      const fromInput = takes.some(({ stage }) => stage < 0) || after.length === 0 ? [-1] : [];
-      const over = size === undefined ? undefined : slicesOf(pipeline, cut, segments, nth);
-      const sliced = over && size !== undefined && { over: { ...over, elementsPerTask: size } };
-      return { name, after: [...fromInput, ...after], copies, onError: ruleOf(pipeline, places), ...sliced };
-    }),
+    segments: piecesOf(pipeline, facts, cut).map(
+      ({ places, after, elementsPerTask: size, copies }, nth): FormSegment => {
+        const { name, takes } = segments[nth]!;
+        const fromInput = takes.some(({ stage }) => stage < 0) || after.length === 0 ? [-1] : [];
+        const over = size === undefined ? undefined : slicesOf(pipeline, cut, segments, nth);
+        const sliced = over && size !== undefined && { over: { ...over, elementsPerTask: size } };
+        return { name, after: [...fromInput, ...after], copies, onError: ruleOf(pipeline, places), ...sliced };
+      },
+    ),
   };
 }
 
@@ -131,12 +145,15 @@ function elementsPerTask(pipeline: CompiledPipeline, facts: FormFacts, places: r
   const able = ableNodes(facts, places);
   const ofElement = able.map((node) => ({ node, seconds: secondsOn(node, places, () => 1) }));
   const quickest = Math.min(...ofElement.map(({ seconds, node }) => seconds / node.executors));
-  const useful = ofElement.filter(({ seconds, node }) => seconds === 0 || quickest >= USEFUL_SHARE * (seconds / node.executors));
+  const useful = ofElement.filter(
+    ({ seconds, node }) => seconds === 0 || quickest >= USEFUL_SHARE * (seconds / node.executors),
+  );
   const slowest = Math.max(0, ...useful.map(({ seconds }) => seconds));
   const handOver = Math.max(0, ...useful.map(({ node }) => node.handOverMs / 1_000));
   const executors = useful.reduce((sum, { node }) => sum + node.executors, 0);
   const length = Math.max(1, runsPerItem(pipeline, facts, places[0]!));
-  if (slowest === 0) return Math.min(LIMITS.elementsPerTaskMax, Math.max(1, Math.ceil(length / Math.max(1, executors))));
+  if (slowest === 0)
+    return Math.min(LIMITS.elementsPerTaskMax, Math.max(1, Math.ceil(length / Math.max(1, executors))));
   const fitting = Math.floor(Math.max(TASK_SECONDS, HAND_OVERS_PER_TASK * handOver) / slowest);
   const spread = Math.ceil((length * facts.items) / (TASKS_PER_EXECUTOR * Math.max(1, executors)));
   const worthIt = Math.ceil(handOver / slowest);
@@ -151,8 +168,11 @@ function copiesOf(pipeline: CompiledPipeline, facts: FormFacts, places: readonly
   const able = ableNodes(facts, places);
   if (able.length === 0 || places.some((place) => able.every(({ seconds }) => seconds[place] === undefined)))
     return facts.copies;
-  const ofItem = Math.min(...able.map((node) => secondsOn(node, places, (place) => runsPerItem(pipeline, facts, place))));
-  const share = perTask === undefined ? 1 : Math.min(1, perTask / Math.max(1, runsPerItem(pipeline, facts, places[0]!)));
+  const ofItem = Math.min(
+    ...able.map((node) => secondsOn(node, places, (place) => runsPerItem(pipeline, facts, place))),
+  );
+  const share =
+    perTask === undefined ? 1 : Math.min(1, perTask / Math.max(1, runsPerItem(pipeline, facts, places[0]!)));
   const again = ofItem * share * facts.lossShare;
   const link = Math.max(...facts.nodes.map(linkOf));
   const handOver = Math.min(...facts.nodes.map(({ handOverMs }) => handOverMs)) / 1_000;
@@ -168,4 +188,8 @@ function said({ seconds, itemsPerSecond, itemSeconds }: Foretold): string {
 const figure = (value: number): string => `${Number(value.toPrecision(2))}`;
 
 const namesOf = (nodes: readonly { name: string }[]): string =>
-  nodes.length === 0 ? "no node" : nodes.length === 1 ? nodes[0]!.name : `${nodes[0]!.name} and ${nodes.length - 1} more`;
+  nodes.length === 0
+    ? "no node"
+    : nodes.length === 1
+      ? nodes[0]!.name
+      : `${nodes[0]!.name} and ${nodes.length - 1} more`;

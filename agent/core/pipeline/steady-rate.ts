@@ -68,7 +68,8 @@ function tightest(rows: readonly Float64Array[], basis: readonly number[], enter
   for (const [place, row] of rows.entries()) {
     if (row[enters]! <= SMALLEST) continue;
     const limit = row[row.length - 1]! / row[enters]!;
-    if (limit < least - SMALLEST || (limit <= least + SMALLEST && basis[place]! < basis[best]!)) [best, least] = [place, limit];
+    if (limit < least - SMALLEST || (limit <= least + SMALLEST && basis[place]! < basis[best]!))
+      [best, least] = [place, limit];
   }
   return best;
 }

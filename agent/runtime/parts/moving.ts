@@ -23,7 +23,19 @@ export function movingParts(
   const { world, events, news, peers, ledger, driver, standing, outlook, proposer, reader, pipelines } = known;
   const { gossip, speeds, worker, copies, retention, sweep, placement, keeper } = known;
   const leadership = new Leadership(world, {
-    ...{ ledger, proposer, peers, events, pipelines, standing, nodes: outlook.nodes, copies, placement, retention, onFatal },
+    ...{
+      ledger,
+      proposer,
+      peers,
+      events,
+      pipelines,
+      standing,
+      nodes: outlook.nodes,
+      copies,
+      placement,
+      retention,
+      onFatal,
+    },
     ...(founder && { founding: { identity, name } }),
   });
   const fleetMoves = new FleetMoves(world, {

@@ -1,11 +1,11 @@
 import type { NodeView } from "../../../shared/fleet.ts";
-import type { KeptRule } from "../../../shared/rules.ts";
 import type { CompiledPipeline, FormSegment } from "../../../shared/pipeline/compiled.ts";
 import { modelsOf, segmentNamed } from "../../../shared/pipeline/segment.ts";
+import type { KeptRule } from "../../../shared/rules.ts";
 import type { JobRecord, Ledger } from "../../core/ledger/index.ts";
 import { barredBecause } from "../../core/planner/index.ts";
 import type { KnownPipelines } from "./segments.ts";
-import { StageFigures } from "./stage-figures.ts";
+import type { StageFigures } from "./stage-figures.ts";
 
 interface OpenSegment {
   pipeline: CompiledPipeline;
@@ -21,7 +21,8 @@ export function openSegments(ledger: Ledger, pipelines: Pick<KnownPipelines, "co
     const pipeline = staged ? pipelines.compiled(reference) : undefined;
     if (!pipeline) continue;
     for (const segment of [{ name: reference }, ...(form?.segments ?? [])])
-      if (!open.has(segment.name)) open.set(segment.name, { pipeline, segment, names: namesOf(pipeline, segment.name) });
+      if (!open.has(segment.name))
+        open.set(segment.name, { pipeline, segment, names: namesOf(pipeline, segment.name) });
   }
   return [...open.values()];
 }
@@ -42,4 +43,3 @@ export function segmentRates(
     return rate === undefined ? [] : [[segment.name, rate]];
   });
 }
-

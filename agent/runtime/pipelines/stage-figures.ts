@@ -63,7 +63,11 @@ export class StageFigures {
   }
 
   /** Tasks a second of a segment, or items of a whole pipeline, on all executors of a node; undefined where it cannot run. */
-  rateOn(node: NodeView, pipeline: CompiledPipeline, { name, over }: Pick<FormSegment, "name" | "over">): number | undefined {
+  rateOn(
+    node: NodeView,
+    pipeline: CompiledPipeline,
+    { name, over }: Pick<FormSegment, "name" | "over">,
+  ): number | undefined {
     const places = segmentNamed(pipeline, name).stages;
     if (!node.report || !places.every((place) => canRun(node, pipeline.stages[place]!))) return undefined;
     const lengths = this.elements(pipeline);

@@ -35,7 +35,13 @@ export class StageTimes {
     for (const { stage, runs, ms, outputBytes } of stages) {
       if (runs === 0 || !segment.pipeline.stages[stage]) continue;
       const [seconds, bytes] = [ms / 1_000 / runs, outputBytes / runs];
-      this.#mix({ pipeline, stage, seconds, outputBytes: bytes, ...this.#madeBy(segment, stage, { stages, elements }) });
+      this.#mix({
+        pipeline,
+        stage,
+        seconds,
+        outputBytes: bytes,
+        ...this.#madeBy(segment, stage, { stages, elements }),
+      });
     }
   }
 
@@ -54,7 +60,8 @@ export class StageTimes {
   #mix(seen: StageTime): void {
     const before = this.#times.get(keyOf(seen)) ?? seen;
     const mixed = (was: number, now: number): number => was + WEIGHT * (now - was);
-    const elements = seen.elements === undefined ? before.elements : mixed(before.elements ?? seen.elements, seen.elements);
+    const elements =
+      seen.elements === undefined ? before.elements : mixed(before.elements ?? seen.elements, seen.elements);
     this.#keep({
       ...seen,
       seconds: mixed(before.seconds, seen.seconds),

@@ -115,7 +115,10 @@ describe("the form of a job", () => {
     const names = namesOf(branches, slow);
     expect(names.length).toBeGreaterThan(1);
     checkSound(branches, slow);
-    const dear = facts([node("x", [0.01, 0.01, 0.001], { handOverMs: 500 }), node("y", [0.01, 0.01, 0.001], { handOverMs: 500 })]);
+    const dear = facts([
+      node("x", [0.01, 0.01, 0.001], { handOverMs: 500 }),
+      node("y", [0.01, 0.01, 0.001], { handOverMs: 500 }),
+    ]);
     expect(namesOf(branches, dear)).toEqual(["p:1"]);
   });
 
@@ -143,7 +146,10 @@ describe("the form of a job", () => {
   test("makes tasks of about 300 ms on the slowest node that is of use, and of one list alike", () => {
     const sizes = (seconds: number, of: Partial<FormFacts>): number[] =>
       formOf(READING, {
-        ...facts([node("a", [0.1, 0, seconds, 0], { canRun: [true, false, false, true] }), node("b", [0.1, 0, seconds, 0], { canRun: [false, true, true, false] })]),
+        ...facts([
+          node("a", [0.1, 0, seconds, 0], { canRun: [true, false, false, true] }),
+          node("b", [0.1, 0, seconds, 0], { canRun: [false, true, true, false] }),
+        ]),
         ...of,
       }).form.segments.flatMap(({ over }) => over?.elementsPerTask ?? []);
     const many = new Map([["0.out", 10_000]]);
@@ -157,7 +163,10 @@ describe("the form of a job", () => {
   test("makes one copy of what is cheaper to make again than to copy, and as many as `keep` says", () => {
     const copiesOf = (keep: CompiledStage["keep"], bytes: number, seconds: number): number => {
       const pipeline = pipelineOf([stage("a", { keep }), stage("b", { in: { in: at(0) } })]);
-      const of = facts([node("x", [seconds, 1], { canRun: [true, false] }), node("y", [seconds, 1], { canRun: [false, true] })]);
+      const of = facts([
+        node("x", [seconds, 1], { canRun: [true, false] }),
+        node("y", [seconds, 1], { canRun: [false, true] }),
+      ]);
       return formOf(pipeline, { ...of, outputBytes: [bytes, 10] }).form.segments[0]!.copies;
     };
     expect(copiesOf("auto", 10_000_000, 0.1)).toBe(1);
@@ -179,9 +188,23 @@ describe("the form of a job", () => {
   });
 
   test("of a pipeline of many stages on many nodes is found quickly", () => {
-    const stages = Array.from({ length: 64 }, (_, place) => stage(`s${place}`, place < 8 ? {} : { in: { in: at(place - 8) } }));
-    const pipeline = { ...pipelineOf(stages), outputs: Object.fromEntries(stages.slice(-8).map((_, nth) => [`o${nth}`, at(56 + nth)])) };
-    const of = facts(Array.from({ length: 50 }, (_, nth) => node(`n${nth}`, stages.map(() => 0.05 + 0.001 * nth), { executors: 4 })), { items: 20 });
+    const stages = Array.from({ length: 64 }, (_, place) =>
+      stage(`s${place}`, place < 8 ? {} : { in: { in: at(place - 8) } }),
+    );
+    const pipeline = {
+      ...pipelineOf(stages),
+      outputs: Object.fromEntries(stages.slice(-8).map((_, nth) => [`o${nth}`, at(56 + nth)])),
+    };
+    const of = facts(
+      Array.from({ length: 50 }, (_, nth) =>
+        node(
+          `n${nth}`,
+          stages.map(() => 0.05 + 0.001 * nth),
+          { executors: 4 },
+        ),
+      ),
+      { items: 20 },
+    );
     const begunAtMs = performance.now();
     formOf(pipeline, of);
     expect(performance.now() - begunAtMs).toBeLessThan(2_000);

@@ -72,27 +72,35 @@ describe("HEFT", () => {
     expect(placed[2]).toEqual({ processor: 1, begins: 0, ends: 2 });
   });
 
-  test.each([1, 2, 3, 4, 5, 6])("is sound, and within twice of the best schedule there is, on small graphs (seed %i)", (seed) => {
-    const { random } = seededRandomness(seed);
-    for (let round = 0; round < 12; round++) {
-      const tasks = Array.from({ length: 5 }, (_, place): GraphTask => ({
-        seconds: [1 + 9 * random(), 1 + 9 * random()],
-        after: Array.from({ length: place }, (_, task) => ({ task, bytes: 4 * random() })).filter(() => random() < 0.4),
-      }));
-      const { makespan, placed } = heft(tasks, plain);
-      for (const [place, task] of tasks.entries()) {
-        const { processor, begins, ends } = placed[place]!;
-        expect(ends - begins).toBeCloseTo(task.seconds[processor]!);
-        for (const { task: before, bytes } of task.after)
-          expect(begins).toBeGreaterThanOrEqual(
-            placed[before]!.ends + plain.seconds(bytes, placed[before]!.processor, processor) - 1e-9,
-          );
+  test.each([1, 2, 3, 4, 5, 6])(
+    "is sound, and within twice of the best schedule there is, on small graphs (seed %i)",
+    (seed) => {
+      const { random } = seededRandomness(seed);
+      for (let round = 0; round < 12; round++) {
+        const tasks = Array.from(
+          { length: 5 },
+          (_, place): GraphTask => ({
+            seconds: [1 + 9 * random(), 1 + 9 * random()],
+            after: Array.from({ length: place }, (_, task) => ({ task, bytes: 4 * random() })).filter(
+              () => random() < 0.4,
+            ),
+          }),
+        );
+        const { makespan, placed } = heft(tasks, plain);
+        for (const [place, task] of tasks.entries()) {
+          const { processor, begins, ends } = placed[place]!;
+          expect(ends - begins).toBeCloseTo(task.seconds[processor]!);
+          for (const { task: before, bytes } of task.after)
+            expect(begins).toBeGreaterThanOrEqual(
+              placed[before]!.ends + plain.seconds(bytes, placed[before]!.processor, processor) - 1e-9,
+            );
+        }
+        const best = bestOf(tasks);
+        expect(makespan).toBeGreaterThanOrEqual(best - 1e-9);
+        expect(makespan).toBeLessThanOrEqual(2 * best);
       }
-      const best = bestOf(tasks);
-      expect(makespan).toBeGreaterThanOrEqual(best - 1e-9);
-      expect(makespan).toBeLessThanOrEqual(2 * best);
-    }
-  });
+    },
+  );
 });
 
 /** Every order that the graph allows, on every processor. */
@@ -110,7 +118,11 @@ function bestOf(tasks: readonly GraphTask[]): number {
         ends[task] = Math.max(free[processor]!, ...ready) + seconds[processor]!;
         on[task] = processor;
         const end = ends[task]!;
-        if (end < best) next(left.filter((one) => one !== task), free.map((one, place) => (place === processor ? end : one)));
+        if (end < best)
+          next(
+            left.filter((one) => one !== task),
+            free.map((one, place) => (place === processor ? end : one)),
+          );
       }
     }
   };
@@ -125,14 +137,30 @@ describe("the steady rate", () => {
 
   test("gives each worker what it is best at", () => {
     // One does a in 1 s and b in 4, the other the reverse: each its own, and an item a second.
-    expect(steadyRate({ seconds: [[1, 4], [4, 1]], executors: [1, 1] })).toBeCloseTo(1);
+    expect(
+      steadyRate({
+        seconds: [
+          [1, 4],
+          [4, 1],
+        ],
+        executors: [1, 1],
+      }),
+    ).toBeCloseTo(1);
     // Whole items would be at 2/5.
     expect(steadyRate({ seconds: [[5, 5]], executors: [1, 1] })).toBeCloseTo(0.4);
   });
 
   test("divides a worker's time between kinds of work", () => {
     // b only on the second, which has to leave the more of a to the first: a = x, 1 on the first; r = 1 + y, y + r = 1.5.
-    expect(steadyRate({ seconds: [[1, 1], [NEVER, 1]], executors: [1, 1.5] })).toBeCloseTo(1.25);
+    expect(
+      steadyRate({
+        seconds: [
+          [1, 1],
+          [NEVER, 1],
+        ],
+        executors: [1, 1.5],
+      }),
+    ).toBeCloseTo(1.25);
   });
 
   test("is 0 where some work can be done nowhere", () => {

@@ -56,11 +56,19 @@ const PIPELINES = [
   anywhere("anywhere"),
 ];
 
-const added = (definition: Definition): LedgerEntry =>
-  ({ kind: "pipelineAdded", definition, addedBy: `12D3KooW${"a".repeat(44)}` as NodeId, addedAtMs: 0 });
+const added = (definition: Definition): LedgerEntry => ({
+  kind: "pipelineAdded",
+  definition,
+  addedBy: `12D3KooW${"a".repeat(44)}` as NodeId,
+  addedAtMs: 0,
+});
 
 /** @param parts of each box: its label `part`; none for one that has none */
-async function raise(parts: readonly (string | undefined)[], options: SimFleetOptions = {}, seed = 7): Promise<SimFleet> {
+async function raise(
+  parts: readonly (string | undefined)[],
+  options: SimFleetOptions = {},
+  seed = 7,
+): Promise<SimFleet> {
   const alike = { secondsPerItem: 0.1, executors: 1 };
   const fleet = new SimFleet(seed, parts.length, { alike, agreed: PIPELINES.map(added), ...options });
   for (const node of fleet.nodes) node.secondsPerRun.set("json/pick@1", 0.1);
@@ -75,7 +83,8 @@ async function raise(parts: readonly (string | undefined)[], options: SimFleetOp
 
 async function label(fleet: SimFleet, parts: readonly (string | undefined)[]): Promise<void> {
   for (const [n, part] of parts.entries())
-    if (part !== undefined) await fleet.settled(fleet.leader!.agent!.labelNode(fleet.nodes[n]!.name, { part }), SOON_MS);
+    if (part !== undefined)
+      await fleet.settled(fleet.leader!.agent!.labelNode(fleet.nodes[n]!.name, { part }), SOON_MS);
 }
 
 const page = (words: readonly string[]): Uint8Array =>
@@ -259,6 +268,9 @@ describe("a job of a pipeline", () => {
       skipped: [{ stage: "word", element: 1, error: { code: "INPUT_INVALID" } }],
     });
     const [stoodIn] = await ended("standing-in");
-    expect(JSON.parse(stoodIn!)).toMatchObject({ all: [{ word: "a" }, { word: "?" }, { word: "c" }], skipped: [{ element: 1 }] });
+    expect(JSON.parse(stoodIn!)).toMatchObject({
+      all: [{ word: "a" }, { word: "?" }, { word: "c" }],
+      skipped: [{ element: 1 }],
+    });
   });
 });
