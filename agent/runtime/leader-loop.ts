@@ -248,8 +248,8 @@ export class LeaderLoop {
   /** One of a pipeline waits until it is decided how it is cut; then nodes are asked first how quick they are at its parts. */
   #openAll(job: JobRecord, itemsOf: (job: JobRecord) => number[], isKept: boolean): void {
     if (job.staged) this.fleetChanged();
-    if (job.staged && !job.form) return this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
-    for (const record of this.#recordsOf(job)) this.#open(record, itemsOf(record), isKept);
+    if (job.staged && !job.form) this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
+    else for (const record of this.#recordsOf(job)) this.#open(record, itemsOf(record), isKept);
   }
 
   /** How the items of a job are expected to be split is told of the job, and not of its stages. */

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import type { ModelManifest } from "../../../shared/model.ts";
 import { graphsOf, sortFiles } from "../../../shared/model-files.ts";
@@ -17,6 +16,7 @@ import { OPERATORS } from "../../../shared/pipeline/operators/index.ts";
 import { readPipeline } from "../../../shared/pipeline/read.ts";
 import { segmentOf } from "../../../shared/pipeline/segment.ts";
 import type { Value } from "../../../shared/pipeline/values.ts";
+import { SkeinError } from "../../../shared/errors.ts";
 import { plainChoice } from "../../../shared/session-choice.ts";
 import { loadModelPipeline } from "../../io/inference/model/pipeline.ts";
 import { IMPLEMENTATIONS } from "../../io/inference/operators/index.ts";

@@ -2,7 +2,7 @@ import type { NodeView } from "../../../shared/fleet.ts";
 import type { CompiledPipeline, FormSegment } from "../../../shared/pipeline/compiled.ts";
 import { modelsOf, segmentNamed } from "../../../shared/pipeline/segment.ts";
 import type { KeptRule } from "../../../shared/rules.ts";
-import type { JobRecord, Ledger } from "../../core/ledger/index.ts";
+import type { Ledger } from "../../core/ledger/index.ts";
 import { barredBecause } from "../../core/planner/index.ts";
 import type { KnownPipelines } from "./segments.ts";
 import type { StageFigures } from "./stage-figures.ts";
