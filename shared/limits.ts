@@ -192,6 +192,7 @@ export const LIMITS = {
   jobTasksMax: 50_000,
   /** Elements in one task: what is lost with it is made again. Tasks and executors in a foretold schedule: a tenth of a second of a small box. */
   elementsPerTaskMax: 4_096,
+  formWhyBytesMax: 512,
   formTasksMax: 256,
   formExecutorsMax: 64,
   /** Stages whose times a node tells of. */

@@ -22,6 +22,7 @@ import { JobExpiry } from "./job-expiry.ts";
 import { JobPlanning } from "./job-planning.ts";
 import { leaderStory } from "./leader-story.ts";
 import { LeaseSending } from "./lease-sending.ts";
+import { dispatchEventsOf, recordsOf } from "./ledger-dispatch.ts";
 import { withLostAttempts } from "./lost-attempts.ts";
 import type { Peers } from "./peers.ts";
 import type { KnownPipelines } from "./pipelines/segments.ts";
@@ -79,7 +80,8 @@ export class LeaderLoop {
     this.#workforce = new Workforce(world, init);
     this.#expiry = new JobExpiry(world, init);
     const [workforce, dispatch, recorder] = [this.#workforce, this.#dispatch, this.#recorder];
-    this.#planning = new JobPlanning(world, { ...init, dispatch, workforce });
+    const formBecause = (jobId: JobId) => this.#staged.whyOf(jobId);
+    this.#planning = new JobPlanning(world, { ...init, dispatch, workforce, formBecause });
     this.#staged = new StagedJobs(world, { ...init, ruling: () => workforce.ruling() });
     this.#faults = new ItemFaults(world, {
       ...{ ledger: init.ledger, events: init.events, dispatch, recorder },
@@ -125,35 +127,11 @@ export class LeaderLoop {
     if (event.kind === "jobSubmitted") this.#openAll(event.job, (job) => openItems(this.#init.ledger, job), true);
     // What of it may be leased is told next.
     if (event.kind === "jobFormed") this.#openAll(event.job, () => [], true);
-    if (event.kind === "jobEnded") for (const job of this.#recordsOf(event.job)) this.#close(job);
+    if (event.kind === "jobEnded") for (const job of recordsOf(event.job, this.#init.ledger)) this.#close(job);
     if (event.kind === "rulesChanged") this.fleetChanged();
-    if (event.kind === "jobPaused")
-      for (const { jobId } of this.#recordsOf(event.job))
-        this.#step({ kind: "jobPaused", jobId, paused: event.job.state === "paused" });
-    if (event.kind === "tasksOpened") this.#step({ kind: "itemsOpened", jobId: event.job.jobId, items: event.items });
-    if (event.kind === "tasksClosed") this.#closeTasks(event);
-    if (event.kind === "resultsRecorded") this.#recorded(event);
-  }
-
-  /** Of an item that has ended nothing is wanted any more; where a part was lost it comes again. */
-  #closeTasks({ job, items }: LedgerEvent & { kind: "tasksClosed" }): void {
-    const { jobId, parent } = job;
-    const whole = parent && this.#init.ledger.jobs.get(parent.jobId);
-    const hasEnded = (item: number): boolean =>
-      whole ? whole.results[job.tasks[item]!.item] !== undefined : job.results[item] !== undefined;
-    const over = items.filter(hasEnded);
-    const again = items.filter((item) => !over.includes(item));
-    if (over.length > 0) this.#step({ kind: "itemsClosed", jobId, items: over, isOver: true });
-    if (again.length > 0) this.#step({ kind: "itemsClosed", jobId, items: again, isOver: false });
-  }
-
-  #recorded({ job: { jobId }, results }: LedgerEvent & { kind: "resultsRecorded" }): void {
-    const byNode = new Map<NodeId, number[]>();
-    for (const { item, node } of results) {
-      this.#faults.forget(jobId, item);
-      byNode.set(node, [...(byNode.get(node) ?? []), item]);
-    }
-    for (const [node, items] of byNode) this.#step({ kind: "itemsRecorded", jobId, items, node });
+    if (event.kind === "resultsRecorded")
+      for (const { item } of event.results) this.#faults.forget(event.job.jobId, item);
+    for (const one of dispatchEventsOf(event, this.#init.ledger)) this.#step(one);
   }
 
   /**
@@ -240,16 +218,11 @@ export class LeaderLoop {
     return answer?.shards ?? [];
   }
 
-  /** A job that is cut in several segments, with its stage jobs, which begin first. */
-  #recordsOf(job: JobRecord): JobRecord[] {
-    return [...stagesOf(this.#init.ledger, job), job];
-  }
-
   /** One of a pipeline waits until it is decided how it is cut; then nodes are asked first how quick they are at its parts. */
   #openAll(job: JobRecord, itemsOf: (job: JobRecord) => number[], isKept: boolean): void {
     if (job.staged) this.fleetChanged();
     if (job.staged && !job.form) this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
-    else for (const record of this.#recordsOf(job)) this.#open(record, itemsOf(record), isKept);
+    else for (const record of recordsOf(job, this.#init.ledger)) this.#open(record, itemsOf(record), isKept);
   }
 
   /** How the items of a job are expected to be split is told of the job, and not of its stages. */
