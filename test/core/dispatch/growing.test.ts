@@ -9,7 +9,7 @@ const [Y, Z] = [job("y"), job("z")];
 const opens = (dispatch: Dispatch, items: number[], nowMs = 0, jobId = X) =>
   dispatch.step({ kind: "itemsOpened", jobId, items }, nowMs);
 const closes = (dispatch: Dispatch, items: number[], nowMs = 0) =>
-  dispatch.step({ kind: "itemsClosed", jobId: X, items }, nowMs);
+  dispatch.step({ kind: "itemsClosed", jobId: X, items, isOver: true }, nowMs);
 
 /** A segment of job Y. */
 function openPart(dispatch: Dispatch, segment: number, items: number, pipeline = "ocr"): JobId {
