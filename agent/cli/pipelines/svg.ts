@@ -1,5 +1,5 @@
 /** The drawing of a pipeline as SVG: by itself, without scripts, in the colours of the reader's light or dark page. */
-import type { GraphArrow, GraphBox, PipelineGraph } from "./graph.ts";
+import { type GraphArrow, type GraphBox, type PipelineGraph, wrapped } from "./graph.ts";
 import { type Layout, type PlacedArrow, type PlacedBox, type Point, placed } from "./layout.ts";
 
 /** Pixels. Letters of the fonts named below are at most this wide, so that text can be measured without a browser. */
@@ -79,15 +79,9 @@ interface HeadLine {
 /** The name, and the sentence in lines no wider than the drawing needs to be. */
 function headLines({ title, says }: PipelineGraph, { width }: Layout): HeadLine[] {
   const room = Math.floor(Math.max(width, SAYS_WIDTH_MIN) / LETTER.line);
-  const lines: string[] = [];
-  for (const word of says.split(/\s+/).filter(Boolean)) {
-    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
-    if (lines.length > 0 && [...longer].length <= room) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
   return [
     { text: title, kind: "head", wide: widthOf(title, LETTER.head) },
-    ...lines.map((text): HeadLine => ({ text, kind: "says", wide: widthOf(text, LETTER.line) })),
+    ...wrapped(says, room).map((text): HeadLine => ({ text, kind: "says", wide: widthOf(text, LETTER.line) })),
   ];
 }
 
