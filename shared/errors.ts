@@ -15,6 +15,16 @@ interface Kind {
 const list = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : String(value));
 const megabytes = (value: unknown): string => `${Math.round(Number(value) / 1e6)} MB`;
 
+
+/** The first of them, and how many more there are. */
+function faultsText(faults: unknown): string {
+  const [first, ...more] = Array.isArray(faults) ? (faults as { path?: string; line?: number; reason?: string }[]) : [];
+  if (!first) return String(faults);
+  const place = [first.line === undefined ? "" : `line ${first.line}`, first.path].filter(Boolean).join(", ");
+  const rest = more.length === 0 ? "" : `; and ${more.length} more ${more.length === 1 ? "fault" : "faults"}`;
+  return `${place ? `${place}: ` : ""}${first.reason}${rest}`;
+}
+
 export const ERRORS = {
   // Asked wrongly.
   BAD_REQUEST: { status: 400, exit: 2, say: (f) => `The request is not valid: ${f.reason}.` },
@@ -22,6 +32,21 @@ export const ERRORS = {
     status: 400,
     exit: 2,
     say: (f) => `There is no pipeline "${f.pipeline}". This fleet knows: ${list(f.known)}.`,
+  },
+  PIPELINE_INVALID: {
+    status: 422,
+    exit: 2,
+    say: (f) => `The pipeline ${f.pipeline} is not accepted: ${faultsText(f.faults)}.`,
+  },
+  PIPELINE_EXISTS: {
+    status: 409,
+    exit: 2,
+    say: (f) => `${f.pipeline} is there already, as ${f.what}, and a version is given once. ${f.advice}`,
+  },
+  PIPELINE_WANTED: {
+    status: 409,
+    exit: 1,
+    say: (f) => `${f.what} is not removed: ${f.why} (${list(f.by)}). Remove ${f.first} first.`,
   },
   NO_INPUTS: {
     status: 400,

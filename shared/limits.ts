@@ -168,6 +168,9 @@ export const LIMITS = {
   pipelineBytesMax: 64 * KiB,
   /** Elements of one list that stages run over: more is a mistake, or a job of its own. */
   fanOutMax: 100_000,
+  /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */
+  valuesKeysMax: 4_096,
+  valuesBytesMax: 256 * MiB,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
   /** Segments that an executor keeps ready; the least used is forgotten first. */
