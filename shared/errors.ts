@@ -15,7 +15,6 @@ interface Kind {
 const list = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : String(value));
 const megabytes = (value: unknown): string => `${Math.round(Number(value) / 1e6)} MB`;
 
-
 /** The first of them, and how many more there are. */
 function faultsText(faults: unknown): string {
   const [first, ...more] = Array.isArray(faults) ? (faults as { path?: string; line?: number; reason?: string }[]) : [];
@@ -23,6 +22,12 @@ function faultsText(faults: unknown): string {
   const place = [first.line === undefined ? "" : `line ${first.line}`, first.path].filter(Boolean).join(", ");
   const rest = more.length === 0 ? "" : `; and ${more.length} more ${more.length === 1 ? "fault" : "faults"}`;
   return `${place ? `${place}: ` : ""}${first.reason}${rest}`;
+}
+
+/** Each on a line of its own. */
+function inputFaultsText(faults: unknown): string {
+  const all = Array.isArray(faults) ? (faults as { place?: string; reason?: string }[]) : [];
+  return all.map(({ place, reason }) => `\n  ${place}: ${reason}`).join("");
 }
 
 export const ERRORS = {
@@ -52,6 +57,11 @@ export const ERRORS = {
     status: 400,
     exit: 2,
     say: (f) => `${f.where} has no ${f.what ? `${f.what} files` : "inputs"}, so there is nothing to read.`,
+  },
+  INPUTS_INVALID: {
+    status: 400,
+    exit: 2,
+    say: (f) => `Nothing was handed in, because of what is wrong with the inputs:${inputFaultsText(f.faults)}`,
   },
   FOLDER_MISSING: { status: 400, exit: 2, say: (f) => `${f.path} does not exist. Check the path.` },
   TOO_LARGE: { status: 413, exit: 2, say: (f) => `${f.what} is ${f.actual}; the most is ${f.limit}.` },

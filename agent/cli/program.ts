@@ -26,7 +26,7 @@ export async function main(argv: readonly string[], world: World): Promise<numbe
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ASKED_WRONGLY;
     const known = SkeinError.from(error);
     if (argv.includes("--json")) world.out(`${JSON.stringify(known)}\n`);
-    else world.err(`skein: ${plain(known.message)}\n`);
+    else world.err(`skein: ${known.message.split("\n").map(plain).join("\n")}\n`);
     if (known.code === "INTERNAL" && error instanceof Error && world.env.SKEIN_DEBUG) world.err(`${error.stack}\n`);
     return known.exitCode;
   }

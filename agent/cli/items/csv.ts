@@ -28,7 +28,10 @@ export function itemsOfCsv(
   return body.flatMap(({ record, info }): GivenItem[] => {
     const place = `${file}, line ${lineOf(record, info)}`;
     if (record.length !== columns.length) {
-      faults.add(place, `has ${record.length} fields and the header has ${columns.length}; is a quote or comma missing?`);
+      faults.add(
+        place,
+        `has ${record.length} fields and the header has ${columns.length}; is a quote or comma missing?`,
+      );
       return [];
     }
     const fields = new Map([...taken].map(([input, column]) => [input, { cell: record[column]! }]));

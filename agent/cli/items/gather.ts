@@ -11,7 +11,7 @@ import { parseType } from "../../../shared/pipeline/types.ts";
 import { inParallel } from "../in-parallel.ts";
 import { digestOf, FILES_AT_ONCE, filesAt, type LocalInput, namesFor } from "../inputs.ts";
 import { itemsOfCsv } from "./csv.ts";
-import { type GivenItem, type GivenTable, InputFaults, type PipelineInput } from "./given.ts";
+import { type GivenItem, type GivenTable, InputFaults, type PipelineInput, triedAt } from "./given.ts";
 import { itemOfJson, itemsOfJsonLines } from "./json-lines.ts";
 import { valuesOf } from "./values.ts";
 
@@ -51,7 +51,8 @@ export async function gatherItems(named: readonly string[], inputs: readonly Pip
   faults.end();
   const whole = files.filter((file) => !isTable(file));
   if (inputs.length > 1)
-    for (const { path } of whole) faults.add(path, `is no .csv, .jsonl or .json, and the pipeline takes ${listed(inputs)}`);
+    for (const { path } of whole)
+      faults.add(path, `is no .csv, .jsonl or .json, and the pipeline takes ${listed(inputs)}`);
   faults.end();
   const count = whole.length + tables.reduce((sum, { items }) => sum + items.length, 0);
   if (count > LIMITS.jobItemsMax) {
@@ -119,14 +120,15 @@ async function itemsOf(
     // Made anew when it is sent: items with files in them are large, and there may be thousands.
     const content = async (): Promise<Uint8Array> => writeItem([...inputs], await valuesOf(item, inputs, table.folder));
     const name = itemName(table, item, row, tables.length > 1);
-    return faults.attempt(item.place, async () => {
+    return triedAt(item.place, async (): Promise<PlacedInput> => {
       checkFileName(name, "its name", LIMITS.nameBytesMax);
       const bytes = await content();
       const blob = createHash("sha256").update(bytes).digest("hex") as BlobHash;
       return { name, path: item.place, place: item.place, bytes: bytes.length, blob, content };
     });
   });
-  return made.filter((item) => item !== undefined);
+  for (const one of made) if ("reason" in one) faults.add(one.place, one.reason);
+  return made.filter((one) => !("reason" in one));
 }
 
 /** By its own name, else by its row: padded, so that files of results sort as the rows do. */

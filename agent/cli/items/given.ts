@@ -39,21 +39,20 @@ export class InputFaults {
     if (this.#found.length < LIMITS.inputFaultsMax) this.#found.push({ place, reason });
   }
 
-  /** What `check` gives; undefined and a fault where it refuses. */
-  async attempt<T>(place: string, check: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await check();
-    } catch (error) {
-      const refusal = SkeinError.from(error);
-      if (refusal.code !== "BAD_REQUEST") throw error;
-      this.add(place, String(refusal.facts.reason));
-      return undefined;
-    }
-  }
-
   /** @throws INPUTS_INVALID if there are any */
   end(): void {
     if (this.#found.length > 0) throw new SkeinError("INPUTS_INVALID", { faults: this.#found });
+  }
+}
+
+/** What `check` gives, or the reason for which it refuses. */
+export async function triedAt<T>(place: string, check: () => Promise<T>): Promise<T | InputFault> {
+  try {
+    return await check();
+  } catch (error) {
+    const refusal = SkeinError.from(error);
+    if (refusal.code !== "BAD_REQUEST") throw error;
+    return { place, reason: String(refusal.facts.reason) };
   }
 }
 

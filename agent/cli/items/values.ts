@@ -14,13 +14,17 @@ import type { GivenItem, PipelineInput } from "./given.ts";
 const RANK_MAX = 16;
 
 /** Bytes are given as paths, from `folder`. @throws BAD_REQUEST, which names the input */
-export async function valuesOf({ fields }: GivenItem, inputs: readonly PipelineInput[], folder: string): Promise<Values> {
+export async function valuesOf(
+  { fields }: GivenItem,
+  inputs: readonly PipelineInput[],
+  folder: string,
+): Promise<Values> {
   const values: Values = new Map();
   for (const { name, type } of inputs) {
     const port = parseType(type);
     const field = fields.get(name)!;
     const json = "cell" in field ? cellJson(field.cell, port, name) : field.json;
-    values.set(name, await valueOf(json, port, name, folder));
+    values.set(name, await valueFrom(json, port, name, folder));
   }
   return values;
 }
@@ -37,11 +41,11 @@ function cellJson(cell: string, { kind }: PortType, path: string): Json {
   }
 }
 
-async function valueOf(json: Json, type: PortType, path: string, folder: string): Promise<Value> {
+async function valueFrom(json: Json, type: PortType, path: string, folder: string): Promise<Value> {
   if (type.kind === "list") {
     const items = checkList(json, path, LIMITS.fanOutMax, (one) => one as Json);
     const elements: Value[] = [];
-    for (const [i, one] of items.entries()) elements.push(await valueOf(one, type.element, `${path}[${i}]`, folder));
+    for (const [i, one] of items.entries()) elements.push(await valueFrom(one, type.element, `${path}[${i}]`, folder));
     return { kind: "list", elements };
   }
   if (type.kind === "bytes") return { kind: "bytes", bytes: await fileAt(json, path, folder) };

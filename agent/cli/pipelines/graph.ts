@@ -110,7 +110,9 @@ function stageBox(stage: string, one: StageDefinition): GraphBox {
 
 /** What an output is called, and where it comes from if that says more. */
 const outputLines = (outputs: Record<string, Reference>): string[] =>
-  Object.entries(outputs).map(([name, reference]) => (reference.endsWith(`.${name}`) ? name : `${name} = ${reference}`));
+  Object.entries(outputs).map(([name, reference]) =>
+    reference.endsWith(`.${name}`) ? name : `${name} = ${reference}`,
+  );
 
 export function conditionText({ value, below, above, is, isNot }: Condition): string {
   const bounds = [
@@ -122,7 +124,8 @@ export function conditionText({ value, below, above, is, isNot }: Condition): st
   return `${value} ${bounds.join(" and ")}`;
 }
 
-const loopText = ({ times, over }: Loop): string => (over === undefined ? `${times} times` : `over ${over}, with state`);
+const loopText = ({ times, over }: Loop): string =>
+  over === undefined ? `${times} times` : `over ${over}, with state`;
 const onErrorText = (rule: OnError): string => (rule === "skip" ? "skipped if it fails" : "default if it fails");
 const labelsText = (labels: Record<string, string>): string =>
   Object.entries(labels)

@@ -79,7 +79,8 @@ function anchors(
     own.sort((a, b) => neighbour(a) - neighbour(b));
     const [left, right] = spanOf(box);
     const free = rangeOf(left + 1, right - 1).filter((column) => column % CLASSES === kind);
-    for (const [i, arrow] of own.entries()) columns.set(arrow, free[Math.floor(((i + 0.5) * free.length) / own.length)]!);
+    for (const [i, arrow] of own.entries())
+      columns.set(arrow, free[Math.floor(((i + 0.5) * free.length) / own.length)]!);
   }
   return columns;
 }

@@ -85,7 +85,8 @@ function outline({ boxes, arrows }: PipelineGraph): string {
   const left = new Map(boxes.map((box) => [box.id, box]));
   const lines: string[] = [];
   while (left.size > 0) {
-    const isReady = ({ id }: GraphBox): boolean => !arrows.some(({ from, to }: GraphArrow) => to === id && left.has(from));
+    const isReady = ({ id }: GraphBox): boolean =>
+      !arrows.some(({ from, to }: GraphArrow) => to === id && left.has(from));
     const box = [...left.values()].find(isReady) ?? [...left.values()][0]!;
     left.delete(box.id);
     const sources = arrows.filter(({ to }) => to === box.id).map(({ from, ports }) => `${titles.get(from)}.${ports}`);
