@@ -128,7 +128,7 @@ async function itemsOf(
     });
   });
   for (const one of made) if ("reason" in one) faults.add(one.place, one.reason);
-  return made.filter((one) => !("reason" in one));
+  return made.filter((one): one is PlacedInput => !("reason" in one));
 }
 
 /** By its own name, else by its row: padded, so that files of results sort as the rows do. */
