@@ -169,6 +169,14 @@ export const LIMITS = {
   pipelinesMax: 256,
   pipelineStagesMax: 64,
   pipelineBytesMax: 64 * KiB,
+  /** Ports of one pipeline, on each side. */
+  pipelinePortsMax: 64,
+  /** Rounds of a loop, elements that one run takes together, and how long one run may take: more is a mistake. */
+  stageRoundsMax: 10_000,
+  stageBatchMax: 1_024,
+  stageDeadlineMsMax: 3_600_000,
+  /** Faults of one pipeline that are told: nobody reads more at a time. */
+  pipelineFaultsMax: 50,
   /** Elements of one list that stages run over: more is a mistake, or a job of its own. */
   fanOutMax: 100_000,
   /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */

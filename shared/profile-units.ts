@@ -3,6 +3,7 @@
  * whoever writes 80000 for a temperature copied millidegrees from the kernel: each refusal says what was probably meant.
  */
 import { checkKeys, checkNumber, checkOneOf, checkWhole } from "./checks.ts";
+import { nearest } from "./nearest.ts";
 import { SkeinError } from "./errors.ts";
 
 /** Runs a check; what it throws ends with what was probably meant, if that can be told. */
@@ -93,24 +94,4 @@ export function checkKnown<T extends string>(value: unknown, path: string, known
   const plain = typeof value === "string" ? value.toLowerCase().replace(/executionprovider$|[^a-z0-9]/g, "") : "";
   const near = known.find((one) => one === plain) ?? (plain ? nearest(plain, known) : undefined);
   return orMeant(near && `did you mean ${near}?`, () => checkOneOf(value, path, known));
-}
-
-/** The one at most a third of whose letters must change. */
-function nearest(word: string, known: readonly string[]): string | undefined {
-  const [best] = known
-    .map((one) => ({ one, distance: editDistance(word.toLowerCase(), one.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(1, best.one.length / 3) ? best.one : undefined;
-}
-
-/** Letters to add, drop or change (Levenshtein), row by row of its table. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (const [i, letter] of [...from].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...to].entries())
-      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (letter === other ? 0 : 1)));
-    row = next;
-  }
-  return row.at(-1)!;
 }

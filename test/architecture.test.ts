@@ -47,6 +47,8 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
+  // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
+  [/^yaml$/, ["shared"]],
   [/^protobufjs/, ["shared", "agent/io/network"]],
 ];
 
