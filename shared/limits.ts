@@ -54,6 +54,10 @@ export const LIMITS = {
   bulkChunkBytes: 256 * KiB,
   /** A bulk transfer in which no byte moved for this long is broken off. */
   bulkProgressMs: 5_000,
+  /** Words of a text that a model of texts reads: a long page in one item is a sign that its texts were not taken apart. */
+  textWordsMax: 4_096,
+  /** Words, and buckets of n-grams, that a vocabulary may have. */
+  vocabularyRowsMax: 1_000_000,
   /** One blob. */
   blobBytesMax: 4 * 1024 * MiB,
   /** Blobs up to this size are kept together in a database: thousands of results a second share their fsyncs. Larger ones are files, which a database would only copy about. */

@@ -3,8 +3,8 @@
  * whoever writes 80000 for a temperature copied millidegrees from the kernel: each refusal says what was probably meant.
  */
 import { checkKeys, checkNumber, checkOneOf, checkWhole } from "./checks.ts";
-import { nearest } from "./nearest.ts";
 import { SkeinError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 
 /** Runs a check; what it throws ends with what was probably meant, if that can be told. */
 function orMeant<T>(meant: string | undefined, check: () => T): T {

@@ -29,6 +29,11 @@ const ROOMS: Record<string, Room> = {
     touchesWorld: true,
     why: "builds one agent out of the real rooms; the only file that sees everything",
   },
+  "agent/applications": {
+    opens: ["shared"],
+    touchesWorld: true,
+    why: "pipelines with the models they need, and the scripts that train those; nothing of the agent runs them",
+  },
   "agent/cli": {
     opens: ["shared", "agent/ports", "agent/main.ts", "agent/io/*"],
     touchesWorld: true,
@@ -47,8 +52,11 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
+  // Graphs are laid out and tables of inputs read where a person asks for it, on no box that works.
+  [/^(@dagrejs\/dagre$|csv-parse(\/|$))/, ["agent/cli"]],
   // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
   [/^yaml$/, ["shared"]],
+  [/^onnx-proto$/, ["agent/applications"]],
   [/^protobufjs/, ["shared", "agent/io/network"]],
 ];
 
@@ -131,7 +139,14 @@ test("the map names the planted faults", () => {
 test("every file is reached from an entry point", () => {
   const inference = ["executor.ts", "provider-trial.ts", "trials/trial-executor.ts"];
   const children = inference.map((file) => `agent/io/inference/${file}`);
-  const entries = ["agent/cli/skein.js", "agent/dashboard/page.js", "agent/io/solver/child.ts", ...children];
+  const trainers = sources.filter((file) => /^agent\/applications\/[^/]+\/train\.ts$/.test(file));
+  const entries = [
+    "agent/cli/skein.js",
+    "agent/dashboard/page.js",
+    "agent/io/solver/child.ts",
+    ...children,
+    ...trainers,
+  ];
   const reached = new Set<string>();
   const visit = (file: string): void => {
     if (reached.has(file) || !sources.includes(file)) return;

@@ -29,7 +29,7 @@ export function checkParameters(
 }
 
 /** @throws BAD_REQUEST */
-function checkParameter({ type, min, max, oneOf }: ParameterSpec, value: Json): Json {
+export function checkParameter({ type, min, max, oneOf }: ParameterSpec, value: Json): Json {
   const number = (one: unknown): number => checkNumber(one, "", min ?? -Number.MAX_VALUE, max ?? Number.MAX_VALUE);
   const text = (one: unknown): string =>
     oneOf ? checkOneOf(one, "", oneOf) : typeof one === "string" ? one : refuse("", "must be text");

@@ -1,5 +1,6 @@
 import type { ErrorBody } from "../../../shared/errors.ts";
 import type { ModelToLoad, PipelineInfo } from "../../ports/index.ts";
+import type { ModelRun, ModelRunEnd } from "./model/together.ts";
 
 /** What an executor can do with one input. */
 export interface Pipeline {
@@ -14,6 +15,9 @@ export interface ModelPipeline {
   sampleLength?: number;
   /** As far as they fit together in batches; how each ended, in their order. */
   runTogether(items: readonly { name: string; input: Uint8Array }[]): Promise<ItemEnd[]>;
+  readonly model: ModelToLoad;
+  /** The same of tensors that were checked against its manifest. @param rowsMax in one batch; absent: as it is run best */
+  runTensors(runs: readonly ModelRun[], rowsMax?: number): Promise<ModelRunEnd[]>;
   release(): Promise<void>;
 }
 
