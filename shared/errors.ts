@@ -56,7 +56,14 @@ export const ERRORS = {
   NO_INPUTS: {
     status: 400,
     exit: 2,
-    say: (f) => `${f.where} has no ${f.what ? `${f.what} files` : "inputs"}, so there is nothing to read.`,
+    say: (f) =>
+      `${f.where} has no ${f.what ? `${f.what} files` : "inputs"}, so there is nothing to read.${f.sample ? ` To try it: ${f.sample}` : ""}`,
+  },
+  PIPELINE_FILE_MISSING: {
+    status: 400,
+    exit: 2,
+    say: (f) =>
+      `${f.path} is neither a file nor a folder with pipeline.yaml, nor an application that comes with Skein (${list(f.known)}).`,
   },
   INPUTS_INVALID: {
     status: 400,

@@ -4,6 +4,7 @@ import { AGENT_VERSION } from "../../shared/version.ts";
 import { commandsOf, several } from "./commands/command.ts";
 import { addDrill, addFleet } from "./commands/fleet.ts";
 import { addModels, addPlanning, addTune } from "./commands/models.ts";
+import { addPipelines } from "./commands/pipelines.ts";
 import { addService, addSetup } from "./commands/setup.ts";
 import { addWork } from "./commands/work.ts";
 import { demo } from "./demo/index.ts";
@@ -51,6 +52,7 @@ function build(world: World, end: (exitCode: number) => void): Command {
   addWork(command);
   addFleet(command);
   addModels(program, run);
+  addPipelines(program, run);
   addPlanning(program, command, run);
   addDrill(command);
   addTune(command);
