@@ -28,7 +28,9 @@ export function outputsText(items: readonly ItemOutput[], columns: number | unde
   const head = ["ITEM", ...keys.map((key) => key.toUpperCase())];
   const widths = fitted(head, rows, columns);
   if (keys.length > LONG_OUTPUTS || !widths)
-    return items.map(({ name, output }) => `${cut(`${plain(name)}  ${cellText(shownOf(output))}`, columns)}\n`).join("");
+    return items
+      .map(({ name, output }) => `${cut(`${plain(name)}  ${cellText(shownOf(output))}`, columns)}\n`)
+      .join("");
   return table(
     head.map((text, i) => cut(text, widths[i]!)),
     rows.map((row) => row.map((text, i) => cut(text, widths[i]!))),
@@ -80,7 +82,9 @@ function rounded(value: Json): Json {
 
 /** The widest columns give way until all fit; undefined where even narrow ones do not. */
 function fitted(head: readonly string[], rows: readonly (readonly string[])[], columns: number): number[] | undefined {
-  const widths = head.map((text, i) => Math.max(...[text, ...rows.map((row) => row[i]!)].map((one) => [...one].length)));
+  const widths = head.map((text, i) =>
+    Math.max(...[text, ...rows.map((row) => row[i]!)].map((one) => [...one].length)),
+  );
   const room = columns - GAP * (head.length - 1);
   if (room < CELL_MIN * head.length) return undefined;
   for (let over = widths.reduce((sum, width) => sum + width, 0) - room; over > 0; over--) {

@@ -39,7 +39,13 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   const inputs = await what.gather(paths);
   // Without this a missing agent would be waited for as if it were restarting.
   await client.call((one) => one.health());
-  const { jobId, existing, ...taken } = await submit(client, { pipeline: what.pipeline, inputs, terms, options, progress });
+  const { jobId, existing, ...taken } = await submit(client, {
+    pipeline: what.pipeline,
+    inputs,
+    terms,
+    options,
+    progress,
+  });
   if (taken.waitsForModel) world.err(`No node has ${taken.pipeline} ready yet; the job waits until it is placed.\n`);
   if (options.detach) {
     world.out(options.json ? `${JSON.stringify({ jobId, existing })}\n` : `${jobId}\n`);
@@ -84,7 +90,10 @@ async function whatToRun(
   const application = await bundledApplication(name);
   const [sample] = application ? await samplesOf(application) : [];
   if (sample === undefined) throw new SkeinError("NO_INPUTS", { where: `\`skein run ${name}\`` });
-  throw new SkeinError("NO_INPUTS", { where: `\`skein run ${name}\``, sample: `skein run ${name} ${relative("", sample)}` });
+  throw new SkeinError("NO_INPUTS", {
+    where: `\`skein run ${name}\``,
+    sample: `skein run ${name} ${relative("", sample)}`,
+  });
 }
 
 /** How the job is to be done. @throws BAD_REQUEST */

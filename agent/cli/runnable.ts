@@ -96,6 +96,10 @@ async function addBundled(
   progress.say(`This fleet does not have ${name} yet; it comes with Skein, so it is added.`);
   const { pipeline, models } = await addApplication(client, application, { world, progress });
   progress.say(`${pipeline} is added.`);
-  await untilStanding(client, models.map(({ model }) => model), progress);
+  await untilStanding(
+    client,
+    models.map(({ model }) => model),
+    progress,
+  );
   return pipelineNamed(pipeline, client);
 }

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
-import { pipelineReference, type PipelineDefinition } from "../../../shared/pipeline/definition.ts";
+import { type PipelineDefinition, pipelineReference } from "../../../shared/pipeline/definition.ts";
 import { print } from "../calls.ts";
 import { writeWhole } from "../files.ts";
 import { modelClient } from "../models/add.ts";
@@ -79,11 +79,7 @@ export async function remove(pipeline: string, options: CommonOptions, world: Wo
 /** The width to draw for where nobody says how wide the terminal is. */
 const COLUMNS = 100;
 
-export async function graph(
-  named: string,
-  options: CommonOptions & { svg?: string },
-  world: World,
-): Promise<number> {
+export async function graph(named: string, options: CommonOptions & { svg?: string }, world: World): Promise<number> {
   const client = await modelClient(options, world);
   const source = await sourceOf(named, client);
   return tellingFaults({ ...source, isJson: options.json ?? false }, world, async () => {
@@ -104,7 +100,8 @@ type Source = { where: string; text: string } & ({ definition: PipelineDefinitio
 /** A pipeline of the fleet, unless a file or a folder is meant; an application without a fleet that knows it. */
 async function sourceOf(named: string, client: SteadyClient): Promise<Source> {
   const local = await applicationAt(named).catch((error: unknown) => SkeinError.from(error));
-  if (!(local instanceof SkeinError) && local.name !== named) return { where: local.file, text: await definitionText(local) };
+  if (!(local instanceof SkeinError) && local.name !== named)
+    return { where: local.file, text: await definitionText(local) };
   try {
     const { definition } = await client.call((one) => one.pipeline(named));
     return { where: pipelineReference({ version: 1, ...definition }), text: "", definition };

@@ -18,7 +18,14 @@ export function describePipelines(pipelines: readonly PipelineView[], bundled: r
   return `${table(["PIPELINE", "TAKES", "GIVES", "STAGES", "SAYS"], rows, ["STAGES"])}${rest && `\n${rest}`}`;
 }
 
-export function describePipeline({ pipeline, definition, inputs, outputs, addedAtMs, addedBy }: PipelineDetail): string {
+export function describePipeline({
+  pipeline,
+  definition,
+  inputs,
+  outputs,
+  addedAtMs,
+  addedBy,
+}: PipelineDetail): string {
   const head = pairs([
     ["pipeline", pipeline],
     ["says", definition.says ?? "-"],
@@ -45,8 +52,16 @@ function howText({ map, when, loop, onError, batch, on, keep }: StageDefinition)
     ...(when ? [`if ${conditionText(when)}`] : []),
     ...(loop ? ["in a loop"] : []),
     ...(batch === undefined ? [] : [`${batch} at a time`]),
-    ...(on ? [`only where ${Object.entries(on).map((pair) => pair.join("=")).join(" ")}`] : []),
-    ...(onError === undefined || onError === "fail" ? [] : [onError === "skip" ? "skipped if it fails" : "a default if it fails"]),
+    ...(on
+      ? [
+          `only where ${Object.entries(on)
+            .map((pair) => pair.join("="))
+            .join(" ")}`,
+        ]
+      : []),
+    ...(onError === undefined || onError === "fail"
+      ? []
+      : [onError === "skip" ? "skipped if it fails" : "a default if it fails"]),
     ...(keep === undefined || keep === "auto" ? [] : [keep]),
   ];
   return parts.join("; ");
