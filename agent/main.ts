@@ -10,6 +10,7 @@ import { startApi } from "./api/index.ts";
 import { openBlobs } from "./io/blobs/index.ts";
 import { systemClock, systemRandomness } from "./io/clock/index.ts";
 import { createFaults } from "./io/faults/index.ts";
+import { openFitting } from "./io/fitting/index.ts";
 import { openJournal } from "./io/journal/index.ts";
 import { openModelFolders } from "./io/models/index.ts";
 import { createPeerNetwork, createSigner } from "./io/network/index.ts";
@@ -94,6 +95,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     engine: config.part === "witness" || probed.runsNothing ? noEngine : await createEngine(probed, telemetry),
     probe,
     ...(config.part === "witness" ? {} : { trials: await makeTrials() }),
+    ...(config.part === "witness" ? {} : { fitting: await openFitting(join(dataDir, "datasets")) }),
     faults: createFaults({
       onDisk: (full) => {
         disk.isFull = full;

@@ -4,6 +4,7 @@
  */
 import { type BundledBlob, bundlesOf, writeBundle } from "./blob-bundle.ts";
 import { ERRORS, type ErrorBody, SkeinError } from "./errors.ts";
+import type { DatasetView } from "./fitting/dataset.ts";
 import type { BlobHash } from "./ids.ts";
 import { LIMITS, TIMING } from "./limits.ts";
 import type { OnlineAnswer } from "./online.ts";
@@ -34,6 +35,8 @@ export type Client = { [N in RouteName]: (...args: RouteArguments<N>) => Promise
   putBlob(hash: BlobHash, body: BlobBody): Promise<{ existed: boolean }>;
   /** What the fleet makes of one input, now. @throws UNKNOWN_PIPELINE, NOT_READY, TOO_LARGE, DEADLINE_EXCEEDED, and what is wrong with the input */
   infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer>;
+  /** JSON lines onto the disk of the box that the agent runs on, and no other's. @throws BAD_REQUEST with the line, TOO_LARGE, DISK_FULL */
+  putDataset(name: string, body: BlobBody): Promise<DatasetView>;
   /** Many small ones (bundledBlobBytesMax each), in few requests. @throws BLOB_HASH_MISMATCH, DISK_FULL, BAD_REQUEST */
   putBlobs(blobs: readonly BundledBlob[]): Promise<void>;
   /** Whether the agent itself holds it. */
@@ -85,6 +88,12 @@ export function createClient(options: ClientOptions): Client {
         "output"
       >;
       return { ...told, output: new Uint8Array(await bodyOf(() => response.arrayBuffer(), url)) };
+    },
+    async putDataset(name, body) {
+      const content = { body: body as unknown as ReadableStream, duplex: "half" };
+      const headers = { "content-type": "application/x-ndjson" };
+      const path = RAW_ROUTES.dataset(encodeURIComponent(name));
+      return (await answerOf(await send("PUT", path, { ...content, headers }, "submit"))) as DatasetView;
     },
     async putBlobs(blobs) {
       const sized = blobs.map((blob) => ({ blob, bytes: blob.bytes.length }));

@@ -46,12 +46,24 @@ export const ERRORS = {
   PIPELINE_EXISTS: {
     status: 409,
     exit: 2,
-    say: (f) => `${f.pipeline} is there already, as ${f.what}, and a version is given once. ${f.advice}`,
+    say: (f) =>
+      `${f.pipeline} is another pipeline already, and a version is given once. Add yours under the next version.`,
+  },
+  NAME_TAKEN: {
+    status: 409,
+    exit: 2,
+    say: (f) => `${f.name} is the name of a ${f.of}, and models and pipelines share one space of names. Take another.`,
+  },
+  PART_WANTED: {
+    status: 409,
+    exit: 1,
+    say: (f) => `${f.part} is not removed: pipelines are made of it (${list(f.by)}). Remove those first.`,
   },
   PIPELINE_WANTED: {
     status: 409,
     exit: 1,
-    say: (f) => `${f.what} is not removed: ${f.why} (${list(f.by)}). Remove ${f.first} first.`,
+    say: (f) =>
+      `${f.pipeline} is not removed: open jobs want it (${list(f.jobs)}). Wait for them, or remove it with --force, which cancels them.`,
   },
   NO_INPUTS: {
     status: 400,
@@ -139,6 +151,18 @@ export const ERRORS = {
     exit: 1,
     say: (f) => `The search for how ${f.model} is best run ended without an answer: ${f.reason}`,
   },
+  DATASET_UNKNOWN: {
+    status: 404,
+    exit: 2,
+    say: (f) => `This box has no data set ${f.dataset}. Put one on it with: skein dataset add NAME FILE`,
+  },
+  FIT_NOBODY: {
+    status: 409,
+    exit: 1,
+    say: (f) => `No box that is there has rows of ${f.dataset} to learn from.`,
+  },
+  FIT_BUSY: { status: 503, exit: 1, say: (f) => `${f.waiting} rounds wait on this box already.` },
+  FIT_FAILED: { status: 500, exit: 1, say: (f) => `A round of fitting ended without an answer: ${f.reason}.` },
   SOLVER_FAILED: { status: 500, exit: 1, say: (f) => `The solver did not answer: ${f.reason}.` },
   RULES_CONFLICT: {
     status: 409,
@@ -150,6 +174,16 @@ export const ERRORS = {
   MODEL_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no model ${f.model}. \`skein model list\` lists them.` },
   RULE_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no rule ${f.rule}. \`skein rule list\` lists them.` },
   JOB_UNKNOWN: { status: 404, exit: 3, say: (f) => `There is no job ${f.jobId}. \`skein jobs\` lists them.` },
+  FANOUT_TOO_LARGE: {
+    status: 422,
+    exit: 1,
+    say: (f) => `${f.segment} made ${f.elements} elements of one input, and ${f.what} is ${f.limit}.`,
+  },
+  FANOUT_UNSOUND: {
+    status: 500,
+    exit: 1,
+    say: (f) => `The list that ${f.segment} made cannot be gone through: ${f.reason}.`,
+  },
   JOB_ENDED: { status: 409, exit: 1, say: (f) => `Job ${f.jobId} has ended already: it is ${f.state}.` },
   JOB_OPEN: {
     status: 409,

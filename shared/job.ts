@@ -33,6 +33,14 @@ export type JobState = (typeof JOB_STATES)[number];
 
 export const isOpen = (state: JobState): boolean => state === "running" || state === "paused";
 
+/** What an item of a stage job stands for: a run of a segment for an item of the job, or for some elements of a list of it. */
+export interface StageTask {
+  /** Of the job that the stage job belongs to. */
+  item: number;
+  /** Of a segment that runs over a list: the elements from `from` to before `to`. */
+  slice?: { from: number; to: number };
+}
+
 /** A lease of an item that did not bring its recorded result. */
 export interface LostAttempt {
   node: NodeId;
@@ -75,6 +83,8 @@ export interface ItemResult {
   madeWith?: BlobHash;
   /** By `node`, over the statement of this result, base64. Absent: not signed. */
   signature?: string;
+  /** Of a task of a segment: the lengths of the lists that others run over, in the order of `listsToldBy`. */
+  elements?: number[];
   /** Leases of this item that came to nothing before, as far as the leader that recorded it knew; the newest. */
   lostAttempts?: LostAttempt[];
 }

@@ -4,6 +4,8 @@ import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "./ids.ts";
 import type { ItemResult, JobInput, JobPriority } from "./job.ts";
 import type { Labels } from "./labels.ts";
 import type { ModelManifest } from "./model.ts";
+import type { JobForm } from "./pipeline/compiled.ts";
+import type { PipelineDefinition } from "./pipeline/definition.ts";
 import type { KeptRule } from "./rules.ts";
 
 /** The first entry of a fleet. */
@@ -56,6 +58,24 @@ export interface JobSubmitted {
   copies: number;
   /** Absent: none. */
   deadlineAtMs?: number;
+  /** Its pipeline is one of stages: none of it may be leased before a leader has decided how it is cut (jobFormed). */
+  staged?: true;
+}
+
+/** How a staged job is cut. The first one holds; later ones change nothing. */
+export interface JobFormed {
+  jobId: JobId;
+  form: JobForm;
+}
+
+/**
+ * Nobody alive holds the outputs of these tasks of a stage job any more, and what comes after them is not done: they are
+ * open again. That nobody does, the proposer has found out.
+ */
+export interface ResultsLost {
+  /** Of the stage job. */
+  jobId: JobId;
+  items: number[];
 }
 
 /** Nothing more of it is leased, or again. What runs ends and is recorded. */
@@ -116,6 +136,21 @@ export interface ModelRemoved {
 export interface ModelAliased {
   name: string;
   alias: string;
+  version: number;
+}
+
+/**
+ * A pipeline that was checked by the box that proposes it; it always says its version, which is given once. The models and
+ * pipelines that it names are there, and stay while it is.
+ */
+export interface PipelineAdded {
+  definition: PipelineDefinition & { version: number };
+  addedBy: NodeId;
+  addedAtMs: number;
+}
+
+export interface PipelineRemoved {
+  name: string;
   version: number;
 }
 
@@ -199,4 +234,8 @@ export type LedgerEntry =
   | ({ kind: "modelAliased" } & ModelAliased)
   | ({ kind: "ruleChanged" } & RuleChanged)
   | ({ kind: "placementDecided" } & PlacementDecided)
-  | ({ kind: "jobPlanned" } & JobPlanned);
+  | ({ kind: "jobPlanned" } & JobPlanned)
+  | ({ kind: "pipelineAdded" } & PipelineAdded)
+  | ({ kind: "pipelineRemoved" } & PipelineRemoved)
+  | ({ kind: "jobFormed" } & JobFormed)
+  | ({ kind: "resultsLost" } & ResultsLost);

@@ -1,21 +1,23 @@
 /**
- * A ledger as a row of records, in this order: one head, its invitations, settings and drills, its models, their aliases, the
- * planner's rules and placements, each job followed by its items, the decisions about jobs, and who holds the blobs of all
+ * A ledger as a row of records, in this order: one head, its invitations, settings and drills, its models, their aliases, its
+ * pipelines, the planner's rules and placements, each job followed by its items, the decisions about jobs, and who holds the blobs of all
  * items and then of all models. Every list is in the ledger's own order, which is the log's, so that equal ledgers give equal
  * bytes. Holders come last because they change for every item when a box goes; what is recorded of an ended job does not.
  */
 import type { KeptDrill, RunningDrill } from "./drill.ts";
 import type { FleetRecovery, RosterNode } from "./fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
-import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult } from "./job.ts";
+import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult, StageTask } from "./job.ts";
 import type {
   InviteIssued,
   JobPlanned,
   ModelAdded,
   ModelAliased,
+  PipelineAdded,
   PlacementDecided,
   RuleChanged,
 } from "./ledger-entry.ts";
+import type { JobForm } from "./pipeline/compiled.ts";
 
 /** What is one of a kind, or small. */
 export interface LedgerHead {
@@ -51,6 +53,13 @@ export interface KeptJob {
   priority: JobPriority;
   copies: number;
   deadlineAtMs?: number;
+  staged?: true;
+  /** Of a staged job: how it is cut, once that is decided. */
+  form?: JobForm;
+  /** Of a stage job. */
+  parent?: { jobId: JobId; segment: number };
+  /** Of a stage job. */
+  runsAgain: number;
   /** How many items follow. */
   items: number;
 }
@@ -59,6 +68,8 @@ export interface KeptJob {
 export type KeptResult = Omit<RecordedResult, "item" | "name" | "input">;
 
 export interface KeptItem extends JobInput {
+  /** Of a stage job. */
+  task?: StageTask;
   result?: KeptResult;
 }
 
@@ -77,6 +88,8 @@ export type LedgerRecord =
   /** Its holders are told at the end. */
   | ({ kind: "model" } & ModelAdded)
   | ({ kind: "alias" } & ModelAliased)
+  /** Behind all that it is made of. */
+  | ({ kind: "pipeline" } & PipelineAdded)
   | ({ kind: "rule" } & RuleChanged)
   | ({ kind: "placement" } & PlacementDecided)
   | ({ kind: "decision" } & JobPlanned)

@@ -22,6 +22,8 @@ export const LIMITS = {
   /** An answer of the API that a member gives for a node without the ledger, as JSON, and how much of it goes in one frame. */
   deputyAnswerBytesMax: 32 * MiB,
   deputyPieceBytes: 512 * KiB,
+  /** What such a call is given, as JSON: a pipeline, in text, is the most. */
+  deputyArgumentsBytesMax: 256 * KiB,
   /** Such answers kept for whoever fetches them piece by piece. */
   deputyAnswersKept: 8,
   /** Blobs asked of one peer at once. */
@@ -179,8 +181,9 @@ export const LIMITS = {
   stageRoundsMax: 10_000,
   stageBatchMax: 1_024,
   stageDeadlineMsMax: 3_600_000,
-  /** Faults of one pipeline that are told: nobody reads more at a time. */
+  /** Faults of one pipeline that are told, and their bytes as JSON: nobody reads more at a time, and they go through as facts of an error. */
   pipelineFaultsMax: 50,
+  pipelineFaultsBytesMax: 12 * KiB,
   /** Elements of one list that stages run over: more is a mistake, or a job of its own. */
   fanOutMax: 100_000,
   /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */
@@ -188,8 +191,20 @@ export const LIMITS = {
   valuesBytesMax: 256 * MiB,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
+  /** How a job is cut, as JSON: pipelineStagesMax segments, each of which takes from all before it and names some lists. */
+  formBytesMax: 64 * KiB,
   /** Segments that an executor keeps ready; the least used is forgotten first. */
   segmentsInstalledMax: 64,
+  /** Data sets of one box, their bytes and rows, all held in memory while a head is fitted; its weights, which go to every box each round. */
+  datasetsMax: 32,
+  datasetBytesMax: 256 * MiB,
+  datasetRowsMax: 200_000,
+  fitDimensionsMax: 4_096,
+  fitClassesMax: 1_024,
+  fitWeightsMax: 65_536,
+  fitRoundsMax: 10_000,
+  /** Rounds of different candidates that one box works on or holds: a search sends nine at once. */
+  fitRoundsWaitingMax: 16,
   /** Models that are being added by one node, or were lately: one is examined at a time, and whoever asks for more is told so. */
   modelAddsMax: 8,
   /** Programs that wait for the solver, and the columns and rows of one: 50 models on 200 nodes are 20,000, and some seconds of a PC's core. */
@@ -376,6 +391,9 @@ export const TIMING = {
   tuneSeconds: 60,
   tuneSecondsMin: 10,
   tuneSecondsMax: 3_600,
+  /** One round on one box, over all its rows; and how long its thread keeps them in memory for the next. */
+  fitRoundMs: 20_000,
+  fitIdleMs: 60_000,
   tuneWaitMs: 3_600_000,
   /** Before an executor whose start failed is started again; doubled up to the second figure at each failure. */
   executorRestartMs: 250,
@@ -449,12 +467,16 @@ const mustHold: [boolean, string][] = [
   [LIMITS.entryBytesMax < LIMITS.frameBytesMax, "an entry fits in a frame"],
   [
     LIMITS.resultsPerEntryMax *
-      (768 +
+      (1_088 +
         LIMITS.errorMessageBytesMax +
         LIMITS.errorFactsBytesMax +
         LIMITS.lostAttemptsMax * (160 + LIMITS.becauseBytesMax)) <
       LIMITS.entryBytesMax,
     "an entry full of failures fits",
+  ],
+  [
+    LIMITS.formBytesMax * 2 < LIMITS.entryBytesMax,
+    "a form fits in an entry, and with its job in a record of a snapshot",
   ],
   [LIMITS.placementBytesMax * 2 < LIMITS.entryBytesMax, "a placement and its reasons fit in an entry"],
   [LIMITS.manifestBytesMax * 2 < LIMITS.entryBytesMax, "a manifest fits in an entry"],
@@ -491,6 +513,11 @@ const mustHold: [boolean, string][] = [
   [LIMITS.paceSamplesMin < LIMITS.paceSamplesMax, "enough measurements are remembered to count"],
   [TIMING.linkHeartbeatMs * 3 <= TIMING.linkSuspectMs, "three link heartbeats may be lost before suspicion"],
   [TIMING.linkSuspectMs < TIMING.linkDownMs, "a link is suspect before it is down"],
+  [
+    LIMITS.fitWeightsMax * 11 + LIMITS.fitClassesMax * LIMITS.nameBytesMax < LIMITS.frameBytesMax,
+    "weights and labels fit in a frame",
+  ],
+  [TIMING.fitRoundMs < TIMING.apiDeadlineMs, "a client outwaits a round"],
   [LIMITS.onlineBytesMax + 16 * KiB < LIMITS.frameBytesMax, "an online input fits in a frame"],
   [TIMING.onlineDeadlineMs < TIMING.apiDeadlineMs, "a client outwaits an online request"],
   [LIMITS.speedBytesMax + 1024 < LIMITS.frameBytesMax, "an answer about a link's speed fits in a frame"],
@@ -529,6 +556,8 @@ const mustHold: [boolean, string][] = [
       LIMITS.noteBytesMax,
     "a failed result fits in a note",
   ],
+  [LIMITS.pipelineFaultsBytesMax + 1_024 < LIMITS.factsBytesMax, "the faults of a pipeline reach whoever asked"],
+  [3 * LIMITS.pipelineBytesMax < LIMITS.deputyArgumentsBytesMax, "a pipeline can be handed to a member"],
   [TIMING.inviteMs <= TIMING.inviteMsMax, "the default invitation is allowed"],
   [TIMING.proposalDeadlineMs * 4 < TIMING.blobLetGoMs, "what is being agreed on is not removed meanwhile"],
   [TIMING.blobLetGoMs < TIMING.sweepMs, "what was told to go goes before what is only found"],

@@ -1,5 +1,7 @@
 /** What agents ask of one another on the request lane, as data: method name, question, answer. */
 import type { FaultDeed } from "./drill.ts";
+import type { DatasetView } from "./fitting/dataset.ts";
+import type { FitPart, FitRoundRequest } from "./fitting/wire.ts";
 import type { PredictionError, RosterNode } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "./ids.ts";
 import type { Plan } from "./plan.ts";
@@ -10,7 +12,7 @@ import type { ReportedResult } from "./wire/results.ts";
 export interface LeasedItem {
   item: number;
   name: string;
-  /** Its input; of a task of a segment the item's own, or the first of its parts. */
+  /** Its input; of a task of a segment the input of its item, whether or not it takes it. */
   blob: BlobHash;
   bytes: number;
   /** Of a task of a segment: all that it starts from. */
@@ -20,8 +22,8 @@ export interface LeasedItem {
 export type LeasedPart =
   /** The item's input. */
   | { kind: "item"; blob: BlobHash; bytes: number }
-  /** What another segment gave; of the list `source` only the elements from `from` to before `to`. */
-  | { kind: "values"; blob: BlobHash; bytes: number; slice?: { source: string; from: number; to: number } }
+  /** What another segment gave; of the lists `sources`, as far as it has them, only the elements from `from` to before `to`. */
+  | { kind: "values"; blob: BlobHash; bytes: number; slice?: { sources: string[]; from: number; to: number } }
   | { kind: "gap"; segment: string; elements: number };
 
 /** Leader to worker: compute these items. The lease lives in the leader's memory; the worker keeps it until done or taken back. */
@@ -122,6 +124,10 @@ export interface PeerRequests {
     question: { pipeline: string; name: string; input: Uint8Array; deadlineMs: number };
     answer: { output: Uint8Array; durationMs: number };
   };
+  /** Which data sets of that name are on your disk: their shape and labels, never rows. */
+  fitPlaces: { question: { dataset: string }; answer: { datasets: DatasetView[] } };
+  /** One round of training on the rows of your disk. @throws as Fitting.round */
+  fitRound: { question: { request: FitRoundRequest }; answer: { part: FitPart } };
   /** Why everything was done for a job, as the leader knows it: a LeaderStory as JSON. */
   story: { question: { jobId: JobId }; answer: { storyJson: string } };
   /** A node without the ledger to one that holds it, with the `rosterIndex` of the roster that it has, or 0. @throws NOT_A_MEMBER */

@@ -1,8 +1,11 @@
 /** The HTTP API, written once: the server, the client, the CLI and the dashboard all derive from this table. */
+
 import type { BoxView } from "./box.ts";
 import type { DrainView, LeaveView } from "./departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "./drill.ts";
 import type { Explanation } from "./explanation.ts";
+import type { DatasetView } from "./fitting/dataset.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "./fitting/wire.ts";
 import type { FleetView, NodeView } from "./fleet.ts";
 import type { BlobHash, JobId, NodeId } from "./ids.ts";
 import type { JobSpec, JobView, Receipt, RecordedResult } from "./job.ts";
@@ -16,6 +19,14 @@ import type {
   ModelRemoval,
   ModelView,
 } from "./model-registry.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "./pipeline-registry.ts";
 import type { PlacementView } from "./placement.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "./recovery.ts";
@@ -128,6 +139,16 @@ interface RouteTypes {
     request: { version: number };
     response: { alias: string; version: number };
   };
+  datasets: { params: []; request: undefined; response: DatasetView[] };
+  datasetRemove: { params: ["dataset"]; request: undefined; response: { removed: string } };
+  fitPlaces: { params: ["dataset"]; request: undefined; response: FitPlaces };
+  fitRound: { params: []; request: FitRoundRequest; response: FitRoundAnswer };
+  pipelines: { params: []; request: undefined; response: PipelineView[] };
+  pipelineCheck: { params: []; request: PipelineSource; response: PipelineCheckAnswer };
+  pipelineAdd: { params: []; request: PipelineSource; response: PipelineAddAnswer };
+  pipeline: { params: ["pipeline"]; request: undefined; response: PipelineDetail };
+  /** `force` is `true`, or empty. */
+  pipelineRemove: { params: ["pipeline", "force"]; request: undefined; response: PipelineRemoval };
   stop: { params: []; request: undefined; response: { stopping: true } };
 }
 
@@ -269,6 +290,39 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
     path: "/v1/models/:model/aliases/:alias",
     says: "what name:alias means from now on; version 0 takes it away",
   },
+  datasets: {
+    method: "GET",
+    path: "/v1/datasets",
+    says: "labelled vectors on this box: their shape, never their rows",
+  },
+  datasetRemove: { method: "DELETE", path: "/v1/datasets/:dataset", says: "deletes a data set of this box" },
+  fitPlaces: { method: "GET", path: "/v1/fits/:dataset", says: "which boxes have rows of a data set" },
+  fitRound: {
+    method: "POST",
+    path: "/v1/fits",
+    says: "one round of training a head, on every box that has rows; only weights travel",
+  },
+  pipelines: { method: "GET", path: "/v1/pipelines", says: "every version of every pipeline" },
+  pipelineCheck: {
+    method: "POST",
+    path: "/v1/pipelines/check",
+    says: "whether the fleet would take this pipeline, as `text` (YAML or JSON) or as `definition`, and what it comes to",
+  },
+  pipelineAdd: {
+    method: "POST",
+    path: "/v1/pipelines",
+    says: "adds a pipeline, as `text` (YAML or JSON) or as `definition` (201; 200 if it was there); refused with every fault and its line",
+  },
+  pipeline: {
+    method: "GET",
+    path: "/v1/pipelines/:pipeline",
+    says: "one pipeline, its definition and its stages in order: name (the newest) or name:version",
+  },
+  pipelineRemove: {
+    method: "DELETE",
+    path: "/v1/pipelines/:pipeline?force=:force",
+    says: "takes a pipeline away, unless open jobs or other pipelines want it; with force=true the jobs are cancelled",
+  },
   stop: { method: "POST", path: "/v1/stop", says: "stops this agent in order" },
 };
 
@@ -277,6 +331,8 @@ export const RAW_ROUTES = {
   /** PUT: bytes in, 201 (or 200 if it was there); GET: bytes out from whichever node holds them; HEAD: is it on this node. */
   blob: (hash: BlobHash | ":hash") => `/v1/blobs/${hash}`,
   /** POST: an input in, what the fleet makes of it out, now; recorded nowhere. `x-skein-input` names the input in messages. */
+  /** PUT: JSON lines in, onto this box's disk. */
+  dataset: (name: string) => `/v1/datasets/${name}`,
   infer: (pipeline: string) => `/v1/pipelines/${pipeline}/infer`,
   /** POST: many small blobs in, as shared/blob-bundle.ts writes them; 200 once all of them are durable. */
   blobs: "/v1/blobs",

@@ -144,6 +144,7 @@ test("every file is reached from an entry point", () => {
     "agent/cli/skein.js",
     "agent/dashboard/page.js",
     "agent/io/solver/child.ts",
+    "agent/io/fitting/thread.ts",
     ...children,
     ...trainers,
   ];

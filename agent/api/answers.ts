@@ -1,7 +1,9 @@
 import { checkDrillRequest } from "../../shared/drill.ts";
+import { checkFitRound } from "../../shared/fitting/wire.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { checkAlias, checkModelName } from "../../shared/model.ts";
 import { checkModelAddRequest, checkModelCheckRequest } from "../../shared/model-registry.ts";
+import { checkPipelineSource } from "../../shared/pipeline-registry.ts";
 import type { RouteName, RouteResponse } from "../../shared/routes.ts";
 import { checkTuneRequest } from "../../shared/tuning.ts";
 import { checkVerifyRequest } from "../../shared/verification.ts";
@@ -111,6 +113,21 @@ export const ANSWERS: { readonly [N in RouteName]: AnswerMaker<N> } = {
   modelAlias: async (face, params, body) => {
     const [name, alias] = [checkModelName(params.model), checkAlias(params.alias)];
     return ok(await face.aliasModel(name, alias, checkModelAliasRequest(body)));
+  },
+  datasets: async (face) => ok(await face.datasets()),
+  datasetRemove: async (face, params) => ok(await face.removeDataset(params.dataset ?? "")),
+  fitPlaces: async (face, params) => ok(await face.fitPlaces(params.dataset ?? "")),
+  fitRound: async (face, _params, body) => ok(await face.fitRound(checkFitRound(body))),
+  pipelines: async (face) => ok(await face.pipelines()),
+  pipelineCheck: async (face, _params, body) => ok(await face.checkPipeline(checkPipelineSource(body))),
+  async pipelineAdd(face, _params, body) {
+    const answer = await face.addPipeline(checkPipelineSource(body));
+    return { status: answer.existing ? 200 : 201, body: answer };
+  },
+  pipeline: async (face, params) => ok(await face.pipeline(params.pipeline ?? "")),
+  async pipelineRemove(face, params, body) {
+    checkNothing(body);
+    return ok(await face.removePipeline(params.pipeline ?? "", checkForce(params.force)));
   },
   stop(face, _params, body) {
     checkNothing(body);

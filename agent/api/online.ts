@@ -7,10 +7,14 @@ import { RAW_ROUTES } from "../../shared/routes.ts";
 import type { AgentFace } from "../runtime/face.ts";
 import { uploadOf } from "./stalls.ts";
 
-/** One input in, its output out. Registered in a scope of its own, because here a body is a stream and never parsed. */
+/** One input in, its output out; and rows in that stay here. Registered in a scope of its own, because here a body is a stream and never parsed. */
 export function serveOnline(app: FastifyInstance, face: AgentFace): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  app.put<{ Params: { name: string } }>(RAW_ROUTES.dataset(":name"), async (request, reply) => {
+    const body = request.body instanceof Readable ? request.body : Readable.from([]);
+    return reply.send(await face.putDataset(request.params.name, uploadOf(body, TIMING.apiStallMs)));
+  });
   app.post<{ Params: { pipeline: string } }>(RAW_ROUTES.infer(":pipeline"), async (request, reply) => {
     const input = await whole(request.body instanceof Readable ? request.body : Readable.from([]));
     const { output, ...told } = await face.infer(request.params.pipeline, nameOf(request.headers), input);

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { SkeinError } from "../../shared/errors.ts";
 import { AGENT_VERSION } from "../../shared/version.ts";
 import { commandsOf, several } from "./commands/command.ts";
+import { addFitting } from "./commands/fitting.ts";
 import { addDrill, addFleet } from "./commands/fleet.ts";
 import { addModels, addPlanning, addTune } from "./commands/models.ts";
 import { addPipelines } from "./commands/pipelines.ts";
@@ -56,6 +57,7 @@ function build(world: World, end: (exitCode: number) => void): Command {
   addPlanning(program, command, run);
   addDrill(command);
   addTune(command);
+  addFitting(program, command, run);
   command("demo", "three agents on this machine, a real job, and the leader killed in the middle", demo).option(
     "--once",
     "end after the table",

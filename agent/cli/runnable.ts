@@ -2,10 +2,9 @@
 import { SkeinError } from "../../shared/errors.ts";
 import { BUILT_IN, readModelReference } from "../../shared/model.ts";
 import type { Json } from "../../shared/pipeline/definition.ts";
-import type { PipelineView } from "../../shared/pipeline/registry.ts";
+import type { PipelineView } from "../../shared/pipeline-registry.ts";
 import { filesOf, type PipelineFiles } from "../../shared/pipelines.ts";
 import { gatherInputs, type LocalInput } from "./inputs.ts";
-import type { PipelineInput } from "./items/given.ts";
 import { outputText } from "./outputs.ts";
 import type { OutputForm } from "./pages.ts";
 import type { Progress } from "./progress.ts";
@@ -60,7 +59,10 @@ function ofFiles(pipeline: string): Runnable {
 function ofPipeline({ pipeline, inputs }: PipelineView): Runnable {
   const gather = async (paths: readonly string[]): Promise<LocalInput[]> => {
     const { gatherItems } = await import("./items/gather.ts");
-    return gatherItems(paths, inputs as PipelineInput[]);
+    return gatherItems(
+      paths,
+      Object.entries(inputs).map(([name, { type }]) => ({ name, type })),
+    );
   };
   return { pipeline, form: PIPELINE_FORM, item: { noun: "item", done: "done" }, gather };
 }

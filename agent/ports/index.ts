@@ -7,6 +7,7 @@ export type { ProbeResult } from "../../shared/box.ts";
 export type { Arrival, BlobInfo, Blobs } from "./blobs.ts";
 export type { Cancel, Clock, Randomness } from "./clock.ts";
 export type { Faults } from "./faults.ts";
+export type { Fitting } from "./fitting.ts";
 export type {
   EngineModel,
   InferenceEngine,

@@ -2,6 +2,7 @@ import type { NodePart, RosterNode } from "../../shared/fleet.ts";
 import type { JournalContents, ProbeResult } from "../ports/index.ts";
 import type { ReportReader } from "./gossip-loop.ts";
 import type { FleetIdentity } from "./membership.ts";
+import type { Operators } from "./pipelines/catalogue.ts";
 import type { SnapshotLimits } from "./snapshot-taking.ts";
 
 /** What an agent is begun with, besides the world it lives in. */
@@ -22,6 +23,8 @@ export interface AgentInit {
   sweepMs?: number;
   /** Default: decodes each. A simulator hands the same bytes to a thousand agents. */
   readReport?: ReportReader;
+  /** What stages may run besides models. Default: those that every box has. */
+  operators?: Operators;
   onStopRequested: () => void;
   /** This box has left the fleet: its folder must not be started again. */
   onLeft: () => Promise<void>;

@@ -110,6 +110,7 @@ export class Agent extends Front {
     await world.network.stop();
     await parts.bench.stop();
     await world.engine.stop();
+    await world.fitting?.close();
     await world.solver.close();
     await world.notes.close();
     await world.journal.close();

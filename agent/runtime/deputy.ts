@@ -6,6 +6,7 @@ import type { JobId, NodeId } from "../../shared/ids.ts";
 import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { checkAlias, checkModelName } from "../../shared/model.ts";
+import { checkPipelineSource, type PipelineParts, type PipelineSource } from "../../shared/pipeline-registry.ts";
 import { checkRule, type Rule } from "../../shared/rules.ts";
 import { checkVerifyRequest, type VerifyRequest } from "../../shared/verification.ts";
 import type { WantedModels } from "../../shared/wanted-models.ts";
@@ -24,6 +25,7 @@ interface Callable extends AgentFace {
   runningDrill(): Promise<RunningDrill | null>;
   /** Under this idempotency key, if there is one. */
   modelMeant(text: string, key: string | null): Promise<MeantModel>;
+  pipelineParts(reference: string): Promise<PipelineParts>;
   modelsFor(node: NodeId, mark: string): Promise<WantedModels>;
 }
 
@@ -64,6 +66,12 @@ const CALLS = {
   drill: ([drillId]: unknown[]): [string] => [text(drillId)],
   runningDrill: (): [] => [],
   modelMeant: ([said, key]: unknown[]): [string, string | null] => [text(said), key === null ? null : text(key)],
+  pipelines: (): [] => [],
+  pipeline: ([pipeline]: unknown[]): [string] => [text(pipeline)],
+  checkPipeline: ([source]: unknown[]): [PipelineSource] => [checkPipelineSource(source)],
+  addPipeline: ([source]: unknown[]): [PipelineSource] => [checkPipelineSource(source)],
+  removePipeline: ([pipeline, force]: unknown[]): [string, boolean] => [text(pipeline), checkBoolean(force, "force")],
+  pipelineParts: ([pipeline]: unknown[]): [string] => [text(pipeline)],
   models: (): [] => [],
   model: ([model]: unknown[]): [string] => [text(model)],
   removeModel: ([model, force]: unknown[]): [string, boolean] => [text(model), checkBoolean(force, "force")],

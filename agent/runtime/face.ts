@@ -3,6 +3,8 @@ import type { BoxView } from "../../shared/box.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import type { Explanation } from "../../shared/explanation.ts";
+import type { DatasetView } from "../../shared/fitting/dataset.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { FleetView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
@@ -17,6 +19,14 @@ import type {
   ModelView,
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "../../shared/pipeline-registry.ts";
 import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
@@ -128,7 +138,26 @@ export interface AgentFace {
   removeModel(model: string, force: boolean): Promise<ModelRemoval>;
   /** From now on `name:alias` means this version; 0 takes the alias away. @throws MODEL_UNKNOWN, TOO_LARGE, NO_QUORUM, OUTCOME_UNKNOWN */
   aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }>;
+  pipelines(): Promise<PipelineView[]>;
+  /** By name (the newest version) or `name:version`. @throws UNKNOWN_PIPELINE */
+  pipeline(pipeline: string): Promise<PipelineDetail>;
+  /** As a whole, against the fleet's models; nothing is kept. @throws PIPELINE_INVALID, NAME_TAKEN, PIPELINE_EXISTS */
+  checkPipeline(source: PipelineSource): Promise<PipelineCheckAnswer>;
+  /** The same content again is the one that is there. @throws PIPELINE_INVALID, NAME_TAKEN, PIPELINE_EXISTS, TOO_LARGE, NO_QUORUM */
+  addPipeline(source: PipelineSource): Promise<PipelineAddAnswer>;
+  /** @throws UNKNOWN_PIPELINE, BAD_REQUEST, PART_WANTED, NO_QUORUM, PIPELINE_WANTED unless forced: then its open jobs are cancelled */
+  removePipeline(pipeline: string, force: boolean): Promise<PipelineRemoval>;
   /** Kept events after `id`, oldest first. */
+  /** Data sets of this box. */
+  datasets(): Promise<DatasetView[]>;
+  /** Onto this box's disk, and no other's. @throws BAD_REQUEST with the line, TOO_LARGE, DISK_FULL */
+  putDataset(name: string, chunks: AsyncIterable<Uint8Array>): Promise<DatasetView>;
+  /** @throws DATASET_UNKNOWN */
+  removeDataset(name: string): Promise<{ removed: string }>;
+  /** Which boxes have rows of a data set. */
+  fitPlaces(dataset: string): Promise<FitPlaces>;
+  /** One round of training on all boxes that are there. @throws FIT_NOBODY */
+  fitRound(request: FitRoundRequest): Promise<FitRoundAnswer>;
   eventsSince(id: number): AgentEvent[];
   /** Calls for each new event until the returned function is called. */
   onEvent(listener: (event: AgentEvent) => void): () => void;

@@ -4,6 +4,8 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillList, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { Explanation } from "../../shared/explanation.ts";
+import type { DatasetView } from "../../shared/fitting/dataset.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { FleetView, NodePart, NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId } from "../../shared/ids.ts";
 import type { JobSpec, JobView, Receipt } from "../../shared/job.ts";
@@ -19,6 +21,14 @@ import type {
   ModelView,
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "../../shared/pipeline-registry.ts";
 import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type {
@@ -43,6 +53,7 @@ import type { Departure } from "./departure.ts";
 import type { Deputy } from "./deputy.ts";
 import type { Events } from "./events.ts";
 import type { AgentFace } from "./face.ts";
+import type { FleetFitting } from "./fitting.ts";
 import type { FleetIdentity } from "./membership.ts";
 import { pipelineMeant } from "./model-names.ts";
 import type { Bench } from "./models/bench.ts";
@@ -77,6 +88,7 @@ export interface FrontParts {
   recovery: Recovery;
   deputy: Deputy;
   registry: ModelRegistry;
+  fitting: FleetFitting;
   /** Empty unless this node leads. */
   predictionErrorsOf: (nodeId: NodeId) => PredictionError[];
   isReady: () => boolean;
@@ -299,6 +311,47 @@ export abstract class Front implements AgentFace {
 
   aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }> {
     return this.front.deputy.call("aliasModel", name, alias, version);
+  }
+
+  datasets(): Promise<DatasetView[]> {
+    return this.front.fitting.datasets();
+  }
+
+  putDataset(name: string, chunks: AsyncIterable<Uint8Array>): Promise<DatasetView> {
+    this.#refuseWorkAtWitness();
+    return this.front.fitting.putDataset(name, chunks);
+  }
+
+  removeDataset(name: string): Promise<{ removed: string }> {
+    return this.front.fitting.removeDataset(name);
+  }
+
+  fitPlaces(dataset: string): Promise<FitPlaces> {
+    return this.front.fitting.places(dataset);
+  }
+
+  fitRound(request: FitRoundRequest): Promise<FitRoundAnswer> {
+    return this.front.fitting.round(request);
+  }
+
+  pipelines(): Promise<PipelineView[]> {
+    return this.front.deputy.call("pipelines");
+  }
+
+  pipeline(pipeline: string): Promise<PipelineDetail> {
+    return this.front.deputy.call("pipeline", pipeline);
+  }
+
+  checkPipeline(source: PipelineSource): Promise<PipelineCheckAnswer> {
+    return this.front.deputy.call("checkPipeline", source);
+  }
+
+  addPipeline(source: PipelineSource): Promise<PipelineAddAnswer> {
+    return this.front.deputy.call("addPipeline", source);
+  }
+
+  removePipeline(pipeline: string, force: boolean): Promise<PipelineRemoval> {
+    return this.front.deputy.call("removePipeline", pipeline, force);
   }
 
   eventsSince(id: number): AgentEvent[] {

@@ -7,6 +7,15 @@ import type { BlobHash, FleetId, JobId, NodeId } from "../../shared/ids.ts";
 import { isOpen, type JobView, type Receipt } from "../../shared/job.ts";
 import type { Labels } from "../../shared/labels.ts";
 import type { ModelDetail, ModelRemoval, ModelView } from "../../shared/model-registry.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineParts,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "../../shared/pipeline-registry.ts";
 import type { PlacementView } from "../../shared/placement.ts";
 import type { InviteAnswer, JobDetail, LabelsView, ResultsPage } from "../../shared/routes.ts";
 import type { Rule, RuleView } from "../../shared/rules.ts";
@@ -29,6 +38,8 @@ import { type MeantModel, modelMeant, modelsIn } from "./model-names.ts";
 import { Catalogue } from "./models/catalogue.ts";
 import { wantedModels } from "./models/wanted.ts";
 import type { Peers } from "./peers.ts";
+import type { PipelineCatalogue } from "./pipelines/catalogue.ts";
+import { PipelineRegistry } from "./pipelines/registry.ts";
 import { placementView } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
 import { receiptOf } from "./receipt.ts";
@@ -50,6 +61,7 @@ export interface LedgerFaceInit {
   departure: Departure;
   handover: Handover;
   drills: Drills;
+  pipelines: PipelineCatalogue;
   places: () => CopyPlace[];
   nodes: () => NodeView[];
   reachable: () => NodeId[];
@@ -64,6 +76,7 @@ export class LedgerFace implements LedgerCalls {
   readonly #init: LedgerFaceInit;
   readonly #verifier: Verifier;
   readonly #catalogue: Catalogue;
+  readonly #pipelines: PipelineRegistry;
   readonly #explaining: Explaining;
 
   constructor(world: Surroundings, init: LedgerFaceInit) {
@@ -71,6 +84,7 @@ export class LedgerFace implements LedgerCalls {
     this.#init = init;
     this.#verifier = new Verifier(world, init);
     this.#catalogue = new Catalogue(world, init);
+    this.#pipelines = new PipelineRegistry(world, init);
     this.#explaining = new Explaining(world, { ...init, askNews: (jobId) => this.#askNews(jobId) });
   }
 
@@ -219,6 +233,30 @@ export class LedgerFace implements LedgerCalls {
 
   aliasModel(name: string, alias: string, version: number): Promise<{ alias: string; version: number }> {
     return this.#catalogue.alias(name, alias, version);
+  }
+
+  async pipelines(): Promise<PipelineView[]> {
+    return this.#pipelines.list();
+  }
+
+  async pipeline(pipeline: string): Promise<PipelineDetail> {
+    return this.#pipelines.show(pipeline);
+  }
+
+  async checkPipeline(source: PipelineSource): Promise<PipelineCheckAnswer> {
+    return this.#pipelines.check(source);
+  }
+
+  addPipeline(source: PipelineSource): Promise<PipelineAddAnswer> {
+    return this.#pipelines.add(source);
+  }
+
+  removePipeline(pipeline: string, force: boolean): Promise<PipelineRemoval> {
+    return this.#pipelines.remove(pipeline, force);
+  }
+
+  async pipelineParts(reference: string): Promise<PipelineParts> {
+    return this.#pipelines.parts(reference);
   }
 
   async modelsFor(node: NodeId, mark: string): Promise<WantedModels> {

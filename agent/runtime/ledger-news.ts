@@ -20,7 +20,8 @@ export class LedgerNews {
     if (event.kind === "fleetRecovered") this.#events.emit("fleetRecovered", { ...event.recovery }, "warn");
     if (event.kind === "modelAdded" || event.kind === "modelRemoved")
       this.#events.emit(event.kind, { model: modelReference(event.model.manifest) });
-    if (event.kind === "rulesChanged" || event.kind === "placementDecided") this.#events.emit(event.kind, {});
+    if (["rulesChanged", "placementDecided", "pipelinesChanged"].includes(event.kind))
+      this.#events.emit(event.kind, {});
     if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
     if (event.kind === "resultsRecorded") {
       const { jobId } = event.job;

@@ -4,6 +4,7 @@ import type {
   CapacityProbe,
   Clock,
   Faults,
+  Fitting,
   InferenceEngine,
   Journal,
   ModelFolders,
@@ -30,6 +31,8 @@ export interface Surroundings {
   probe: CapacityProbe;
   /** Absent on a box that runs no models. */
   trials?: Trials;
+  /** Absent on a witness. */
+  fitting?: Fitting;
   faults: Faults;
   solver: Solver;
   telemetry: Telemetry;

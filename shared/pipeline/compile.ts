@@ -19,6 +19,8 @@ export type { PipelineFault } from "./faults.ts";
 /** What a pipeline may stand on. Models and pipelines go by `name:version`. */
 export interface KnownParts {
   operator(name: string): OperatorSpec | undefined;
+  /** To tell what was probably meant. */
+  operatorNames?: readonly string[];
   model(reference: string): ModelManifest | undefined;
   pipeline(reference: string): PipelineDefinition | undefined;
 }
@@ -166,9 +168,13 @@ class Compiling {
     }
     const spec = this.#known.operator(operator!);
     if (!spec) {
-      this.#faults.add(
+      const names = this.#known.operatorNames ?? [];
+      const like = names.filter((name) => name.split("/")[0] === operator!.split("/")[0]);
+      this.#faults.unknown(
         [...at, "operator"],
-        `names ${quoted(operator!)}, which no box knows; \`skein operators\` lists them`,
+        `names ${quoted(operator!)}, which no box knows`,
+        operator!,
+        like.length > 0 ? like : names,
       );
       return undefined;
     }

@@ -70,10 +70,14 @@ export interface JobForm {
 
 export interface FormSegment {
   name: string;
-  /** Places in `segments` that come before; -1: the item's input. */
+  /** Places in `segments` that it takes from, ascending; -1: the item's input. */
   after: number[];
-  /** It runs over slices of list number `list` among the lists whose length segment `segment` tells. Absent: once per item. */
-  over?: { segment: number; list: number; elementsPerTask: number };
+  /**
+   * It runs over slices of list number `list` among the lists whose length segment `segment` tells. `sources` are the keys of
+   * that list, and of all that is in step with it, as far as it takes them of segments that do not run over it themselves.
+   * Absent: once per item.
+   */
+  over?: { segment: number; list: number; elementsPerTask: number; sources: string[] };
   /** Nodes that hold each of its outputs: 1 where it is made again if it is lost. */
   copies: number;
   /** Whether what cannot be run at all (it ends executors) ends the item, or leaves a gap. */

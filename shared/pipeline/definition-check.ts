@@ -12,7 +12,7 @@ import type {
   PortDefinition,
   StageDefinition,
 } from "./definition.ts";
-import { type At, type Faults, quoted } from "./faults.ts";
+import { type At, Faults, pathText, quoted } from "./faults.ts";
 import { parseType } from "./types.ts";
 
 export const DEFINITION_KEYS = ["$schema", "name", "version", "says", "inputs", "stages", "outputs"] as const;
@@ -43,6 +43,17 @@ export function checkDefinition(value: unknown, faults: Faults): PipelineDefinit
     stages: entriesOf(record, "stages", faults, (one, at) => checkStage(one, at, faults)),
     outputs: entriesOf(record, "outputs", faults, (one, at) => faults.attempt(at, () => reference(one))),
   };
+}
+
+/** One that was agreed on, or is to be: with its version. @throws BAD_REQUEST */
+export function checkKeptDefinition(value: unknown): PipelineDefinition & { version: number } {
+  const faults = new Faults();
+  const { version, ...definition } = checkDefinition(value, faults);
+  if (version === undefined) faults.add(["version"], "is missing");
+  const [first] = faults.found;
+  return first || version === undefined
+    ? refuse(pathText(first?.at ?? []), first?.reason ?? "is missing")
+    : { ...definition, version };
 }
 
 /** One of the three named lists of a pipeline. */

@@ -27,7 +27,7 @@ export class Faults {
   }
 
   add(at: At, reason: string): void {
-    if (this.#found.length < LIMITS.pipelineFaultsMax) this.#found.push({ at, reason });
+    if (this.#found.length < LIMITS.pipelineFaultsMax) this.#found.push({ at, reason: reason.slice(0, REASON_MAX) });
   }
 
   /** What a check gives, or undefined and a fault if it refuses. */
@@ -59,11 +59,14 @@ export class Faults {
   /** In the order of the text where it is known, else in which they were found. */
   told(placeOf?: PlaceOf): PipelineFault[] {
     const faults = this.#found.map(({ at, reason }) => ({ path: pathText(at), ...placeOf?.(at), reason }));
-    return placeOf ? faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)) : faults;
+    if (placeOf) faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+    return withinBytes(faults);
   }
 }
 
 const NAMED_MAX = 16;
+/** Letters of one reason. */
+const REASON_MAX = 500;
 
 /** Keys that are no plain words are quoted, and cut: they come from anybody. */
 export function pathText(at: At): string {
@@ -79,3 +82,11 @@ export function pathText(at: At): string {
 /** A name as it may stand in a message: on one line, and short. */
 export const quoted = (name: string): string =>
   /^[\w./:@-]{1,80}$/.test(name) ? name : JSON.stringify(name.slice(0, 80));
+
+function withinBytes(faults: readonly PipelineFault[]): PipelineFault[] {
+  let bytes = 0;
+  return faults.filter((fault) => {
+    bytes += JSON.stringify(fault).length;
+    return bytes <= LIMITS.pipelineFaultsBytesMax;
+  });
+}

@@ -1,6 +1,6 @@
 import type { KeptDrill } from "../drill.ts";
 import type { FleetId, InviteId, JobId, NodeId } from "../ids.ts";
-import { type IgnoredReport, JOB_STATES } from "../job.ts";
+import { type IgnoredReport, JOB_STATES, type StageTask } from "../job.ts";
 import type {
   KeptHolders,
   KeptInvite,
@@ -25,7 +25,18 @@ import {
   invalid,
 } from "./codec.ts";
 import { checkDrillRecord, checkWishes, priorityNumber, readDrill, readSetting } from "./ledger.ts";
-import { modelFields, readAlias, readJobPlanned, readModel, readPlacement, readRule, ruleFields } from "./planning.ts";
+import {
+  modelFields,
+  pipelineFields,
+  readAlias,
+  readForm,
+  readJobPlanned,
+  readModel,
+  readPipeline,
+  readPlacement,
+  readRule,
+  ruleFields,
+} from "./planning.ts";
 import { checkErrorBody, checkProof, errorFields, proofFields } from "./results.ts";
 import { checkRecovery, checkRoster, rosterFields } from "./roster.ts";
 
@@ -97,16 +108,23 @@ function bodyFields(value: LedgerRecord, body: object): object {
   if (value.kind === "holders") return holdersFields(value.holders);
   if (value.kind === "drills") return { drills: value.drills.map(drillFields) };
   if (value.kind === "model") return modelFields(value);
+  if (value.kind === "pipeline") return pipelineFields(value);
   if (value.kind === "rule") return ruleFields(value);
   if (value.kind === "job")
     return {
       ...body,
+      ...stageFields(value),
       state: JOB_STATES.indexOf(value.state),
       priority: priorityNumber(value.priority),
       ignoredReports: value.ignoredReports.map((report) => ({ ...report, ended: report.because === "ended" })),
     };
   return body;
 }
+
+const stageFields = ({ form, parent }: KeptJob): object => ({
+  ...(form && { formJson: JSON.stringify(form) }),
+  ...(parent && { parent: parent.jobId, segment: parent.segment }),
+});
 
 /** The same few ids stand in every item, so a record lists each once and its items say which. */
 class NodeList {
@@ -125,8 +143,9 @@ class NodeList {
 
 function itemsFields(kept: readonly KeptItem[]): object {
   const list = new NodeList();
-  const items = kept.map(({ result, ...item }) => ({
+  const items = kept.map(({ result, task, ...item }) => ({
     ...item,
+    ...(task ? { task: { item: task.item, ...task.slice } } : {}),
     blob: hashToBytes(item.blob),
     ...(result ? { result: keptResultFields(result, list.placeOf) } : {}),
   }));
@@ -180,6 +199,7 @@ const READERS: { [K in LedgerRecord["kind"]]: (f: Fields) => object } = {
   drills: (f) => ({ drills: checkList(f.drills, "drills", LIMITS.drillsKept, (one) => readKeptDrill(one as Fields)) }),
   model: readModel,
   alias: readAlias,
+  pipeline: readPipeline,
   rule: readRule,
   placement: readPlacement,
   decision: readJobPlanned,
@@ -223,8 +243,23 @@ function readJob(f: Fields): KeptJob {
       readIgnored(one as Fields),
     ),
     ...checkWishes(f),
-    items: checkCount(f.items, "items", LIMITS.jobItemsMax),
+    ...(f.staged ? { staged: true as const } : {}),
+    ...(f.formJson === undefined ? {} : { form: readForm(f.formJson) }),
+    ...(f.parent === undefined ? {} : { parent: readParent(f) }),
+    runsAgain: checkCount(f.runsAgain, "runsAgain"),
+    items: checkCount(f.items, "items", f.parent === undefined ? LIMITS.jobItemsMax : LIMITS.jobTasksMax),
   };
+}
+
+const readParent = (f: Fields): KeptJob["parent"] & object => ({
+  jobId: checkText(f.parent, "job id") as JobId,
+  segment: checkCount(f.segment, "segment", LIMITS.pipelineStagesMax),
+});
+
+/** Of one that runs over no list, both ends of the slice are 0. */
+function readTask(f: Fields): StageTask {
+  const [from, to] = [checkCount(f.from, "from", LIMITS.fanOutMax), checkCount(f.to, "to", LIMITS.fanOutMax)];
+  return { item: checkCount(f.item, "item", LIMITS.jobItemsMax), ...(to > 0 && { slice: { from, to } }) };
 }
 
 function readItem(f: Fields, nodes: readonly NodeId[]): KeptItem {
@@ -232,6 +267,7 @@ function readItem(f: Fields, nodes: readonly NodeId[]): KeptItem {
     name: checkText(f.name, "input name"),
     blob: hashFromBytes(f.blob, "input blob"),
     bytes: checkCount(f.bytes, "input bytes", LIMITS.blobBytesMax),
+    ...(f.task ? { task: readTask(f.task as Fields) } : {}),
     ...(f.result === undefined ? {} : { result: readResult(f.result as Fields, nodes) }),
   };
 }
@@ -253,7 +289,7 @@ function readResult(f: Fields, nodes: readonly NodeId[]): KeptResult {
 }
 
 const readIgnored = (f: Fields): IgnoredReport => ({
-  item: checkCount(f.item, "item", LIMITS.jobItemsMax),
+  item: checkCount(f.item, "item", LIMITS.jobTasksMax),
   node: checkNodeId(f.node, "node"),
   shardId: checkText(f.shardId, "shard id") as IgnoredReport["shardId"],
   because: f.ended ? "ended" : "recorded",

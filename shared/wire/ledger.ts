@@ -17,7 +17,18 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
-import { modelFields, readAlias, readJobPlanned, readModel, readPlacement, readRule, ruleFields } from "./planning.ts";
+import {
+  modelFields,
+  pipelineFields,
+  readAlias,
+  readForm,
+  readJobPlanned,
+  readModel,
+  readPipeline,
+  readPlacement,
+  readRule,
+  ruleFields,
+} from "./planning.ts";
 import { checkResult, resultFields } from "./results.ts";
 
 const VERSION = 1;
@@ -36,6 +47,8 @@ function bodyFields(entry: LedgerEntry, body: object): object {
         inputs: entry.inputs.map((input) => ({ ...input, blob: hashToBytes(input.blob) })),
         priority: priorityNumber(entry.priority),
       };
+    case "jobFormed":
+      return { jobId: entry.jobId, formJson: JSON.stringify(entry.form) };
     case "resultsRecorded":
       return { ...body, results: entry.results.map(resultFields) };
     case "nodeAdmitted":
@@ -44,6 +57,8 @@ function bodyFields(entry: LedgerEntry, body: object): object {
       return { ...body, labels: labelFields(entry.labels) };
     case "modelAdded":
       return modelFields(entry);
+    case "pipelineAdded":
+      return pipelineFields(entry);
     case "ruleChanged":
       return ruleFields(entry);
     case "holdersChanged":
@@ -113,6 +128,7 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
     submittedBy: checkNodeId(f.submittedBy, "submittedBy"),
     submittedAtMs: checkFinite(f.submittedAtMs, "submittedAtMs"),
     ...checkWishes(f),
+    ...(f.staged ? { staged: true as const } : {}),
   }),
   jobCancelled: (f) => ({
     jobId: jobId(f.jobId),
@@ -146,6 +162,13 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
   ruleChanged: readRule,
   placementDecided: readPlacement,
   jobPlanned: readJobPlanned,
+  pipelineAdded: readPipeline,
+  pipelineRemoved: (f) => ({ name: checkText(f.name, "pipeline"), version: checkCount(f.version, "version") }),
+  jobFormed: (f) => ({ jobId: jobId(f.jobId), form: readForm(f.formJson) }),
+  resultsLost: (f) => ({
+    jobId: jobId(f.jobId),
+    items: checkList(f.items, "items", LIMITS.jobTasksMax, (item) => checkCount(item, "item", LIMITS.jobTasksMax)),
+  }),
 };
 
 /** By their number on the wire: what is absent is normal. */

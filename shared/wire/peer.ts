@@ -1,8 +1,11 @@
+import { checkRecord } from "../checks.ts";
 import { FAULT_DEEDS } from "../drill.ts";
+import { checkDatasetName } from "../fitting/dataset.ts";
+import { checkFitRound, readDatasetViews, readFitPart } from "../fitting/wire.ts";
 import type { PredictionError } from "../fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../ids.ts";
 import { LIMITS, TIMING } from "../limits.ts";
-import type { Answer, HeldShard, Lease, PeerMethod, Question } from "../peer-requests.ts";
+import type { Answer, HeldShard, Lease, LeasedPart, PeerMethod, Question } from "../peer-requests.ts";
 import { type Plan, WAYS, type Way } from "../plan.ts";
 import {
   checkCount,
@@ -33,13 +36,28 @@ function half<T>(type: string, write: (value: T) => object, read: (fields: Field
   return { encode: (value) => wire.encode(write(value)), decode: (bytes) => read(wire.decode(bytes)) };
 }
 
+/** What is JSON already on its way to the API. */
+function jsonHalf<T>(read: (value: unknown) => T): Half<T> {
+  return half(
+    "JsonText",
+    (value: T) => ({ json: JSON.stringify(value) }),
+    (f) => {
+      try {
+        return read(JSON.parse(checkText(f.json, "json", LIMITS.frameBytesMax)));
+      } catch (error) {
+        throw invalid(error instanceof Error ? error.message : String(error));
+      }
+    },
+  );
+}
+
 const SHARDS_MAX = 1_024;
 const BLOBS_MAX = LIMITS.jobItemsMax;
 const hashes = (value: unknown): BlobHash[] => checkList(value, "blobs", BLOBS_MAX, (b) => hashFromBytes(b, "blob"));
 const bytesList = (blobs: BlobHash[]): Uint8Array[] => blobs.map(hashToBytes);
 const shardId = (value: unknown): ShardId => checkText(value, "shard id") as ShardId;
 const jobId = (value: unknown): JobId => checkText(value, "job id") as JobId;
-const item = (value: unknown): number => checkCount(value, "item", LIMITS.jobItemsMax);
+const item = (value: unknown): number => checkCount(value, "item", LIMITS.jobTasksMax);
 const empty = half<Record<string, never>>(
   "Empty",
   () => ({}),
@@ -47,7 +65,34 @@ const empty = half<Record<string, never>>(
 );
 
 export function leaseFields(lease: Lease): object {
-  return { ...lease, items: lease.items.map((leased) => ({ ...leased, blob: hashToBytes(leased.blob) })) };
+  return {
+    ...lease,
+    items: lease.items.map(({ parts, ...leased }) => ({
+      ...leased,
+      blob: hashToBytes(leased.blob),
+      ...(parts ? { parts: parts.map(partFields) } : {}),
+    })),
+  };
+}
+
+function partFields(part: LeasedPart): object {
+  if (part.kind === "gap") return { gap: part.segment, elements: part.elements };
+  const about = { blob: hashToBytes(part.blob), bytes: part.bytes };
+  return part.kind === "item" ? { ...about, item: true } : { ...about, ...part.slice };
+}
+
+function readPart(value: unknown): LeasedPart {
+  const f = value as Fields;
+  const gap = checkText(f.gap, "segment");
+  if (gap !== "") return { kind: "gap", segment: gap, elements: checkCount(f.elements, "elements", LIMITS.fanOutMax) };
+  const blob = hashFromBytes(f.blob, "part");
+  const bytes = checkCount(f.bytes, "part's bytes", LIMITS.blobBytesMax);
+  if (f.item) return { kind: "item", blob, bytes };
+  const from = checkCount(f.from, "from", LIMITS.fanOutMax);
+  const to = checkCount(f.to, "to", LIMITS.fanOutMax);
+  const sources = checkList(f.sources, "sources", LIMITS.pipelineStagesMax, (key) => checkText(key, "source"));
+  if (to > 0 && to <= from) throw invalid("a slice ends before it begins");
+  return { kind: "values", blob, bytes, ...(to > 0 && { slice: { sources, from, to } }) };
 }
 
 export function readLease(f: Fields): Lease {
@@ -63,12 +108,19 @@ export function readLease(f: Fields): Lease {
         name: checkText(leased.name, "input name"),
         blob: hashFromBytes(leased.blob, "input blob"),
         bytes: checkCount(leased.bytes, "input bytes", LIMITS.blobBytesMax),
+        ...readParts(leased.parts),
       };
     }),
     inputHolders: checkNodeIds(f.inputHolders, "input holders"),
     copies: checkCount(f.copies, "copies", LIMITS.nodesMax),
     ...(f.itemDeadlineMs === undefined ? {} : { itemDeadlineMs: checkDeadline(f.itemDeadlineMs) }),
   };
+}
+
+/** Every task of a segment starts from something. */
+function readParts(value: unknown): { parts?: LeasedPart[] } {
+  const parts = checkList(value, "parts", LIMITS.jobTasksMax, readPart);
+  return parts.length > 0 ? { parts } : {};
 }
 
 function checkDeadline(value: unknown): number {
@@ -467,13 +519,21 @@ export const PEER_WIRE: Wire = {
       (f) => ({ output: f.output as Uint8Array, durationMs: checkFinite(f.durationMs, "duration") }),
     ),
   },
+  fitPlaces: {
+    question: jsonHalf((value) => ({ dataset: checkDatasetName(checkRecord(value, "question").dataset) })),
+    answer: jsonHalf((value) => ({ datasets: readDatasetViews(checkRecord(value, "answer").datasets) })),
+  },
+  fitRound: {
+    question: jsonHalf((value) => ({ request: checkFitRound(checkRecord(value, "question").request) })),
+    answer: jsonHalf((value) => ({ part: readFitPart(checkRecord(value, "answer").part) })),
+  },
   deputy: {
     question: half(
       "DeputyRequest",
       (question) => question,
       (f) => ({
         call: checkText(f.call, "call"),
-        argumentsJson: checkText(f.argumentsJson, "arguments", LIMITS.factsBytesMax),
+        argumentsJson: checkText(f.argumentsJson, "arguments", LIMITS.deputyArgumentsBytesMax),
         ticket: checkText(f.ticket, "ticket"),
         offset: checkCount(f.offset, "offset", LIMITS.deputyAnswerBytesMax),
       }),

@@ -1,8 +1,18 @@
 /** The entries about models, rules and plans: in the journal and in snapshots alike. */
 import type { JobId } from "../ids.ts";
-import type { JobPlanned, ModelAdded, ModelAliased, PlacementDecided, RuleChanged } from "../ledger-entry.ts";
+import type {
+  JobPlanned,
+  ModelAdded,
+  ModelAliased,
+  PipelineAdded,
+  PlacementDecided,
+  RuleChanged,
+} from "../ledger-entry.ts";
 import { LIMITS } from "../limits.ts";
 import { checkManifest } from "../model.ts";
+import type { JobForm } from "../pipeline/compiled.ts";
+import { checkKeptDefinition } from "../pipeline/definition-check.ts";
+import { checkForm } from "../pipeline/form-check.ts";
 import { checkRule } from "../rules.ts";
 import {
   checkCount,
@@ -34,6 +44,17 @@ export const readAlias = (f: Fields): ModelAliased => ({
   version: checkCount(f.version, "version"),
 });
 
+export const pipelineFields = ({ definition, ...entry }: PipelineAdded): object => ({
+  ...entry,
+  definitionJson: JSON.stringify(definition),
+});
+
+export const readPipeline = (f: Fields): PipelineAdded => ({
+  definition: fromJson(f.definitionJson, "definition", LIMITS.pipelineBytesMax, checkKeptDefinition),
+  addedBy: checkNodeId(f.addedBy, "addedBy"),
+  addedAtMs: checkFinite(f.addedAtMs, "addedAtMs"),
+});
+
 export const ruleFields = ({ ruleId, rule }: RuleChanged): object => ({
   ruleId,
   ruleJson: rule ? JSON.stringify(rule) : "",
@@ -57,6 +78,8 @@ export const readJobPlanned = (f: Fields): JobPlanned => ({
   jobId: checkText(f.jobId, "job id") as JobId,
   decisionJson: checkText(f.decisionJson, "decision", LIMITS.decisionBytesMax),
 });
+
+export const readForm = (value: unknown): JobForm => fromJson(value, "form", LIMITS.formBytesMax, checkForm);
 
 /** JSON inside a message. @throws FRAME_INVALID */
 function fromJson<T>(value: unknown, what: string, bytesMax: number, check: (value: unknown) => T): T {

@@ -29,8 +29,8 @@ export function resultFields(result: ReportedResult): object {
   };
 }
 
-/** What made a result and who says so. */
-type Proof = Pick<ItemResult, "madeWith" | "signature" | "lostAttempts">;
+/** What made a result and who says so; and what else comes behind it. */
+type Proof = Pick<ItemResult, "madeWith" | "signature" | "lostAttempts" | "elements">;
 
 export const proofFields = ({ madeWith, signature }: Pick<ItemResult, "madeWith" | "signature">): object => ({
   ...(madeWith ? { madeWith: hashToBytes(madeWith) } : {}),
@@ -47,7 +47,14 @@ export function checkProof(fields: Fields): Proof {
     ...(fields.madeWith ? { madeWith: hashFromBytes(fields.madeWith, "madeWith") } : {}),
     ...checkSignature(fields.signature),
     ...(lostAttempts.length > 0 ? { lostAttempts } : {}),
+    ...checkElements(fields.elements),
   };
+}
+
+/** A list may be longer than anybody may run over: that is for the ledger to say. */
+function checkElements(value: unknown): { elements?: number[] } {
+  const elements = checkList(value, "elements", LIMITS.pipelineStagesMax, (length) => checkCount(length, "elements"));
+  return elements.length > 0 ? { elements } : {};
 }
 
 /** Of an Ed25519 signature (RFC 8032). */
@@ -82,7 +89,7 @@ export function checkResult(fields: Fields): ReportedResult {
   if (Boolean(fields.output) === Boolean(fields.error)) throw invalid("a result has either an output or an error");
   return {
     jobId: checkText(fields.jobId, "job id") as JobId,
-    item: checkCount(fields.item, "item", LIMITS.jobItemsMax),
+    item: checkCount(fields.item, "item", LIMITS.jobTasksMax),
     ...(fields.output ? { output: hashFromBytes(fields.output, "output") as BlobHash } : {}),
     outputBytes: checkCount(fields.outputBytes, "output bytes", LIMITS.blobBytesMax),
     ...(fields.error ? { error: checkErrorBody(fields.error as Fields) } : {}),

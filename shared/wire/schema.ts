@@ -66,7 +66,7 @@ message JobInput { string name = 1; bytes blob = 2; uint64 bytes = 3; }
 message JobSubmitted {
   string jobId = 1; string pipeline = 2; string idempotencyKey = 3; repeated JobInput inputs = 4;
   repeated string holders = 5; string submittedBy = 6; double submittedAtMs = 7;
-  uint32 priority = 8; uint32 copies = 9; optional double deadlineAtMs = 10;
+  uint32 priority = 8; uint32 copies = 9; optional double deadlineAtMs = 10; bool staged = 11;
 }
 message JobCancelled { string jobId = 1; string reason = 2; double cancelledAtMs = 3; }
 message ErrorBody { string code = 1; string message = 2; string factsJson = 3; }
@@ -74,6 +74,7 @@ message Result {
   string jobId = 1; uint32 item = 2; optional bytes output = 3; uint64 outputBytes = 4; optional ErrorBody error = 5;
   string node = 6; string shardId = 7; double durationMs = 8; double finishedAtMs = 9; repeated string holders = 10;
   optional bytes madeWith = 11; bytes signature = 12; repeated LostAttempt lostAttempts = 13;
+  repeated uint32 elements = 14;
 }
 message LostAttempt {
   string node = 1; string shardId = 2; double leasedAtMs = 3; double endedAtMs = 4; string because = 5; bool isHedge = 6;
@@ -98,6 +99,10 @@ message RuleChanged { string ruleId = 1; string ruleJson = 2; }
 message Replicas { string pipeline = 1; repeated string nodes = 2; }
 message PlacementDecided { uint64 term = 1; repeated Replicas replicas = 2; string decisionJson = 3; }
 message JobPlanned { string jobId = 1; string decisionJson = 2; }
+message PipelineAdded { string definitionJson = 1; string addedBy = 2; double addedAtMs = 3; }
+message PipelineRemoved { string name = 1; uint32 version = 2; }
+message JobFormed { string jobId = 1; string formJson = 2; }
+message ResultsLost { string jobId = 1; repeated uint32 items = 2; }
 message LedgerEntry {
   uint32 version = 1;
   oneof kind {
@@ -125,6 +130,10 @@ message LedgerEntry {
     RuleChanged ruleChanged = 23;
     PlacementDecided placementDecided = 24;
     JobPlanned jobPlanned = 25;
+    PipelineAdded pipelineAdded = 26;
+    PipelineRemoved pipelineRemoved = 27;
+    JobFormed jobFormed = 28;
+    ResultsLost resultsLost = 29;
   }
 }
 
@@ -150,19 +159,26 @@ message KeptJob {
   string jobId = 1; string pipeline = 2; string idempotencyKey = 3; string submittedBy = 4; double submittedAtMs = 5;
   uint64 submittedAtIndex = 6; uint32 state = 7; optional double endedAtMs = 8; uint64 duplicatesIgnored = 9; uint32 items = 10;
   uint32 priority = 11; uint32 copies = 12; optional double deadlineAtMs = 13; repeated IgnoredReport ignoredReports = 14;
+  optional string formJson = 15; optional string parent = 16; uint32 segment = 17; bool staged = 18; uint32 runsAgain = 19;
 }
 message KeptResult {
   optional bytes output = 1; uint64 outputBytes = 2; optional ErrorBody error = 3; uint32 node = 4; string shardId = 5;
   double durationMs = 6; double finishedAtMs = 7; uint64 recordedAtIndex = 8; repeated uint32 holders = 9;
   optional bytes madeWith = 10; bytes signature = 11; repeated LostAttempt lostAttempts = 12;
+  repeated uint32 elements = 13;
 }
-message KeptItem { string name = 1; bytes blob = 2; uint64 bytes = 3; optional KeptResult result = 4; }
+message KeptItem {
+  string name = 1; bytes blob = 2; uint64 bytes = 3; optional KeptResult result = 4;
+  optional KeptTask task = 5;
+}
+message KeptTask { uint32 item = 1; uint32 from = 2; uint32 to = 3; }
 message KeptItems { repeated string nodes = 1; repeated KeptItem items = 2; }
 message ItemHolders { repeated uint32 input = 1; repeated uint32 output = 2; }
 message KeptHolders { repeated string nodes = 1; repeated ItemHolders holders = 2; }
 message LedgerRecord {
   oneof kind { LedgerHead head = 1; KeptInvites invites = 2; KeptJob job = 3; KeptItems items = 4; KeptHolders holders = 5; KeptSettings settings = 6; KeptDrills drills = 7;
     ModelAdded model = 8; ModelAliased alias = 9; RuleChanged rule = 10; PlacementDecided placement = 11; JobPlanned decision = 12;
+    PipelineAdded pipeline = 13;
   }
 }
 message LedgerPiece { string mark = 1; uint32 version = 2; repeated bytes records = 3; }
@@ -197,7 +213,11 @@ message ModelProfile {
 message LinkSpeed { string nodeId = 1; double bytesPerSecond = 2; }
 message ModelState { string pipeline = 1; string state = 2; string reason = 3; uint64 bytesHere = 4; }
 
-message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; }
+message LeasedPart {
+  bytes blob = 1; uint64 bytes = 2; bool item = 3; repeated string sources = 4; uint32 from = 5; uint32 to = 6;
+  string gap = 7; uint32 elements = 8;
+}
+message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; repeated LeasedPart parts = 5; }
 message LeaseRequest {
   uint64 term = 1; string shardId = 2; string jobId = 3; string pipeline = 4; repeated LeasedItem items = 5;
   repeated string inputHolders = 6; uint32 copies = 7; optional double itemDeadlineMs = 8;
@@ -256,6 +276,7 @@ message SpeedRequest { uint32 bytes = 1; }
 message SpeedAnswer { bytes payload = 1; }
 message InferRequest { string pipeline = 1; string name = 2; bytes input = 3; double deadlineMs = 4; }
 message InferAnswer { bytes output = 1; double durationMs = 2; }
+message JsonText { string json = 1; }
 message RecordAnswer { optional string jobId = 1; bool existing = 2; }
 message DeputyRequest { string call = 1; string argumentsJson = 2; string ticket = 3; uint64 offset = 4; }
 message DeputyAnswer { string ticket = 1; bytes piece = 2; uint64 bytes = 3; }

@@ -44,5 +44,5 @@ function checkLine(value: unknown): StoryLine {
 
 function checkRange(value: unknown): ItemRange {
   if (!Array.isArray(value) || value.length !== 2) throw invalid("a range is not a pair");
-  return [checkCount(value[0], "item", LIMITS.jobItemsMax), checkCount(value[1], "item", LIMITS.jobItemsMax)];
+  return [checkCount(value[0], "item", LIMITS.jobTasksMax), checkCount(value[1], "item", LIMITS.jobTasksMax)];
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SkeinError } from "../../shared/errors.ts";
+import { writeWeights } from "../../shared/fitting/wire.ts";
 import type { InviteId } from "../../shared/ids.ts";
 import { decodeInvite, encodeInvite } from "../../shared/invite.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
@@ -170,6 +171,31 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   infer: {
     question: { pipeline: "ocr", name: "page 1.png", input: new Uint8Array([1, 2]), deadlineMs: 900 },
     answer: { output: new Uint8Array([3]), durationMs: 12.5 },
+  },
+  fitPlaces: {
+    question: { dataset: "tickets" },
+    answer: { datasets: [{ name: "tickets", rows: 3, dimensions: 2, labels: ["a", "b"] }] },
+  },
+  fitRound: {
+    question: {
+      request: {
+        ...{
+          dataset: "tickets",
+          labels: ["a", "b"],
+          dimensions: 2,
+          round: 4,
+          weights: writeWeights(new Float64Array(6)),
+        },
+        terms: { optimiser: "sgd", learningRate: 0.1, l2: 0, localEpochs: 2, batchRows: 16, seed: 7 },
+      },
+    },
+    answer: {
+      part: {
+        values: writeWeights(Float64Array.from([1, -2, 0.5, 0, 1e-9, 3])),
+        trained: { rows: 3, loss: 1.5, right: 2 },
+        heldOut: { rows: 0, loss: 0, right: 0 },
+      },
+    },
   },
   propose: { question: { entry: new Uint8Array([1]) }, answer: { index: 4, term: 2 } },
   copy: {

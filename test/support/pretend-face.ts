@@ -9,6 +9,8 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { Explanation } from "../../shared/explanation.ts";
+import { type DatasetView, readRow } from "../../shared/fitting/dataset.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import { isOpen, type JobSpec, type JobView, type Receipt, type RecordedResult } from "../../shared/job.ts";
@@ -25,6 +27,14 @@ import type {
 } from "../../shared/model-registry.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
 import { type PageLine, writePageText } from "../../shared/page-text.ts";
+import type {
+  PipelineAddAnswer,
+  PipelineCheckAnswer,
+  PipelineDetail,
+  PipelineRemoval,
+  PipelineSource,
+  PipelineView,
+} from "../../shared/pipeline-registry.ts";
 import type { PlacementView } from "../../shared/placement.ts";
 import type { RecoverAnswer, RecoverRequest, RecoveryView } from "../../shared/recovery.ts";
 import type { AgentEvent, Health, JobDetail, LabelsView, SubmitAnswer } from "../../shared/routes.ts";
@@ -36,6 +46,7 @@ import type { TuneRequest, TuningView } from "../../shared/tuning.ts";
 import type { VerifyPage, VerifyRequest } from "../../shared/verification.ts";
 import { pretendBox } from "./pretend-box.ts";
 import { PretendCatalogue } from "./pretend-catalogue.ts";
+import { PretendPipelines } from "./pretend-pipelines.ts";
 import { PRETEND_FLEET, pretendReceipt } from "./pretend-receipt.ts";
 
 export const sha256 = (bytes: Uint8Array): BlobHash => createHash("sha256").update(bytes).digest("hex") as BlobHash;
@@ -85,6 +96,7 @@ export class PretendFace implements AgentFace {
   readonly pretendJobs = new Map<JobId, PretendJob>();
   readonly pretendSettings = new Map<string, string>();
   readonly catalogue = new PretendCatalogue();
+  readonly pipelinesKnown = new PretendPipelines();
   readonly events: AgentEvent[] = [];
   readonly calls: string[] = [];
   readonly pretendRules: RuleView[] = [];
@@ -401,6 +413,43 @@ export class PretendFace implements AgentFace {
     return { output, node: NODE_IDS[1]!, name: NODE_NAMES[1]!, durationMs: 12, attempts: 1 };
   }
 
+  /** Of the box this face is of. */
+  readonly datasetViews = new Map<string, DatasetView>();
+
+  async datasets(): Promise<DatasetView[]> {
+    return [...this.datasetViews.values()];
+  }
+
+  async putDataset(name: string, chunks: AsyncIterable<Uint8Array>): Promise<DatasetView> {
+    this.#called("putDataset", name);
+    const parts: Uint8Array[] = [];
+    for await (const chunk of chunks) parts.push(chunk);
+    const lines = Buffer.concat(parts).toString().trim().split("\n");
+    const rows = lines.map((line, i) => readRow(line, i + 1));
+    const labels = [...new Set(rows.map(({ label }) => label))].sort();
+    const view = { name, rows: rows.length, dimensions: rows[0]!.vector.length, labels };
+    this.datasetViews.set(name, view);
+    return view;
+  }
+
+  async removeDataset(name: string): Promise<{ removed: string }> {
+    if (!this.datasetViews.delete(name)) throw new SkeinError("DATASET_UNKNOWN", { dataset: name });
+    return { removed: name };
+  }
+
+  places: FitPlaces | undefined;
+
+  async fitPlaces(dataset: string): Promise<FitPlaces> {
+    return this.places ?? { dataset, nodes: [], silent: [] };
+  }
+
+  onFitRound: (request: FitRoundRequest) => FitRoundAnswer = () => ({ parts: [], missing: [] });
+
+  async fitRound(request: FitRoundRequest): Promise<FitRoundAnswer> {
+    this.#called("fitRound", `${request.dataset} ${request.round}`);
+    return this.onFitRound(request);
+  }
+
   async putBlobs(blobs: readonly BundledBlob[]): Promise<void> {
     this.#called("putBlobs", blobs.map(({ hash }) => hash).join(" "));
     for (const { hash, bytes } of blobs) {
@@ -439,6 +488,32 @@ export class PretendFace implements AgentFace {
     this.#called("setSetting", `${name} ${value}`);
     this.pretendSettings.set(name, value);
     return { name, value };
+  }
+
+  async pipelines(): Promise<PipelineView[]> {
+    this.#called("pipelines", "");
+    const details = [...this.pipelinesKnown.details.values()];
+    return details.map(({ definition: _, compiled: __, jobs: ___, ...view }) => view);
+  }
+
+  async pipeline(pipeline: string): Promise<PipelineDetail> {
+    this.#called("pipeline", pipeline);
+    return this.pipelinesKnown.show(pipeline);
+  }
+
+  async checkPipeline(source: PipelineSource): Promise<PipelineCheckAnswer> {
+    this.#called("checkPipeline", "");
+    return this.pipelinesKnown.check(source);
+  }
+
+  async addPipeline(source: PipelineSource): Promise<PipelineAddAnswer> {
+    this.#called("addPipeline", "");
+    return this.pipelinesKnown.add(source);
+  }
+
+  async removePipeline(pipeline: string, force: boolean): Promise<PipelineRemoval> {
+    this.#called("removePipeline", `${pipeline} ${force}`);
+    return this.pipelinesKnown.remove(pipeline, force);
   }
 
   async models(): Promise<ModelView[]> {

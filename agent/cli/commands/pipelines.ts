@@ -17,5 +17,8 @@ export function addPipelines(program: Command, run: Run): void {
     "--svg <file>",
     "as a picture, here",
   );
-  command("remove <pipeline>", "take a version (NAME:VERSION) away, unless open jobs want it", pipelines.remove);
+  command("remove <pipeline>", "take a version (NAME:VERSION) away, unless open jobs want it", pipelines.remove).option(
+    "--force",
+    "cancel those jobs",
+  );
 }

@@ -13,7 +13,7 @@ import { gatherModel, type LocalModelFile } from "../models/gather.ts";
 import type { Progress } from "../progress.ts";
 import type { SteadyClient } from "../steady-client.ts";
 import type { World } from "../world.ts";
-import type { Application } from "./applications.ts";
+import { APPLICATION_MODEL_VERSION, type Application } from "./applications.ts";
 
 export interface AddedApplication {
   /** `name:version` */
@@ -23,8 +23,6 @@ export interface AddedApplication {
   models: Added[];
 }
 
-/** Models of applications are given once: whoever changes one gives it another name. */
-const VERSION = 1;
 const PATIENCE = { patienceMs: FOLLOW_PATIENCE_MS };
 const STANDS_LOOK_MS = 500;
 /** Longer than a small box takes to fetch and load some models; the job then waits for them by itself. */
@@ -52,18 +50,19 @@ export async function addApplication(
 }
 
 async function addModel(client: SteadyClient, name: string, folder: string, world: World): Promise<Added> {
+  const version = APPLICATION_MODEL_VERSION;
   const { files } = await gatherModel(folder, name);
   const hashed = await inParallel(files, FILES_AT_ONCE, async (file) => ({
     ...file,
     ...(await digestOf(file.at, LIMITS.blobBytesMax)),
   }));
-  const model = `${name}:${VERSION}`;
+  const model = `${name}:${version}`;
   const known = await client.call((one) => one.models(), PATIENCE);
   if (known.some((one) => one.model === model)) {
     const { manifest } = await client.call((one) => one.model(model), PATIENCE);
     if (hasSameFiles(manifest, hashed)) return { model, existing: true };
   }
-  return addToFleet(client, { name, version: VERSION, files: hashed }, world);
+  return addToFleet(client, { name, version, files: hashed }, world);
 }
 
 function hasSameFiles({ files }: ModelManifest, mine: readonly (LocalModelFile & { blob: BlobHash })[]): boolean {

@@ -12,6 +12,8 @@ export interface Application {
   models: { name: string; folder: string }[];
 }
 
+/** Whoever changes a model of an application gives it another name. */
+export const APPLICATION_MODEL_VERSION = 1;
 const PIPELINE = "pipeline.yaml";
 const bundledFolder = (): string => join(packageRoot(), "agent", "applications");
 

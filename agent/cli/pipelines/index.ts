@@ -9,21 +9,21 @@ import { modelClient } from "../models/add.ts";
 import type { CommonOptions } from "../options.ts";
 import { Progress } from "../progress.ts";
 import type { SteadyClient } from "../steady-client.ts";
-import { plain, plural } from "../table.ts";
+import { plain } from "../table.ts";
 import type { World } from "../world.ts";
 import { addApplication } from "./add.ts";
 import { type Application, applicationAt, bundledApplications } from "./applications.ts";
-import { checkAlone, definitionOf } from "./check.ts";
+import { checkWith, definitionOf } from "./check.ts";
 import { tellingFaults } from "./faults.ts";
 import { graphOf } from "./graph.ts";
-import { describePipeline, describePipelines, stageTable, uncheckedText } from "./text.ts";
+import { checkedText, describePipeline, describePipelines } from "./text.ts";
 
 export async function add(named: string, options: CommonOptions, world: World): Promise<number> {
   const application = await applicationAt(named);
   const text = await definitionText(application);
   return tellingFaults({ where: application.file, text, isJson: options.json ?? false }, world, async () => {
-    // What is no pipeline anywhere is told before models are sent.
-    checkAlone(text);
+    // What is no pipeline anywhere is told before models are sent; the fleet checks the rest with them.
+    definitionOf(text);
     const client = await modelClient(options, world);
     const added = await addApplication(client, application, { world, progress: new Progress(world) });
     const fate = added.existing ? "is there already, the same" : "is added";
@@ -33,21 +33,12 @@ export async function add(named: string, options: CommonOptions, world: World): 
 }
 
 export async function check(named: string, options: CommonOptions, world: World): Promise<number> {
-  const { file } = await applicationAt(named);
-  const text = await definitionText({ file });
-  return tellingFaults({ where: file, text, isJson: options.json ?? false }, world, async () => {
-    const definition = definitionOf(text);
+  const application = await applicationAt(named);
+  const text = await definitionText(application);
+  return tellingFaults({ where: application.file, text, isJson: options.json ?? false }, world, async () => {
     const client = await modelClient(options, world);
-    const answer = await client
-      .call(async (one) => ({ compiled: await one.pipelineCheck({ text }), unchecked: [] as string[] }))
-      .catch((error: unknown) => {
-        if (SkeinError.from(error).code !== "AGENT_UNREACHABLE") throw error;
-        return checkAlone(text);
-      });
-    const sound = answer.unchecked.length === 0 ? "is sound" : "is sound as far as it was checked";
-    const head = `${plain(file)}: ${plain(definition.name)}, ${plural(Object.keys(definition.stages).length, "stage")}, ${sound}.\n`;
-    const rest = answer.unchecked.length === 0 ? "" : `\n${uncheckedText(answer.unchecked)}`;
-    return print(options, world, answer, `${head}\n${stageTable(definition)}${rest}`);
+    const answer = await checkWith(client, text, application);
+    return print(options, world, answer, checkedText(application.file, definitionOf(text), answer));
   });
 }
 
@@ -70,10 +61,16 @@ export async function show(name: string, options: CommonOptions, world: World): 
   return print(options, world, detail, describePipeline(detail));
 }
 
-export async function remove(pipeline: string, options: CommonOptions, world: World): Promise<number> {
+export async function remove(
+  pipeline: string,
+  options: CommonOptions & { force?: boolean },
+  world: World,
+): Promise<number> {
   const client = await modelClient(options, world);
-  const answer = await client.call((one) => one.pipelineRemove(pipeline));
-  return print(options, world, answer, `${plain(answer.removed)} is removed; its models stay.\n`);
+  const answer = await client.call((one) => one.pipelineRemove(pipeline, options.force ? "true" : ""));
+  const jobs = answer.cancelled.map(plain).join(", ");
+  const cancelled = jobs === "" ? "" : ` Cancelled with it: ${jobs}.`;
+  return print(options, world, answer, `${plain(answer.removed)} is removed; its models stay.${cancelled}\n`);
 }
 
 /** The width to draw for where nobody says how wide the terminal is. */
@@ -107,7 +104,7 @@ async function sourceOf(named: string, client: SteadyClient): Promise<Source> {
     return { where: pipelineReference({ version: 1, ...definition }), text: "", definition };
   } catch (error) {
     const { code } = SkeinError.from(error);
-    const isNotThere = code === "AGENT_UNREACHABLE" || code === "PIPELINE_UNKNOWN";
+    const isNotThere = code === "AGENT_UNREACHABLE" || code === "UNKNOWN_PIPELINE";
     if (local instanceof SkeinError || !isNotThere) throw error;
     return { where: local.file, text: await definitionText(local) };
   }

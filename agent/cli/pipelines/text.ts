@@ -1,7 +1,8 @@
 /** Pipelines of the fleet as text for a person. */
-import type { PipelineDefinition, StageDefinition } from "../../../shared/pipeline/definition.ts";
-import type { PipelineDetail, PipelineView } from "../../../shared/pipeline/registry.ts";
-import { pairs, plural, table } from "../table.ts";
+import type { PipelineDefinition, StageDefinition, TypeText } from "../../../shared/pipeline/definition.ts";
+import type { PipelineDetail, PipelineView } from "../../../shared/pipeline-registry.ts";
+import { pairs, plain, plural, table } from "../table.ts";
+import type { Checked } from "./check.ts";
 import { conditionText } from "./graph.ts";
 
 export function describePipelines(pipelines: readonly PipelineView[], bundled: readonly string[]): string {
@@ -10,10 +11,10 @@ export function describePipelines(pipelines: readonly PipelineView[], bundled: r
   if (pipelines.length === 0) return `This fleet has no pipelines yet. \`skein pipeline add\` takes one in.\n${rest}`;
   const rows = pipelines.map(({ pipeline, says, inputs, outputs, stages }) => [
     pipeline,
-    portsText(inputs),
-    portsText(outputs),
+    inputsText(inputs),
+    outputsText(outputs),
     String(stages),
-    says ?? "",
+    says,
   ]);
   return `${table(["PIPELINE", "TAKES", "GIVES", "STAGES", "SAYS"], rows, ["STAGES"])}${rest && `\n${rest}`}`;
 }
@@ -29,8 +30,8 @@ export function describePipeline({
   const head = pairs([
     ["pipeline", pipeline],
     ["says", definition.says ?? "-"],
-    ["takes", portsText(inputs)],
-    ["gives", portsText(outputs)],
+    ["takes", inputsText(inputs)],
+    ["gives", outputsText(outputs)],
     ["added", `${new Date(addedAtMs).toISOString().slice(0, 16).replace("T", " ")} UTC at ${addedBy}`],
   ]);
   return `${head}\n${stageTable(definition)}`;
@@ -67,8 +68,22 @@ function howText({ map, when, loop, onError, batch, on, keep }: StageDefinition)
   return parts.join("; ");
 }
 
-const portsText = (ports: readonly { name: string; type: string }[]): string =>
-  ports.map(({ name, type }) => `${name} ${type}`).join(", ");
+const inputsText = (inputs: PipelineDefinition["inputs"]): string =>
+  Object.entries(inputs)
+    .map(([name, { type }]) => `${name} ${type}`)
+    .join(", ");
+const outputsText = (outputs: Record<string, TypeText>): string =>
+  Object.entries(outputs)
+    .map((pair) => pair.join(" "))
+    .join(", ");
 
-export const uncheckedText = (unchecked: readonly string[]): string =>
-  `Not checked, because no agent answers: what ${plural(unchecked.length, "model or pipeline", "models and pipelines")} take and give (${unchecked.join(", ")}), and what follows from that.\n`;
+export function checkedText(file: string, definition: PipelineDefinition, checked: Checked): string {
+  const { unchecked, because, pipeline, existing } = checked;
+  const sound = unchecked.length === 0 ? "is sound" : "is sound as far as it was checked";
+  const fate =
+    pipeline === undefined ? "" : existing ? `; the fleet has it, as ${pipeline}` : `; it would be ${pipeline}`;
+  const stages = plural(Object.keys(definition.stages).length, "stage");
+  const head = plain(`${file}: ${definition.name}, ${stages}, ${sound}${fate}.`);
+  const left = `Not checked, because ${because}: what these take and give, and what follows from it: ${unchecked.join(", ")}`;
+  return `${head}\n\n${stageTable(definition)}${unchecked.length === 0 ? "" : `\n${plain(left)}\n`}`;
+}

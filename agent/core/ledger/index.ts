@@ -5,6 +5,7 @@
 export { blobsOf, type JobRecord, unrecordedItems } from "./job.ts";
 export { Ledger, type LedgerContents, type LedgerEvent, type LedgerOutcome } from "./ledger.ts";
 export { lossesWithout } from "./losses.ts";
-export { findModel, type Planning } from "./planning.ts";
+export { findModel, findPipeline, type Planning } from "./planning.ts";
 export { LedgerBuilder } from "./restore.ts";
+export { isOpenItem, openItems, runsAs, stageJobId, stagesOf, taskParts } from "./stages.ts";
 export { LedgerStill } from "./still.ts";

@@ -8,6 +8,7 @@ import type {
   HoldersChanged,
   InviteIssued,
   JobCancelled,
+  JobFormed,
   JobPaused,
   JobSubmitted,
   LedgerEntry,
@@ -16,6 +17,7 @@ import type {
   NodeAdmitted,
   NodeDrained,
   NodeLabelled,
+  ResultsLost,
   ResultsRecorded,
   SettingChanged,
 } from "../../../shared/ledger-entry.ts";
@@ -24,9 +26,10 @@ import { LIMITS } from "../../../shared/limits.ts";
 import { modelReference } from "../../../shared/model.ts";
 import { settingFault } from "../../../shared/settings.ts";
 import { beginDrill, type Drills, endDrill, noDrills } from "./drills.ts";
-import { blobsOf, ignoreReport, type JobRecord, openJob } from "./job.ts";
+import { blobsOf, ignoreReport, type JobRecord, openJob, unrecordedItems } from "./job.ts";
 import {
   addModel,
+  addPipeline,
   aliasModel,
   changeRule,
   decidePlacement,
@@ -35,7 +38,11 @@ import {
   noPlanning,
   type Planning,
   removeModel,
+  removePipeline,
 } from "./planning.ts";
+import { assertStageSound, failedItem, formRefusal, stageJobs, stagesOf } from "./stages.ts";
+import type { TaskChanges } from "./staging.ts";
+import { type StagedPart, Stagings, taskEvents } from "./stagings.ts";
 import { LedgerStill } from "./still.ts";
 import { BlobUses } from "./uses.ts";
 
@@ -46,14 +53,26 @@ export type LedgerEvent =
   | { kind: "fleetRecovered"; recovery: FleetRecovery }
   | { kind: "jobSubmitted"; job: JobRecord }
   | { kind: "resultsRecorded"; job: JobRecord; results: RecordedResult[] }
+  /** With its stage jobs, of which nothing is told. */
   | { kind: "jobPaused"; job: JobRecord }
   | { kind: "jobEnded"; job: JobRecord }
+  /** It is known how a staged job is cut. Its open tasks, and those of its stage jobs, are told by `tasksOpened`. */
+  | { kind: "jobFormed"; job: JobRecord; stages: readonly JobRecord[] }
+  /** Of a staged job or of a stage job: all that these start from is there, for the first time or again. */
+  | { kind: "tasksOpened"; job: JobRecord; items: number[] }
+  /** They are not to be leased, or no longer: a part is lost and comes again, or their item has ended. */
+  | { kind: "tasksClosed"; job: JobRecord; items: number[] }
+  /** Of a stage job: they are recorded no more. Nothing stands on these blobs any more. */
+  | { kind: "resultsLost"; job: JobRecord; items: number[]; blobs: BlobHash[] }
+  /** Of a job that has ended: what its stage jobs made. Nothing stands on these blobs any more. */
+  | { kind: "stagesLetGo"; job: JobRecord; blobs: BlobHash[] }
   /** No job stands on these blobs any more. */
   | { kind: "jobsForgotten"; jobIds: JobId[]; blobs: BlobHash[] }
   | { kind: "drillChanged" }
   | { kind: "modelAdded"; model: ModelAdded }
   /** Nothing stands on these blobs any more. */
   | { kind: "modelRemoved"; model: ModelAdded; blobs: BlobHash[] }
+  | { kind: "pipelinesChanged" }
   | { kind: "rulesChanged" }
   | { kind: "placementDecided" }
   /** `changes` says how, unless it was a node that went with all it held. */
@@ -90,7 +109,7 @@ export class Ledger implements LedgerContents {
   roster = new Map<NodeId, RosterNode>();
   lastRecovery: FleetRecovery | undefined;
   invites = new Map<InviteId, KeptInvite>();
-  /** In the order of submission. */
+  /** In the order of submission; stage jobs among them, in the order in which their jobs were formed. */
   jobs = new Map<JobId, JobRecord>();
   /** Who holds a blob that a job or a model stands on, as recorded: these blobs and no others. */
   holders = new Map<BlobHash, Set<NodeId>>();
@@ -102,6 +121,7 @@ export class Ledger implements LedgerContents {
   recordingTerm = 0;
   #jobByKey = new Map<string, JobId>();
   #uses = new BlobUses();
+  #stagings = new Stagings();
   /** Index of the last entry applied. */
   appliedIndex = 0;
   #rosterIndex = 0;
@@ -160,6 +180,10 @@ export class Ledger implements LedgerContents {
         return this.#removeModel(entry);
       case "modelAliased":
         return this.#changePlanning(aliasModel(this.planning, entry));
+      case "pipelineAdded":
+        return this.#changePipelines(addPipeline(this.planning, entry));
+      case "pipelineRemoved":
+        return this.#changePipelines(removePipeline(this.planning, entry));
       case "ruleChanged":
         return this.#changePlanning(changeRule(this.planning, entry), { kind: "rulesChanged" });
       case "placementDecided":
@@ -167,7 +191,11 @@ export class Ledger implements LedgerContents {
       case "jobPlanned":
         return this.jobs.has(entry.jobId)
           ? this.#changePlanning(keepDecision(this.planning, entry))
-          : { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId: entry.jobId }), events: [] };
+          : unknown(entry.jobId);
+      case "jobFormed":
+        return this.#form(entry, index);
+      case "resultsLost":
+        return this.#lose(entry);
     }
   }
 
@@ -207,7 +235,9 @@ export class Ledger implements LedgerContents {
     for (const job of contents.jobs.values()) for (const blob of blobsOf(job)) this.#uses.add(blob, job.copies);
     for (const { manifest, copies } of this.planning.models.values())
       for (const { blob } of manifest.files) this.#uses.add(blob, copies);
-    this.#jobByKey = new Map([...contents.jobs.values()].map((job) => [job.idempotencyKey, job.jobId]));
+    const submitted = [...contents.jobs.values()].filter(({ parent }) => !parent);
+    this.#jobByKey = new Map(submitted.map((job) => [job.idempotencyKey, job.jobId]));
+    this.#stagings = new Stagings(contents.jobs);
   }
 
   /** Index at which the roster became what it is, or a later one up to which it stayed so: two that are equal name one roster. */
@@ -229,9 +259,14 @@ export class Ledger implements LedgerContents {
     return this.#uses.copiesOf(blob);
   }
 
-  /** Jobs that have not ended, paused ones among them, oldest first. */
+  /** Jobs that have not ended, paused ones among them, oldest first; without their stage jobs. */
   openJobs(): JobRecord[] {
-    return [...this.jobs.values()].filter((job) => isOpen(job.state));
+    return [...this.jobs.values()].filter((job) => isOpen(job.state) && !job.parent);
+  }
+
+  /** Of an open job in several segments, or of a stage job of one. */
+  stagingOf(job: JobRecord): StagedPart | undefined {
+    return this.#stagings.of(job);
   }
 
   #found(entry: LedgerEntry & { kind: "fleetFounded" }, index: number): LedgerOutcome {
@@ -357,40 +392,41 @@ export class Ledger implements LedgerContents {
   }
 
   #cancel(entry: JobCancelled): LedgerOutcome {
-    const job = this.jobs.get(entry.jobId);
-    if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId: entry.jobId }), events: [] };
+    const job = this.#submitted(entry.jobId);
+    if (!job) return unknown(entry.jobId);
     if (job.state === "cancelled") return applied([]);
     if (!isOpen(job.state)) return refused("the job has ended already");
     return applied(this.#end(job, "cancelled", entry.cancelledAtMs));
   }
 
   #pause({ jobId, paused }: JobPaused): LedgerOutcome {
-    const job = this.jobs.get(jobId);
-    if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId }), events: [] };
+    const job = this.#submitted(jobId);
+    if (!job) return unknown(jobId);
     if (!isOpen(job.state)) return refused("the job has ended already");
-    this.#still?.jobChanges(job);
-    job.state = paused ? "paused" : "running";
+    for (const one of this.#changing(job)) one.state = paused ? "paused" : "running";
     return applied([{ kind: "jobPaused", job }]);
   }
 
   #expire(jobId: JobId, expiredAtMs: number): LedgerOutcome {
-    const job = this.jobs.get(jobId);
-    if (!job) return { applied: false, error: new SkeinError("JOB_UNKNOWN", { jobId }), events: [] };
+    const job = this.#submitted(jobId);
+    if (!job) return unknown(jobId);
     if (!isOpen(job.state) || job.deadlineAtMs === undefined) return applied([]);
     return applied(this.#end(job, "expired", expiredAtMs));
   }
 
   /** Only of jobs that have ended, so that nothing open loses what it stands on. */
   #forget(jobIds: readonly JobId[]): LedgerOutcome {
-    const ended = jobIds.flatMap((jobId) => this.jobs.get(jobId) ?? []).filter((job) => !isOpen(job.state));
+    const ended = jobIds.flatMap((jobId) => this.#submitted(jobId) ?? []).filter((job) => !isOpen(job.state));
     const blobs: BlobHash[] = [];
+    const stages = ended.flatMap((job) => stagesOf(this, job));
+    for (const { jobId } of stages) this.jobs.delete(jobId);
     for (const job of ended) {
       if (!this.jobs.delete(job.jobId)) continue;
       this.#jobByKey.delete(job.idempotencyKey);
       for (const blob of blobsOf(job)) if (this.#letGo(blob, job.copies)) blobs.push(blob);
     }
     const forgotten = ended.map(({ jobId }) => jobId);
-    this.planning = forgetDecisions(this.planning, forgotten);
+    this.planning = forgetDecisions(this.planning, [...forgotten, ...stages.map(({ jobId }) => jobId)]);
     return applied([{ kind: "jobsForgotten", jobIds: forgotten, blobs }]);
   }
 
@@ -432,6 +468,10 @@ export class Ledger implements LedgerContents {
     return applied([{ kind: "modelRemoved", model, blobs }]);
   }
 
+  #changePipelines(changed: Planning | SkeinError): LedgerOutcome {
+    return changed === this.planning ? applied([]) : this.#changePlanning(changed, { kind: "pipelinesChanged" });
+  }
+
   #changePlanning(changed: Planning | SkeinError, ...events: LedgerEvent[]): LedgerOutcome {
     if (changed instanceof SkeinError) return { applied: false, error: changed, events: [] };
     this.planning = changed;
@@ -446,34 +486,99 @@ export class Ledger implements LedgerContents {
       );
     this.recordingTerm = entry.term;
     const fresh = new Map<JobRecord, RecordedResult[]>();
+    const changes: TaskChanges = new Map();
     for (const { jobId, ...result } of entry.results) {
       const job = this.jobs.get(jobId);
-      const input = job?.inputs[result.item];
-      if (!job || !input) continue;
-      this.#still?.jobChanges(job);
-      if (!isOpen(job.state) || job.results[result.item]) {
+      // Of a job that is not formed yet nobody can have done anything.
+      if (!job?.inputs[result.item] || (job.staged && !job.form)) continue;
+      this.#changing(job);
+      const staged = this.#stagings.of(job);
+      const task = staged?.staging.taskAt(staged.segment, result.item);
+      if (!isOpen(job.state) || job.results[result.item] || (task && staged?.staging.hasEnded(task.item))) {
         const { item, node, shardId } = result;
         const because = job.results[item] ? "recorded" : "ended";
         ignoreReport(job, { item, node, shardId, because, atIndex: index });
         continue;
       }
-      const recorded: RecordedResult = { ...result, name: input.name, input: input.blob, recordedAtIndex: index };
-      job.results[result.item] = recorded;
-      job.recordedCount++;
-      if (result.error) job.failedCount++;
-      if (result.output) {
-        this.#uses.add(result.output, job.copies);
-        this.#addHolders(result.output, result.holders);
-      }
-      fresh.set(job, [...(fresh.get(job) ?? []), recorded]);
+      this.#keep(job, result, index, fresh);
+      const fault = staged?.staging.recorded(staged.segment, result.item, changes);
+      if (!staged || !task || !fault) continue;
+      this.#keep(staged.staging.job, failedItem(result, task.item, fault), index, fresh);
+      staged.staging.ended(task.item, changes);
     }
     const events: LedgerEvent[] = [];
-    for (const [job, results] of fresh) {
-      events.push({ kind: "resultsRecorded", job, results });
-      if (job.recordedCount === job.inputs.length)
-        events.push(...this.#end(job, "done", Math.max(...results.map((result) => result.finishedAtMs))));
+    for (const [job, results] of fresh) events.push({ kind: "resultsRecorded", job, results });
+    const ends: LedgerEvent[] = [];
+    for (const [job, results] of fresh)
+      if (job.recordedCount === job.inputs.length && !job.parent)
+        ends.push(...this.#end(job, "done", Math.max(...results.map((result) => result.finishedAtMs))));
+    return applied([...events, ...taskEvents(changes), ...ends]);
+  }
+
+  #keep(
+    job: JobRecord,
+    result: Omit<ResultsRecorded["results"][number], "jobId">,
+    index: number,
+    fresh: Map<JobRecord, RecordedResult[]>,
+  ): void {
+    const input = job.inputs[result.item]!;
+    const recorded: RecordedResult = { ...result, name: input.name, input: input.blob, recordedAtIndex: index };
+    job.results[result.item] = recorded;
+    job.recordedCount++;
+    if (result.error) job.failedCount++;
+    if (result.output) {
+      this.#uses.add(result.output, job.copies);
+      this.#addHolders(result.output, result.holders);
     }
-    return applied(events);
+    fresh.set(job, [...(fresh.get(job) ?? []), recorded]);
+  }
+
+  /** The first form holds. */
+  #form({ jobId, form }: JobFormed, index: number): LedgerOutcome {
+    const job = this.#submitted(jobId);
+    if (!job) return unknown(jobId);
+    if (job.form) return applied([]);
+    const reason = formRefusal(job, form);
+    if (reason)
+      return { applied: false, error: new SkeinError("BAD_REQUEST", { reason: `form ${reason}` }), events: [] };
+    const stages = stageJobs(job, form, index);
+    if (stages.some((stage) => this.jobs.has(stage.jobId))) return refused("a job of a stage's id exists");
+    this.#changing(job);
+    job.form = form;
+    const changes: TaskChanges = new Map();
+    for (const stage of stages) this.jobs.set(stage.jobId, stage);
+    if (stages.length > 0) this.#stagings.add(job, stages).begin(changes);
+    else changes.set(job, new Map(unrecordedItems(job).map((item) => [item, true])));
+    return applied([{ kind: "jobFormed", job, stages }, ...taskEvents(changes)]);
+  }
+
+  #lose({ jobId, items }: ResultsLost): LedgerOutcome {
+    const job = this.jobs.get(jobId);
+    const staged = job && this.#stagings.of(job);
+    if (!job?.parent || !staged) return refused("there is no open stage job of that id");
+    const { staging, segment } = staged;
+    const lost = [...new Set(items)].filter((item) => staging.isNeeded(segment, item));
+    if (lost.length === 0) return applied([]);
+    this.#changing(job);
+    const outputs = lost.map((item) => job.results[item]!.output!);
+    const changes: TaskChanges = new Map();
+    staging.lost(segment, lost, changes);
+    const blobs = outputs.filter((output) => this.#letGo(output, job.copies));
+    return applied([{ kind: "resultsLost", job, items: lost, blobs }, ...taskEvents(changes)]);
+  }
+
+  /** A job that somebody submitted: a stage job goes with its job, and nobody has a say in it. */
+  #submitted(jobId: JobId): JobRecord | undefined {
+    const job = this.jobs.get(jobId);
+    return job?.parent ? undefined : job;
+  }
+
+  /** The job and all that hangs together with it, told to be about to change. */
+  #changing(job: JobRecord): JobRecord[] {
+    const first = job.parent ? this.jobs.get(job.parent.jobId)! : job;
+    const all = [first, ...stagesOf(this, first)];
+    for (const one of all) this.#still?.jobChanges(one);
+    return all;
   }
 
   #changeHolders(entry: HoldersChanged): LedgerOutcome {
@@ -514,10 +619,16 @@ export class Ledger implements LedgerContents {
   }
 
   #end(job: JobRecord, state: "done" | "cancelled" | "expired", atMs: number): LedgerEvent[] {
-    this.#still?.jobChanges(job);
-    job.state = state;
-    job.endedAtMs = atMs;
-    return [{ kind: "jobEnded", job }];
+    const [, ...stages] = this.#changing(job);
+    const outputs = stages.flatMap((stage) => [...blobsOf(stage)].map((blob) => ({ blob, copies: stage.copies })));
+    for (const one of [job, ...stages]) {
+      one.state = state;
+      one.endedAtMs = atMs;
+    }
+    this.#stagings.delete(job.jobId);
+    const blobs = outputs.flatMap(({ blob, copies }) => (this.#letGo(blob, copies) ? [blob] : []));
+    const letGo: LedgerEvent[] = stages.length > 0 ? [{ kind: "stagesLetGo", job, blobs }] : [];
+    return [{ kind: "jobEnded", job }, ...letGo];
   }
 
   /** Throws where the ledger contradicts itself about these jobs, or any. */
@@ -530,11 +641,11 @@ export class Ledger implements LedgerContents {
         `${job.jobId}: failedCount counts the failed`,
       );
       invariant(
-        job.state !== "done" || filled.length === job.inputs.length,
+        job.parent || job.state !== "done" || filled.length === job.inputs.length,
         `${job.jobId}: done means every item recorded`,
       );
-      for (const result of filled)
-        invariant(!result.output || this.holders.has(result.output), `${job.jobId}: every output has its holders`);
+      for (const blob of blobsOf(job)) invariant(this.holders.has(blob), `${job.jobId}: every blob has its holders`);
+      if (job.parent) assertStageSound(this.jobs.get(job.parent.jobId), job);
     }
     invariant(
       this.holders.size === this.#uses.size,
@@ -543,6 +654,11 @@ export class Ledger implements LedgerContents {
   }
 }
 
+const unknown = (jobId: JobId): LedgerOutcome => ({
+  applied: false,
+  error: new SkeinError("JOB_UNKNOWN", { jobId }),
+  events: [],
+});
 const applied = (events: LedgerEvent[]): LedgerOutcome => ({ applied: true, events });
 const refused = (reason: string): LedgerOutcome => ({
   applied: false,

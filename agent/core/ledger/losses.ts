@@ -15,5 +15,7 @@ export function lossesWithout(ledger: Ledger, gone: ReadonlySet<NodeId>): JobLos
       isOpen(job.state) && !job.results[item] && isLost(input.blob) ? [item] : [],
     ),
   });
-  return [...ledger.jobs.values()].map(lossOf).filter((loss) => loss.results.length + loss.inputs.length > 0);
+  // What a stage job made is made anew.
+  const jobs = [...ledger.jobs.values()].filter(({ parent }) => !parent);
+  return jobs.map(lossOf).filter((loss) => loss.results.length + loss.inputs.length > 0);
 }

@@ -6,11 +6,15 @@ import type {
   ModelAdded,
   ModelAliased,
   ModelRemoved,
+  PipelineAdded,
+  PipelineRemoved,
   PlacementDecided,
   RuleChanged,
 } from "../../../shared/ledger-entry.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { modelReference, readModelReference } from "../../../shared/model.ts";
+import { pipelineReference } from "../../../shared/pipeline/definition.ts";
+import { partsNamedIn } from "../../../shared/pipeline/parts.ts";
 import type { Rule } from "../../../shared/rules.ts";
 
 /** What the fleet knows of models and of how work is placed. */
@@ -19,6 +23,8 @@ export interface Planning {
   models: ReadonlyMap<string, ModelAdded>;
   /** By `name:alias`. */
   aliases: ReadonlyMap<string, number>;
+  /** By `name:version`, in the order in which they came: each behind the pipelines that it is made of. */
+  pipelines: ReadonlyMap<string, PipelineAdded>;
   /** By rule id. */
   rules: ReadonlyMap<string, Rule>;
   /** Oldest first; the last one holds. */
@@ -30,6 +36,7 @@ export interface Planning {
 export const noPlanning: Planning = {
   models: new Map(),
   aliases: new Map(),
+  pipelines: new Map(),
   rules: new Map(),
   placements: [],
   decisions: new Map(),
@@ -37,6 +44,9 @@ export const noPlanning: Planning = {
 
 /** What a change came to: the new state, the old one if it said so already, or why it is refused. */
 type Changed = Planning | SkeinError;
+
+/** Pipelines named in an error: there may be hundreds. */
+const NAMED_MAX = 16;
 
 const refused = (reason: string): SkeinError => new SkeinError("BAD_REQUEST", { reason });
 const tooMany = (what: string, limit: number): SkeinError =>
@@ -50,6 +60,9 @@ export function addModel(planning: Planning, entry: ModelAdded): Changed {
     const isSame = canonicalJson(known.manifest) === canonicalJson(entry.manifest);
     return isSame ? planning : new SkeinError("MODEL_EXISTS", { model: reference });
   }
+  const { name } = entry.manifest;
+  if ([...planning.pipelines.values()].some(({ definition }) => definition.name === name))
+    return new SkeinError("NAME_TAKEN", { name, of: "pipeline" });
   if (planning.models.size >= LIMITS.modelsMax) return tooMany("models", LIMITS.modelsMax);
   // An entry and a record of a snapshot are told apart by their kind, which is no part of the model.
   const { manifest, holders, copies, addedBy, addedAtMs } = entry;
@@ -57,10 +70,15 @@ export function addModel(planning: Planning, entry: ModelAdded): Changed {
   return { ...planning, models: new Map(planning.models).set(reference, model) };
 }
 
-/** With the aliases that mean it, and its places in every placement that is kept: none may name a model that nobody knows. */
+/**
+ * With the aliases that mean it, and its places in every placement that is kept: none may name a model that nobody knows.
+ * Refused while a pipeline names it.
+ */
 export function removeModel(planning: Planning, { name, version }: ModelRemoved): Changed {
   const reference = modelReference({ name, version });
   if (!planning.models.has(reference)) return planning;
+  const by = pipelinesOf(planning, ({ models }) => models.includes(reference));
+  if (by.length > 0) return new SkeinError("PART_WANTED", { part: reference, by });
   const models = new Map(planning.models);
   models.delete(reference);
   const aliases = new Map([...planning.aliases].filter(([key, to]) => to !== version || key.split(":")[0] !== name));
@@ -79,6 +97,52 @@ export function aliasModel(planning: Planning, { name, alias, version }: ModelAl
   else aliases.set(`${name}:${alias}`, version);
   if (aliases.size > LIMITS.modelAliasesMax) return tooMany("aliases", LIMITS.modelAliasesMax);
   return { ...planning, aliases };
+}
+
+/** A version means one content for ever: the same again is a no-op, another is refused. */
+export function addPipeline(planning: Planning, { definition, addedBy, addedAtMs }: PipelineAdded): Changed {
+  const { name } = definition;
+  const reference = pipelineReference(definition);
+  const known = planning.pipelines.get(reference);
+  if (known) {
+    const isSame = canonicalJson(known.definition) === canonicalJson(definition);
+    return isSame ? planning : new SkeinError("PIPELINE_EXISTS", { pipeline: reference });
+  }
+  if ([...planning.models.values()].some(({ manifest }) => manifest.name === name))
+    return new SkeinError("NAME_TAKEN", { name, of: "model" });
+  if (planning.pipelines.size >= LIMITS.pipelinesMax) return tooMany("pipelines", LIMITS.pipelinesMax);
+  const { models, pipelines } = partsNamedIn(definition);
+  const model = models.find((one) => !planning.models.has(one));
+  if (model !== undefined) return new SkeinError("MODEL_UNKNOWN", { model });
+  const pipeline = pipelines.find((one) => !planning.pipelines.has(one));
+  if (pipeline !== undefined)
+    return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: [...planning.pipelines.keys()].slice(0, NAMED_MAX) });
+  const kept = { definition, addedBy, addedAtMs };
+  return { ...planning, pipelines: new Map(planning.pipelines).set(reference, kept) };
+}
+
+export function removePipeline(planning: Planning, removed: PipelineRemoved): Changed {
+  const reference = pipelineReference(removed);
+  if (!planning.pipelines.has(reference)) return planning;
+  const by = pipelinesOf(planning, ({ pipelines }) => pipelines.includes(reference));
+  if (by.length > 0) return new SkeinError("PART_WANTED", { part: reference, by });
+  const pipelines = new Map(planning.pipelines);
+  pipelines.delete(reference);
+  return { ...planning, pipelines };
+}
+
+function pipelinesOf(planning: Planning, names: (parts: ReturnType<typeof partsNamedIn>) => boolean): string[] {
+  return [...planning.pipelines].flatMap(([reference, { definition }]) =>
+    names(partsNamedIn(definition)) ? [reference] : [],
+  );
+}
+
+/** Of `name` the newest, or of `name:version` that one. Undefined if there is none. */
+export function findPipeline(planning: Planning, text: string): PipelineAdded | undefined {
+  const exact = planning.pipelines.get(text);
+  if (exact) return exact;
+  const versions = [...planning.pipelines.values()].filter(({ definition }) => definition.name === text);
+  return versions.sort((a, b) => b.definition.version - a.definition.version)[0];
 }
 
 export function changeRule(planning: Planning, { ruleId, rule }: RuleChanged): Changed {

@@ -1,6 +1,6 @@
 import type { KeptDrill } from "../../../shared/drill.ts";
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
-import { isOpen, type JobInput, type RecordedResult } from "../../../shared/job.ts";
+import { isOpen } from "../../../shared/job.ts";
 import type {
   KeptHolders,
   KeptInvite,
@@ -14,10 +14,11 @@ import { LIMITS } from "../../../shared/limits.ts";
 import { settingFault } from "../../../shared/settings.ts";
 import { invalid } from "../../../shared/wire/codec.ts";
 import { decodeLedgerPiece } from "../../../shared/wire/ledger-snapshot.ts";
-import type { JobRecord } from "./job.ts";
+import { outputHeld } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
 import {
   addModel,
+  addPipeline,
   aliasModel,
   changeRule,
   decidePlacement,
@@ -25,12 +26,12 @@ import {
   noPlanning,
   type Planning,
 } from "./planning.ts";
-
-type OpenJob = JobRecord & { readonly inputs: JobInput[]; readonly results: (RecordedResult | undefined)[] };
+import { placeFault, stageFault, stagesOf } from "./stages.ts";
+import type { GrowingJob } from "./staging.ts";
 
 function* blobsIn({ jobs, planning }: LedgerContents): Generator<{ input: BlobHash; output: BlobHash | undefined }> {
-  for (const { inputs, results } of jobs.values())
-    for (const [item, { blob }] of inputs.entries()) yield { input: blob, output: results[item]?.output };
+  for (const job of jobs.values())
+    for (const [item, { blob }] of job.inputs.entries()) yield { input: blob, output: outputHeld(job, item) };
   for (const { manifest } of planning.models.values())
     for (const { blob } of manifest.files) yield { input: blob, output: undefined };
 }
@@ -39,6 +40,7 @@ function* blobsIn({ jobs, planning }: LedgerContents): Generator<{ input: BlobHa
 function planned(planning: Planning, record: LedgerRecord, jobs: ReadonlyMap<JobId, unknown>): Planning | Error {
   if (record.kind === "model") return addModel(planning, record);
   if (record.kind === "alias") return aliasModel(planning, record);
+  if (record.kind === "pipeline") return addPipeline(planning, record);
   if (record.kind === "rule") return changeRule(planning, record);
   if (record.kind === "placement") return decidePlacement(planning, record);
   if (record.kind === "decision" && jobs.has(record.jobId)) return keepDecision(planning, record);
@@ -49,7 +51,7 @@ function planned(planning: Planning, record: LedgerRecord, jobs: ReadonlyMap<Job
 export class LedgerBuilder {
   #contents: LedgerContents | undefined;
   readonly #keys = new Set<string>();
-  #job: OpenJob | undefined;
+  #job: GrowingJob | undefined;
   /** Items of that job that are still to come. */
   #itemsDue = 0;
   /** Walks over the items of all jobs once the last is here: whose holders come next. */
@@ -65,6 +67,9 @@ export class LedgerBuilder {
     this.#closeJob();
     const contents = this.#begun();
     if (!this.#nextDue().done) throw invalid("the holders of an item are missing");
+    for (const job of contents.jobs.values())
+      if (job.form && stagesOf(contents, job).length < job.form.segments.length - 1)
+        throw invalid(`${job.jobId} lacks a stage`);
     if (contents.appliedIndex !== index) throw invalid(`the ledger is that of entry ${contents.appliedIndex}`);
     return contents;
   }
@@ -142,28 +147,38 @@ export class LedgerBuilder {
     const before = this.#job?.submittedAtIndex ?? 0;
     this.#closeJob();
     if (this.#due) throw invalid(`${kept.jobId} comes after the holders`);
-    if (jobs.has(kept.jobId) || this.#keys.has(kept.idempotencyKey)) throw invalid(`${kept.jobId} is there twice`);
-    if (kept.submittedAtIndex <= before || kept.submittedAtIndex > appliedIndex)
-      throw invalid(`${kept.jobId} is out of order`);
+    if (jobs.has(kept.jobId) || (!kept.parent && this.#keys.has(kept.idempotencyKey)))
+      throw invalid(`${kept.jobId} is there twice`);
+    const isNext = kept.submittedAtIndex > before || (kept.parent && kept.submittedAtIndex === before);
+    if (!isNext || kept.submittedAtIndex > appliedIndex) throw invalid(`${kept.jobId} is out of order`);
     if ((kept.endedAtMs === undefined) !== isOpen(kept.state)) throw invalid(`${kept.jobId} has ended and has not`);
     this.#job = {
       ...kept,
       endedAtMs: kept.endedAtMs,
       deadlineAtMs: kept.deadlineAtMs,
+      staged: kept.staged === true,
+      form: kept.form,
+      parent: kept.parent,
       inputs: [],
+      tasks: [],
       results: [],
       recordedCount: 0,
       failedCount: 0,
     };
     this.#itemsDue = items;
-    this.#keys.add(kept.idempotencyKey);
+    const fault = stageFault(jobs, this.#job);
+    if (fault) throw invalid(`${kept.jobId} ${fault}`);
+    if (!kept.parent) this.#keys.add(kept.idempotencyKey);
     jobs.set(kept.jobId, this.#job);
   }
 
-  #takeItem({ result, ...input }: KeptItem): void {
+  #takeItem({ result, task, ...input }: KeptItem): void {
     const job = this.#job;
     if (!job || this.#itemsDue === 0) throw invalid("an item belongs to no job");
     this.#itemsDue--;
+    const fault = placeFault(this.#begun().jobs, job, task, input);
+    if (fault) throw invalid(`an item of ${job.jobId} ${fault}`);
+    if (task) job.tasks.push(task);
     const item = job.inputs.push(input) - 1;
     if (!result) {
       job.results.push(undefined);
@@ -205,7 +220,7 @@ export class LedgerBuilder {
     if (!job) return;
     if (this.#itemsDue > 0) throw invalid(`${job.jobId} lacks ${this.#itemsDue} items`);
     const isWhole = job.recordedCount === job.inputs.length;
-    if (isWhole !== (job.state === "done")) throw invalid(`${job.jobId} is ${job.state} and cannot be`);
+    if (!job.parent && isWhole !== (job.state === "done")) throw invalid(`${job.jobId} is ${job.state} and cannot be`);
     this.#job = undefined;
   }
 }

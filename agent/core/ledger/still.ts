@@ -17,7 +17,7 @@ import {
   ITEMS_PER_RECORD,
   SETTINGS_PER_RECORD,
 } from "../../../shared/wire/ledger-snapshot.ts";
-import type { JobRecord } from "./job.ts";
+import { type JobRecord, outputHeld } from "./job.ts";
 import type { LedgerContents } from "./ledger.ts";
 import type { Planning } from "./planning.ts";
 
@@ -63,7 +63,10 @@ export class LedgerStill {
 
   jobChanges(job: JobRecord): void {
     if (job.submittedAtIndex > this.index || this.#jobsBefore.has(job)) return;
-    this.#jobsBefore.set(job, { ...job, results: job.results.slice(), ignoredReports: job.ignoredReports.slice() });
+    const { results, ignoredReports, inputs, tasks } = job;
+    const growing = job.parent && { inputs: inputs.slice(), tasks: tasks.slice() };
+    const kept = { results: results.slice(), ignoredReports: ignoredReports.slice() };
+    this.#jobsBefore.set(job, { ...job, ...kept, ...growing });
   }
 
   holdersChange(blob: BlobHash): void {
@@ -94,9 +97,9 @@ export class LedgerStill {
     for (const drill of this.#drills) yield { kind: "drills", drills: [drill] };
     yield* planningRecords(this.#planning);
     for (const job of this.#jobs) {
-      yield { kind: "job", ...keptJob(this.#jobsBefore.get(job) ?? job) };
-      for (let at = 0; at < job.inputs.length; at += ITEMS_PER_RECORD)
-        yield { kind: "items", items: keptItems(this.#jobsBefore.get(job) ?? job, at) };
+      yield { kind: "job", ...keptJob(this.#asItWas(job)) };
+      for (let at = 0; at < this.#asItWas(job).inputs.length; at += ITEMS_PER_RECORD)
+        yield { kind: "items", items: keptItems(this.#asItWas(job), at) };
     }
     for (const [jobId, decisions] of this.#planning.decisions)
       for (const decisionJson of decisions) yield { kind: "decision", jobId, decisionJson };
@@ -111,13 +114,19 @@ export class LedgerStill {
   }
 
   *#held(): Generator<KeptHolders> {
+    // It may come to change between two of its items.
     for (const job of this.#jobs)
-      for (const [item, { blob }] of job.inputs.entries()) {
-        const output = (this.#jobsBefore.get(job) ?? job).results[item]?.output;
+      for (let item = 0; item < this.#asItWas(job).inputs.length; item++) {
+        const output = outputHeld(this.#asItWas(job), item);
+        const { blob } = job.inputs[item]!;
         yield { input: this.#holdersOf(blob), output: output ? this.#holdersOf(output) : [] };
       }
     for (const { manifest } of this.#planning.models.values())
       for (const { blob } of manifest.files) yield { input: this.#holdersOf(blob), output: [] };
+  }
+
+  #asItWas(job: JobRecord): JobRecord {
+    return this.#jobsBefore.get(job) ?? job;
   }
 
   #holdersOf(blob: BlobHash): NodeId[] {
@@ -126,22 +135,25 @@ export class LedgerStill {
 }
 
 /** But for the decisions about jobs, which come behind the jobs. */
-function* planningRecords({ models, aliases, rules, placements }: Planning): Generator<LedgerRecord> {
+function* planningRecords({ models, aliases, pipelines, rules, placements }: Planning): Generator<LedgerRecord> {
   for (const model of models.values()) yield { kind: "model", ...model };
   for (const [key, version] of aliases) {
     const [name = "", alias = ""] = key.split(":");
     yield { kind: "alias", name, alias, version };
   }
+  for (const pipeline of pipelines.values()) yield { kind: "pipeline", ...pipeline };
   for (const [ruleId, rule] of rules) yield { kind: "rule", ruleId, rule };
   for (const placement of placements) yield { kind: "placement", ...placement };
 }
 
 const keptItems = (job: JobRecord, from: number): KeptItem[] =>
   job.inputs.slice(from, from + ITEMS_PER_RECORD).map((input, i) => {
+    const task = job.tasks[from + i];
+    const kept = task ? { ...input, task } : input;
     const recorded = job.results[from + i];
-    if (!recorded) return input;
+    if (!recorded) return kept;
     const { item: _item, name: _name, input: _input, ...result } = recorded;
-    return { ...input, result };
+    return { ...kept, result };
   });
 
 function keptJob(job: JobRecord): KeptJob {
@@ -149,6 +161,10 @@ function keptJob(job: JobRecord): KeptJob {
     endedAtMs,
     deadlineAtMs,
     inputs,
+    staged,
+    form,
+    parent,
+    tasks: _tasks,
     results: _results,
     recordedCount: _recorded,
     failedCount: _failed,
@@ -159,5 +175,8 @@ function keptJob(job: JobRecord): KeptJob {
     items: inputs.length,
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
     ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
+    ...(staged && { staged }),
+    ...(form && { form }),
+    ...(parent && { parent }),
   };
 }

@@ -1,9 +1,11 @@
 import { TIMING } from "../../../shared/limits.ts";
+import { OPERATORS } from "../../../shared/pipeline/operators/index.ts";
 import { hashToBytes } from "../../../shared/wire/codec.ts";
 import { Raft } from "../../core/raft/index.ts";
 import type { JournalContents } from "../../ports/index.ts";
 import type { AgentInit } from "../agent-init.ts";
 import { Outlook } from "../outlook.ts";
+import { PipelineCatalogue } from "../pipelines/catalogue.ts";
 import { Proposer } from "../proposer.ts";
 import { RaftDriver } from "../raft-driver.ts";
 import { Reader } from "../reader.ts";
@@ -21,6 +23,7 @@ export interface ConsensusParts {
   proposer: Proposer;
   reader: Reader;
   settings: Settings;
+  pipelines: PipelineCatalogue;
 }
 
 /**
@@ -52,7 +55,13 @@ export function consensusParts(known: Ground, init: AgentInit, later: () => Part
   const holdsLedger = (): boolean => standing.holdsLedger;
   const proposer = new Proposer(driver, peers, world, { noQuorum, holdsLedger, members: () => standing.members() });
   const reader = new Reader(driver, world, noQuorum);
-  return { driver, standing, outlook, proposer, reader, settings: new Settings(ledger, proposer, reader) };
+  const pipelines = new PipelineCatalogue(world, {
+    ...{ ledger, holdsLedger },
+    operators: init.operators ?? OPERATORS,
+    askParts: (reference) => later().deputy.call("pipelineParts", reference),
+  });
+  const settings = new Settings(ledger, proposer, reader);
+  return { driver, standing, outlook, proposer, reader, settings, pipelines };
 }
 
 function raft(world: Surroundings, initial: JournalContents): Raft {

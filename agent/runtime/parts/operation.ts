@@ -27,7 +27,7 @@ export function operationParts(
   init: AgentInit,
   { loaded, submit }: OwnMatters,
 ): OperationParts {
-  const { world, events, peers, ledger, driver, standing, outlook, proposer, settings, blobAccess } = known;
+  const { world, events, peers, ledger, driver, standing, outlook, proposer, settings, blobAccess, pipelines } = known;
   const { identity, onLeft, onStopRequested: requestStop } = init;
   const { nodes, places, reachable } = outlook;
   const { fleetId, fleetName } = identity;
@@ -43,7 +43,7 @@ export function operationParts(
   const ruleBook = new RuleBook({ ledger, proposer, nodes });
   const own = new LedgerFace(world, {
     ...{ fleetId, ledger, proposer, peers, blobAccess, membership, settings, ruleBook, departure, handover, drills },
-    ...{ places, nodes, reachable },
+    ...{ pipelines, places, nodes, reachable },
     leader: () => standing.leader(),
   });
   const deputy: Deputy = new Deputy(world, peers, {

@@ -1,5 +1,6 @@
 import type { AgentInit } from "../agent-init.ts";
 import { answerVerifications } from "../checking.ts";
+import { FleetFitting } from "../fitting.ts";
 import { Bench } from "../models/bench.ts";
 import { Online } from "../online.ts";
 import { WorkerDriver } from "../worker-driver.ts";
@@ -13,6 +14,7 @@ export interface WorkParts {
   worker: WorkerDriver;
   bench: Bench;
   online: Online;
+  fitting: FleetFitting;
 }
 
 export function workParts(known: Ground & ConsensusParts & BoxParts, init: AgentInit): WorkParts {
@@ -47,5 +49,5 @@ export function workParts(known: Ground & ConsensusParts & BoxParts, init: Agent
     keptFrom: (pipeline, node) =>
       ruledOut(pipeline, node, { rules: rulesOf(ledger.planning), nowMs: world.clock.nowMs() }),
   });
-  return { worker, bench, online };
+  return { worker, bench, online, fitting: new FleetFitting(world, peers, nodes) };
 }

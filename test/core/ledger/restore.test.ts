@@ -28,6 +28,7 @@ const kept: KeptJob = {
   submittedAtIndex: 5,
   state: "running",
   duplicatesIgnored: 0,
+  runsAgain: 0,
   ignoredReports: [],
   priority: "normal",
   copies: 2,

@@ -18,6 +18,7 @@ import { TIMING } from "../../../shared/limits.ts";
 import type { FirmwareProfile } from "../../../shared/profile.ts";
 import { PretendEngine } from "../../support/pretend-engine.ts";
 import { pretendFaults } from "../../support/pretend-faults.ts";
+import type { PretendFitting } from "../../support/pretend-fitting.ts";
 import { PretendJournal } from "../../support/pretend-journal.ts";
 import { PretendModels } from "../../support/pretend-models.ts";
 import type { PretendNet } from "../../support/pretend-network.ts";
@@ -120,6 +121,8 @@ export class SimNode {
   stopRequested = false;
   hasLeft = false;
   engine: PretendEngine | undefined;
+  /** Its data sets, if it has any; they outlive a crash. */
+  fitting: PretendFitting | undefined;
   /** Set before it starts: it warms by its work. */
   body: Body | undefined;
   heat: Heat | undefined;
@@ -211,6 +214,7 @@ export class SimNode {
           tryProviders: async () => [{ name: "cpu", works: true, reason: "pretend" }],
           view: async () => ({ ...probed, vitals: vitals(), found: [], missing: [] }),
         },
+        ...(this.fitting && { fitting: this.fitting }),
         faults: pretendFaults({
           clock: this.#clock,
           kill: () => this.crash(),

@@ -10,8 +10,11 @@ export interface Operator {
    * Once for each stage that uses it: reads files, checks what the spec cannot say of parameters (those it can are checked
    * before, defaults filled in). @throws INPUT_INVALID
    */
-  prepare(parameters: Parameters, files: Record<string, Uint8Array>): Prepared;
+  prepare: Implementation;
 }
+
+/** What goes with a spec of shared/pipeline/operators. */
+export type Implementation = (parameters: Parameters, files: Record<string, Uint8Array>) => Prepared;
 
 /** A pure function of what it takes. @throws INPUT_INVALID for what it does not take, IMAGE_UNREADABLE, IMAGE_TOO_LARGE */
 export type Prepared = (inputs: Ports) => Record<string, Value> | Promise<Record<string, Value>>;

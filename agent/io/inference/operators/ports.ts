@@ -1,8 +1,8 @@
 import { SkeinError } from "../../../../shared/errors.ts";
 import type { Json } from "../../../../shared/pipeline/definition.ts";
-import type { Value } from "../../../../shared/pipeline/values.ts";
+import type { TensorValue, Value } from "../../../../shared/pipeline/values.ts";
 import type { Raster } from "../ocr/raster.ts";
-import { countOf, elementsOf, kindOf, type TensorValue } from "./values.ts";
+import { countOf, elementsOf, kindOf } from "./values.ts";
 
 /** @throws INPUT_INVALID, which names the operator */
 export function refuseInput(operator: string, reason: string, cause?: unknown): never {
@@ -95,8 +95,16 @@ export class Ports {
   }
 
   floats(port: string, shape?: readonly number[]): { shape: number[]; elements: Float32Array } {
-    const value = this.tensor(port, "FP32", shape);
-    return { shape: value.shape, elements: elementsOf(value) as Float32Array };
+    return this.floatsIn(port, this.#values[port], shape);
+  }
+
+  floatsIn(
+    port: string,
+    value: Value | undefined,
+    shape?: readonly number[],
+  ): { shape: number[]; elements: Float32Array } {
+    const floats = this.tensorIn(port, value, "FP32", shape);
+    return { shape: floats.shape, elements: elementsOf(floats) as Float32Array };
   }
 
   image(port: string): Raster {

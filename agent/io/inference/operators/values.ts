@@ -1,12 +1,10 @@
 /** Values as operators make and read them: typed arrays for tensors. */
 import type { Json } from "../../../../shared/pipeline/definition.ts";
-import type { Value } from "../../../../shared/pipeline/values.ts";
+import type { TensorValue, Value } from "../../../../shared/pipeline/values.ts";
 import { ARRAYS, type TensorData } from "../../../../shared/tensor-data.ts";
 
-export type TensorValue = Extract<Value, { kind: "tensor" }>;
 export type Elements = Exclude<TensorData, string[]>;
 
-export const NONE: Value = { kind: "none" };
 export const json = (value: Json): Value => ({ kind: "json", json: value });
 export const bytes = (value: Uint8Array): Value => ({ kind: "bytes", bytes: value });
 export const list = (elements: Value[]): Value => ({ kind: "list", elements });
