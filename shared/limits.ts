@@ -189,6 +189,8 @@ export const LIMITS = {
   /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */
   valuesKeysMax: 4_096,
   valuesBytesMax: 256 * MiB,
+  /** Elements of one item that on-error rules let pass and that its output tells of; of more than that it is enough to know. */
+  skippedToldMax: 1_000,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
   /** How a job is cut, as JSON: pipelineStagesMax segments, each of which takes from all before it and names some lists. */
