@@ -38,7 +38,8 @@ export interface PipelineGraph {
 
 const INPUT = "input:";
 const STAGE = "stage:";
-const OUTPUTS = "outputs";
+/** The one box of all outputs. */
+export const OUTPUTS = "outputs";
 
 /** References that lead nowhere have no arrow: that they are faults is said by the check. */
 export function graphOf(definition: PipelineDefinition): PipelineGraph {
@@ -70,6 +71,18 @@ export function graphOf(definition: PipelineDefinition): PipelineGraph {
   for (const reference of Object.values(outputs)) join(reference, OUTPUTS, {});
   const title = version === undefined ? name : `${name}:${version}`;
   return { title, says: says ?? "", boxes, arrows: [...arrows.values()] };
+}
+
+/** Up to so many arrows to the outputs are drawn, whatever else the stages give. */
+const OUTPUT_ARROWS_MAX = 3;
+
+/** With many outputs, arrows to them only from stages that give nothing else: the box of the outputs says where each comes from. */
+export function sparse(graph: PipelineGraph): PipelineGraph {
+  const isTaken = ({ from }: GraphArrow): boolean =>
+    graph.arrows.some((arrow) => arrow.from === from && arrow.to !== OUTPUTS);
+  const toOutputs = graph.arrows.filter(({ to }) => to === OUTPUTS);
+  if (toOutputs.length <= OUTPUT_ARROWS_MAX || toOutputs.every(isTaken)) return graph;
+  return { ...graph, arrows: graph.arrows.filter((arrow) => arrow.to !== OUTPUTS || !isTaken(arrow)) };
 }
 
 /** A name alone is an input of the pipeline. */
@@ -108,11 +121,8 @@ function stageBox(stage: string, one: StageDefinition): GraphBox {
   return { id: STAGE + stage, kind, title: stage, lines, isMapped: map.length > 0 };
 }
 
-/** What an output is called, and where it comes from if that says more. */
 const outputLines = (outputs: Record<string, Reference>): string[] =>
-  Object.entries(outputs).map(([name, reference]) =>
-    reference.endsWith(`.${name}`) ? name : `${name} = ${reference}`,
-  );
+  Object.entries(outputs).map(([name, reference]) => `${name} ← ${reference}`);
 
 export function conditionText({ value, below, above, is, isNot }: Condition): string {
   const bounds = [

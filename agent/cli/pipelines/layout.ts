@@ -46,7 +46,7 @@ interface DagreNode extends Point {
 export function placed({ boxes, arrows }: PipelineGraph, measures: Measures): Layout {
   const graph = new Graph();
   const { boxGap, layerGap } = measures;
-  graph.setGraph({ rankdir: "TB", nodesep: boxGap, edgesep: boxGap, ranksep: layerGap, ranker: "longest-path" });
+  graph.setGraph({ rankdir: "TB", nodesep: boxGap, edgesep: boxGap, ranksep: layerGap });
   for (const box of boxes) graph.setNode(box.id, measures.boxSize(box));
   for (const arrow of arrows)
     graph.setEdge(arrow.from, arrow.to, measures.labelSize ? { ...measures.labelSize(arrow), labelpos: "c" } : {});
@@ -59,12 +59,16 @@ export function placed({ boxes, arrows }: PipelineGraph, measures: Measures): La
     const { points, x, y } = graph.edge(arrow.from, arrow.to) as Partial<Point> & { points: Point[] };
     return { ...arrow, points, ...(x !== undefined && y !== undefined && { label: { x, y } }) };
   });
-  return shifted(placedBoxes, placedArrows);
+  return shifted(placedBoxes, placedArrows, measures);
 }
 
-/** Arrows may run left of every box: all is moved so that nothing is below zero. */
-function shifted(boxes: PlacedBox[], arrows: PlacedArrow[]): Layout {
-  const bends = arrows.flatMap(({ points }) => points);
+/** Arrows and their labels may stand left of every box: all is moved so that nothing is below zero. */
+function shifted(boxes: PlacedBox[], arrows: PlacedArrow[], { labelSize }: Measures): Layout {
+  const bends = arrows.flatMap((arrow) => {
+    const { points, label } = arrow;
+    const half = label && labelSize ? labelSize(arrow).width / 2 : 0;
+    return label ? [...points, { ...label, x: label.x - half }, { ...label, x: label.x + half }] : points;
+  });
   const left = Math.min(...boxes.map(({ x }) => x), ...bends.map(({ x }) => x));
   const top = Math.min(...boxes.map(({ y }) => y));
   const move = ({ x, y }: Point): Point => ({ x: x - left, y: y - top });

@@ -1,5 +1,5 @@
 /** The drawing of a pipeline as SVG: by itself, without scripts, in the colours of the reader's light or dark page. */
-import { type GraphArrow, type GraphBox, type PipelineGraph, wrapped } from "./graph.ts";
+import { type GraphArrow, type GraphBox, type PipelineGraph, sparse, wrapped } from "./graph.ts";
 import { type Layout, type PlacedArrow, type PlacedBox, type Point, placed } from "./layout.ts";
 
 /** Pixels. Letters of the fonts named below are at most this wide, so that text can be measured without a browser. */
@@ -37,7 +37,7 @@ const STYLE = `
   .tip { fill: var(--line); }`;
 
 export function svgOf(graph: PipelineGraph): string {
-  const layout = placed(graph, { boxSize, labelSize, boxGap: 34, layerGap: 40 });
+  const layout = placed(sparse(graph), { boxSize, labelSize, boxGap: 34, layerGap: 40 });
   const head = headLines(graph, layout);
   const headHeight = head.length * LINE_HEIGHT + MARGIN;
   const width = Math.ceil(Math.max(layout.width, ...head.map(({ wide }) => wide)) + 2 * MARGIN + 2 * STACK);

@@ -1,6 +1,6 @@
 /** The drawing of a pipeline for a terminal: boxes in layers, arrows between them. */
 import { Canvas } from "./canvas.ts";
-import { type GraphArrow, type GraphBox, type PipelineGraph, wrapped } from "./graph.ts";
+import { type GraphArrow, type GraphBox, OUTPUTS, type PipelineGraph, sparse, wrapped } from "./graph.ts";
 import { type PlacedBox, placed } from "./layout.ts";
 import { type Crossing, routesOf, widthForArrows } from "./routes.ts";
 
@@ -11,10 +11,13 @@ const BORDERS = { plain: "┌┐└┘─│", mapped: "╔╗╚╝═║", end
 /** No wider than `columns`; where that cannot be drawn, the same as an outline. */
 export function terminalText(graph: PipelineGraph, columns: number): string {
   const head = `${graph.title}${graph.says ? `: ${graph.says}` : ""}\n\n`;
-  for (const letters of LETTERS) {
-    const text = drawn(graph, letters);
-    if (text.split("\n").every((line) => [...line].length <= columns)) return head + text;
-  }
+  // The outputs say themselves where they come from: arrows to them are the first to go.
+  const arrows = graph.arrows.filter(({ to }) => to !== OUTPUTS);
+  for (const one of [graph, sparse(graph), { ...graph, arrows }])
+    for (const letters of LETTERS) {
+      const text = drawn(one, letters);
+      if (text.split("\n").every((line) => [...line].length <= columns)) return head + text;
+    }
   return head + outline(graph);
 }
 
