@@ -57,7 +57,6 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^onnx-proto$/, ["agent/applications"]],
   // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
   [/^yaml$/, ["shared"]],
-  [/^onnx-proto$/, ["agent/applications"]],
   [/^protobufjs/, ["shared", "agent/io/network"]],
 ];
 

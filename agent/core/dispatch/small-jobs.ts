@@ -41,9 +41,9 @@ export class SmallJobs {
     this.#shares.clear();
   }
 
-  /** How many of the waiting items this node should have; undefined for a large job. */
+  /** How many of the waiting items this node should have; undefined for a large job, and as long as more come. */
   shareOf(node: DispatchNode, job: DispatchJob, isOpen: (node: DispatchNode) => boolean, nowMs: number) {
-    if (job.items > SMALL_JOB_ITEMS_MAX) return undefined;
+    if (job.items > SMALL_JOB_ITEMS_MAX || this.#parts.table.isGrowing(job)) return undefined;
     let shares = this.#shares.get(job);
     if (!shares) {
       shares = this.#share(job, isOpen, nowMs);

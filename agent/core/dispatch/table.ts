@@ -55,15 +55,25 @@ export interface JobInit {
   /** Only compared with other jobs' deadlines. Infinity: none. */
   readonly deadlineAtMs: number;
   paused: boolean;
+  /** One segment of a job in several: the job whose turn it shares, and how far along in it this is. Its items come later. */
+  readonly partOf?: { readonly jobId: JobId; readonly segment: number };
   /** Seconds that one input takes to a node that does not have it, by what its link was measured to carry; absent: none. */
   readonly transferSeconds?: ReadonlyMap<NodeId, number>;
 }
 
-export interface DispatchJob extends JobInit {
+/** Shared by all parts of a job. */
+export interface JobTurn {
   /** Counts up over all jobs. */
   readonly order: number;
-  /** How many were open at first. */
-  readonly items: number;
+  /** Node time handed out, as predicted. */
+  servedSeconds: number;
+  readonly parts: Set<DispatchJob>;
+}
+
+export interface DispatchJob extends JobInit {
+  readonly turn: JobTurn;
+  /** How many were opened, at first or later. */
+  items: number;
   /** Items neither recorded nor given up. */
   readonly open: ItemSet;
   /** Items nobody has and anybody may have, handed out from the front. */
@@ -72,11 +82,11 @@ export interface DispatchJob extends JobInit {
   readonly picky: Set<number>;
   /** Items that could not be begun and are left alone until then. */
   readonly restingUntilMs: Map<number, number>;
+  /** Leased items that may not be leased again when their leases come to nothing. */
+  readonly closed: Set<number>;
   readonly faults: Map<number, ItemFaults>;
   readonly shards: Set<LeasedShard>;
   readonly copies: Map<number, LeasedShard[]>;
-  /** Node time handed out, as predicted. */
-  servedSeconds: number;
   /** Executor time reported, and executor time of hedges, as predicted when they were leased. */
   workSeconds: number;
   hedgedSeconds: number;
@@ -109,26 +119,67 @@ export class DispatchTable {
   readonly #work = new Map<NodeId, NodeWork>();
   #jobCount = 0;
 
-  openJob(init: JobInit, items: readonly number[]): DispatchJob {
+  /** @param servedSeconds as far as others have been served: where it begins, unless another part of it has begun */
+  openJob(init: JobInit, items: readonly number[], servedSeconds = 0): DispatchJob {
+    const turn = this.#turnOf(init) ?? { order: ++this.#jobCount, servedSeconds, parts: new Set() };
     const capacity = items.reduce((most, item) => Math.max(most, item), 0) + 1;
     const job: DispatchJob = {
       ...init,
-      order: ++this.#jobCount,
+      turn,
       items: items.length,
       open: new ItemSet(capacity, items),
       waiting: new ItemSet(capacity, items),
       picky: new Set(),
       restingUntilMs: new Map(),
+      closed: new Set(),
       faults: new Map(),
       shards: new Set(),
       copies: new Map(),
-      servedSeconds: 0,
       workSeconds: 0,
       hedgedSeconds: 0,
       hedgedItems: 0,
     };
     this.jobs.set(job.jobId, job);
+    turn.parts.add(job);
     return job;
+  }
+
+  /** None of its shards may be left. */
+  closeJob(jobId: JobId): void {
+    const job = this.jobs.get(jobId);
+    job?.turn.parts.delete(job);
+    this.jobs.delete(jobId);
+  }
+
+  /** More may be leased of it, or again what was taken out; what is open already stays as it is. */
+  openItems(jobId: JobId, items: readonly number[]): void {
+    const job = this.jobs.get(jobId);
+    for (const item of items) {
+      job?.closed.delete(item);
+      if (!job || job.open.has(item)) continue;
+      job.items++;
+      job.open.add(item);
+      this.putBack(jobId, item);
+    }
+  }
+
+  /** True if somebody has it: then it is left there. */
+  keepClosed(jobId: JobId, item: number): boolean {
+    const isLeased = this.copiesOf(jobId, item).length > 0;
+    if (isLeased) this.jobs.get(jobId)!.closed.add(item);
+    return isLeased;
+  }
+
+  /** Whether more items will come to it: something is open of what comes before it. */
+  isGrowing({ partOf, turn }: DispatchJob): boolean {
+    for (const other of turn.parts)
+      if (partOf && other.partOf!.segment < partOf.segment && other.open.size > 0) return true;
+    return false;
+  }
+
+  #turnOf({ partOf }: JobInit): JobTurn | undefined {
+    if (partOf) for (const job of this.jobs.values()) if (job.partOf?.jobId === partOf.jobId) return job.turn;
+    return undefined;
   }
 
   workOf(node: NodeId): Readonly<NodeWork> {
@@ -200,6 +251,7 @@ export class DispatchTable {
   /** Takes an item out for good, of every shard and of what waits. Returns the shards that had it. */
   settle(jobId: JobId, item: number): readonly LeasedShard[] {
     const job = this.jobs.get(jobId);
+    job?.closed.delete(item);
     if (!job?.open.delete(item)) return [];
     this.takeOut(job, item);
     const had = [...(job.copies.get(item) ?? [])];
@@ -238,6 +290,7 @@ export class DispatchTable {
     const job = this.jobs.get(jobId);
     if (!job?.open.has(item)) return;
     this.takeOut(job, item);
+    if (job.closed.delete(item)) return void job.open.delete(item);
     if (restUntilMs !== undefined) job.restingUntilMs.set(item, restUntilMs);
     else if (job.faults.has(item)) job.picky.add(item);
     else job.waiting.add(item);

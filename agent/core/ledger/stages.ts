@@ -102,6 +102,12 @@ export const stagesOf = (
 /** What an item of this job runs, as it stands in a lease: of a job in several segments the last one; of a stage job its own. */
 export const runsAs = (job: JobRecord): string => job.form?.segments.at(-1)?.name ?? job.pipeline;
 
+/** Of a job in several segments and of its stage jobs: the job whose turn they share, and which segment of it this is. */
+export function partOf({ jobId, form, parent }: JobRecord): { jobId: JobId; segment: number } | undefined {
+  if (parent || !form || form.segments.length < 2) return parent;
+  return { jobId, segment: form.segments.length - 1 };
+}
+
 /** Items of an open job, or tasks of a stage job, that are not recorded and may be leased: all that they start from is there. */
 export function openItems(ledger: Ledger, job: JobRecord): number[] {
   if (!isOpen(job.state) || (job.staged && !job.form)) return [];

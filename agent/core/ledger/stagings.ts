@@ -1,7 +1,7 @@
 import type { JobId } from "../../../shared/ids.ts";
 import { isOpen } from "../../../shared/job.ts";
 import type { JobRecord } from "./job.ts";
-import type { LedgerEvent } from "./ledger.ts";
+import type { LedgerEvent } from "./outcome.ts";
 import { stagesOf } from "./stages.ts";
 import { type GrowingJob, Staging, type TaskChanges } from "./staging.ts";
 
