@@ -55,7 +55,7 @@ export class RunningPipeline {
     const pipelines = new Map(beside.map(definitionIn).map((one) => [`${one.name}:1`, one]));
     const named = [definition, ...pipelines.values()].flatMap(modelsNamed);
     const models = new Map<string, ModelPipeline>();
-    for (const reference of new Set(named)) models.set(reference, await loaded(reference, [folder, ...beside]));
+    for (const reference of new Set(named)) models.set(reference, await loadedModel(reference, [folder, ...beside]));
     const pipeline = compilePipeline(definition, {
       operator: (name) => OPERATORS.get(name),
       model: (reference) => models.get(reference)?.model.manifest,
@@ -104,7 +104,8 @@ const modelsNamed = ({ stages }: PipelineDefinition): string[] =>
     ...Object.values(files).map((file) => file.slice(0, file.indexOf("/"))),
   ]);
 
-async function loaded(reference: string, folders: readonly URL[]): Promise<ModelPipeline> {
+/** A model of an application, in this process. @param folders of applications, in the order in which it is looked for */
+export async function loadedModel(reference: string, folders: readonly URL[]): Promise<ModelPipeline> {
   const name = reference.split(":")[0]!;
   const places = folders.map((folder) => new URL(`models/${name}/`, folder).pathname);
   const folder = places.find((place) => filesIn(place).length > 0);
