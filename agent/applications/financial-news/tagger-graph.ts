@@ -62,7 +62,11 @@ export function taggerGraph(nets: readonly TaggerNet[], shape: TaggerShape): Gra
   };
 }
 
-function netPart({ weights: of }: TaggerNet, i: number, shape: TaggerShape): { nodes: GraphNode[]; weights: Weights[] } {
+function netPart(
+  { weights: of }: TaggerNet,
+  i: number,
+  shape: TaggerShape,
+): { nodes: GraphNode[]; weights: Weights[] } {
   const { shape: affixShape, values: affixes } = of["affix.weight"]!;
   const affixScale = affixes.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
   const near = of["near.weight"]!;
@@ -72,11 +76,19 @@ function netPart({ weights: of }: TaggerNet, i: number, shape: TaggerShape): { n
     if (input < shape.width) return value * shape.vectorScale;
     return input < shape.width + affixShape[1]! ? value * affixScale : value;
   });
-  const float = (name: string, dims: number[], values: Float32Array): Weights => ({ name: `${name}${i}`, shape: dims, values });
+  const float = (name: string, dims: number[], values: Float32Array): Weights => ({
+    name: `${name}${i}`,
+    shape: dims,
+    values,
+  });
   const names = (...all: string[]): string[] => all.map((name) => `${name}${i}`);
   return {
     weights: [
-      { name: `affixes${i}`, shape: affixShape, values: Int8Array.from(affixes, (value) => Math.round(value / affixScale)) },
+      {
+        name: `affixes${i}`,
+        shape: affixShape,
+        values: Int8Array.from(affixes, (value) => Math.round(value / affixScale)),
+      },
       float("near", near.shape, scaled),
       float("near_bias", [channels], of["near.bias"]!.values),
       float("far", of["far.weight"]!.shape, of["far.weight"]!.values),
