@@ -24,18 +24,35 @@ export function outputsText(items: readonly ItemOutput[], columns: number | unde
   const [only, ...others] = items;
   if (only && others.length === 0) return outputText(only.output);
   const keys = [...new Set(items.flatMap(({ output }) => Object.keys(shownOf(output))))];
+  // What has parts of its own is hard to read in a cell: where not all fit, it is the first to go.
+  const plainKeys = keys.filter((key) => items.every(({ output }) => !hasParts(shownOf(output)[key] ?? null)));
+  const whole = tableOf(items, keys, columns);
+  if (whole && (!whole.isCut || plainKeys.length === 0 || plainKeys.length === keys.length)) return whole.text;
+  const smaller = plainKeys.length > 0 ? tableOf(items, plainKeys, columns) : undefined;
+  const left = keys.filter((key) => !plainKeys.includes(key)).map(plain);
+  if (smaller)
+    return `${smaller.text}${left.length > 0 ? `Left out here: ${left.join(", ")}; --json tells all.\n` : ""}`;
+  return items.map(({ name, output }) => `${cut(`${plain(name)}  ${cellText(shownOf(output))}`, columns)}\n`).join("");
+}
+
+/** Undefined where even narrow columns are too many. */
+function tableOf(
+  items: readonly ItemOutput[],
+  keys: readonly string[],
+  columns: number,
+): { text: string; isCut: boolean } | undefined {
   const rows = items.map(({ name, output }) => [name, ...keys.map((key) => cellText(shownOf(output)[key] ?? null))]);
   const head = ["ITEM", ...keys.map((key) => key.toUpperCase())];
   const widths = fitted(head, rows, columns);
-  if (keys.length > LONG_OUTPUTS || !widths)
-    return items
-      .map(({ name, output }) => `${cut(`${plain(name)}  ${cellText(shownOf(output))}`, columns)}\n`)
-      .join("");
-  return table(
-    head.map((text, i) => cut(text, widths[i]!)),
-    rows.map((row) => row.map((text, i) => cut(text, widths[i]!))),
-  );
+  if (keys.length > LONG_OUTPUTS || !widths) return undefined;
+  const cutRow = (row: readonly string[]): string[] => row.map((text, i) => cut(text, widths[i]!));
+  const isCut = [head, ...rows].some((row) => row.some((text, i) => [...text].length > widths[i]!));
+  return { text: table(cutRow(head), rows.map(cutRow)), isCut };
 }
+
+/** Objects, and lists of them. */
+const hasParts = (value: Json): boolean =>
+  Array.isArray(value) ? value.some((one) => typeof one === "object" && one !== null) : isObject(value);
 
 /** One item in full: a name and its value each, texts of several lines below their name. */
 export function outputText(output: Json): string {

@@ -1,6 +1,10 @@
 /** Drawings of pipelines: nothing covers anything else, in a picture and in a terminal. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { bundledApplication, bundledApplications } from "../../agent/cli/pipelines/applications.ts";
+import { definitionOf } from "../../agent/cli/pipelines/check.ts";
 import { graphOf } from "../../agent/cli/pipelines/graph.ts";
 import { placed } from "../../agent/cli/pipelines/layout.ts";
 import { routesOf } from "../../agent/cli/pipelines/routes.ts";
@@ -98,6 +102,17 @@ describe("a picture", () => {
     expect(tagsOf(svg).map(({ name }) => name)).not.toContain("script");
     expect(svg).toContain("&lt;/text&gt;&lt;script&gt;");
   });
+});
+
+test("the pictures beside the applications are those of their pipelines (`npm run graphs` draws them)", async () => {
+  const stale: string[] = [];
+  for (const name of await bundledApplications()) {
+    const { file } = (await bundledApplication(name))!;
+    const drawn = svgOf(graphOf(definitionOf(readFileSync(file, "utf8"))));
+    const picture = join(file, "..", "graph.svg");
+    if (!existsSync(picture) || readFileSync(picture, "utf8") !== drawn) stale.push(name);
+  }
+  expect(stale).toEqual([]);
 });
 
 describe("in a terminal", () => {

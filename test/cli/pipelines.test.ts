@@ -63,6 +63,22 @@ describe("add", () => {
     expect(pretend.face.calls.filter((call) => /^(put|addModel)/.test(call))).toEqual([]);
   });
 
+  test("an application that others are stages of brings those first, unless the fleet has them", async () => {
+    // What pipelines take and give is the applications' own matter; here all of them are of one kind.
+    const { pipelinesKnown } = pretend.face;
+    const added: string[] = [];
+    pipelinesKnown.add = (source) => {
+      const [, name] = ("text" in source ? source.text : "").match(/^name: (.*)$/m)!;
+      added.push(name!);
+      return { pipeline: `${name}:1`, existing: false };
+    };
+    const { code, err } = await pipeline("add", "ticket");
+    expect(code).toBe(0);
+    expect([...added].sort()).toEqual(["audio", "customer-service", "document-reading", "ticket"]);
+    expect(added.at(-1)).toBe("ticket");
+    expect(err).toContain("customer-service:1 is added: it is part of ticket");
+  });
+
   test("a model of that name with other files is the fleet's own: nothing is put in its place", async () => {
     mkdirSync(join(folder, "models", "intent"), { recursive: true });
     writeFileSync(join(folder, "models", "intent", "model.onnx"), tinyOnnx({ scale: 3 }));

@@ -129,6 +129,19 @@ describe("outputs", () => {
     for (const line of lines) expect([...line].length).toBeLessThanOrEqual(30);
   });
 
+  test("what has parts of its own is left out where not all fits, and that is told", () => {
+    const label = "x".repeat(30);
+    const several = ["a", "b"].map((name) => ({
+      name,
+      output: { label, ranked: [{ id: label }], by: { [label]: 1 } },
+    }));
+    const lines = outputsText(several, 50).trimEnd().split("\n");
+    expect(lines[0]).toBe("ITEM  LABEL");
+    expect(lines[1]).toBe(`a     ${label}`);
+    expect(lines[3]).toBe("Left out here: ranked, by; --json tells all.");
+    expect(outputsText(several, 200)).toContain('[{"id":');
+  });
+
   test("letters that steer a terminal are not let through", () => {
     expect(outputsText([{ name: "a", output: { x: "\u001b[31mred" } }], 80)).toBe("x: ?[31mred\n");
     const skipped = skippedText({ stage: "s", error: { code: "INTERNAL", message: "m" } });

@@ -1,5 +1,6 @@
 /** A pipeline into the fleet, its models first. */
 import { readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
@@ -13,7 +14,8 @@ import { gatherModel, type LocalModelFile } from "../models/gather.ts";
 import type { Progress } from "../progress.ts";
 import type { SteadyClient } from "../steady-client.ts";
 import type { World } from "../world.ts";
-import { APPLICATION_MODEL_VERSION, type Application } from "./applications.ts";
+import { type Application, FIRST_VERSION } from "./applications.ts";
+import { bundledWithin } from "./check.ts";
 
 export interface AddedApplication {
   /** `name:version` */
@@ -29,28 +31,39 @@ const STANDS_LOOK_MS = 500;
 const STANDS_MS = 120_000;
 
 /**
- * Every model that the fleet lacks, then the pipeline; may be made again, on any agent.
+ * The bundled pipelines that it holds, then every model that the fleet lacks, then the pipeline; may be made again, on any agent.
  * @throws PIPELINE_INVALID, MODEL_EXISTS where the fleet has another model of that name, and what addToFleet throws
  */
 export async function addApplication(
   client: SteadyClient,
   { file, models }: Application,
-  { world, progress }: { world: World; progress: Progress },
+  terminal: { world: World; progress: Progress },
+  within: readonly string[] = [],
 ): Promise<AddedApplication> {
-  const definition = await readFile(file, "utf8");
+  const { world, progress } = terminal;
+  const text = await readFile(file, "utf8");
   const added: Added[] = [];
+  for (const inner of await bundledWithin(text)) {
+    if (within.includes(inner.name) || (await hasPipeline(client, inner.name))) continue;
+    const one = await addApplication(client, inner, terminal, [...within, inner.name]);
+    progress.say(`${one.pipeline} is added: it is part of ${basename(dirname(file))}`);
+    added.push(...one.models);
+  }
   for (const [i, { name, folder }] of models.entries()) {
     const one = await addModel(client, name, folder, world);
     const fate = one.existing ? "is there already, with the same files" : "is added";
     progress.say(`${one.model} ${fate} (model ${i + 1} of ${models.length})`);
     added.push(one);
   }
-  const { pipeline, existing } = await client.call((one) => one.pipelineAdd({ text: definition }), PATIENCE);
+  const { pipeline, existing } = await client.call((one) => one.pipelineAdd({ text }), PATIENCE);
   return { pipeline, existing, models: added };
 }
 
+const hasPipeline = async (client: SteadyClient, name: string): Promise<boolean> =>
+  (await client.call((one) => one.pipelines(), PATIENCE)).some((one) => one.name === name);
+
 async function addModel(client: SteadyClient, name: string, folder: string, world: World): Promise<Added> {
-  const version = APPLICATION_MODEL_VERSION;
+  const version = FIRST_VERSION;
   const { files } = await gatherModel(folder, name);
   const hashed = await inParallel(files, FILES_AT_ONCE, async (file) => ({
     ...file,

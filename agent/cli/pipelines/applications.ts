@@ -12,8 +12,8 @@ export interface Application {
   models: { name: string; folder: string }[];
 }
 
-/** Whoever changes a model of an application gives it another name. */
-export const APPLICATION_MODEL_VERSION = 1;
+/** Of what comes with an application: whoever changes a model of one gives it another name. */
+export const FIRST_VERSION = 1;
 const PIPELINE = "pipeline.yaml";
 const bundledFolder = (): string => join(packageRoot(), "agent", "applications");
 

@@ -1,15 +1,16 @@
 /** A definition checked here, with what is known of the fleet: each fault with its line. */
 import { SkeinError } from "../../../shared/errors.ts";
-import type { ModelManifest } from "../../../shared/model.ts";
+import { type ModelManifest, readModelReference } from "../../../shared/model.ts";
 import { compilePipeline, type PipelineFault } from "../../../shared/pipeline/compile.ts";
 import type { CompiledPipeline } from "../../../shared/pipeline/compiled.ts";
 import type { PipelineDefinition } from "../../../shared/pipeline/definition.ts";
 import { checkDefinition } from "../../../shared/pipeline/definition-check.ts";
 import { Faults } from "../../../shared/pipeline/faults.ts";
 import { OPERATORS } from "../../../shared/pipeline/operators/index.ts";
+import { partsNamedIn } from "../../../shared/pipeline/parts.ts";
 import { readPipeline } from "../../../shared/pipeline/read.ts";
 import type { SteadyClient } from "../steady-client.ts";
-import { APPLICATION_MODEL_VERSION, type Application } from "./applications.ts";
+import { type Application, bundledApplication, FIRST_VERSION } from "./applications.ts";
 
 /** The form alone: what can be drawn. @throws PIPELINE_INVALID */
 export function definitionOf(text: string): PipelineDefinition {
@@ -18,6 +19,13 @@ export function definitionOf(text: string): PipelineDefinition {
   const checked = checkDefinition(definition, faults);
   faults.end(checked.name || "that was given", placeOf);
   return checked;
+}
+
+/** Applications that come with Skein and are stages of this pipeline. */
+export async function bundledWithin(text: string): Promise<Application[]> {
+  const named = partsNamedIn(definitionOf(text)).pipelines.map((reference) => readModelReference(reference).name);
+  const found = await Promise.all([...new Set(named)].map(bundledApplication));
+  return found.filter((one) => one !== undefined);
 }
 
 export interface Checked {
@@ -33,7 +41,8 @@ export interface Checked {
 
 /** Against the fleet, and as far as that goes where no agent answers. @throws PIPELINE_INVALID and what else the fleet refuses it with */
 export async function checkWith(client: SteadyClient, text: string, { models }: Application): Promise<Checked> {
-  const own = new Set(models.map(({ name }) => `${name}:${APPLICATION_MODEL_VERSION}`));
+  const inner = await bundledWithin(text);
+  const own = new Set([...models, ...inner].map(({ name }) => `${name}:${FIRST_VERSION}`));
   try {
     return { ...(await client.call((one) => one.pipelineCheck({ text }))), unchecked: [] };
   } catch (error) {
