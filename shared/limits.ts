@@ -186,8 +186,17 @@ export const LIMITS = {
   /** Values that one file of them holds, by key: outputs of all stages of a pipeline at most; and the file, which an executor has in memory with what comes of it. */
   valuesKeysMax: 4_096,
   valuesBytesMax: 256 * MiB,
+  /** Elements of one item that on-error rules let pass and that its output tells of; of more than that it is enough to know. */
+  skippedToldMax: 1_000,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
+  /** Elements in one task: what is lost with it is made again. Tasks and executors in a foretold schedule: a tenth of a second of a small box. */
+  elementsPerTaskMax: 4_096,
+  formWhyBytesMax: 512,
+  formTasksMax: 256,
+  formExecutorsMax: 64,
+  /** Stages whose times a node tells of. */
+  stageTimesToldMax: 128,
   /** How a job is cut, as JSON: pipelineStagesMax segments, each of which takes from all before it and names some lists. */
   formBytesMax: 64 * KiB,
   /** Segments that an executor keeps ready; the least used is forgotten first. */

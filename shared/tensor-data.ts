@@ -164,6 +164,14 @@ export function dataFromBytes(datatype: Datatype, bytes: Uint8Array, count: numb
   return data;
 }
 
+/** Elements of one size where they lie; a copy only where they do not lie at a multiple of it. */
+export function arrayOf(datatype: Sized, bytes: Uint8Array): Exclude<TensorData, string[]> {
+  const Kind = ARRAYS[datatype];
+  const placed = bytes.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset, byteLength } = placed as Uint8Array<ArrayBuffer>;
+  return new Kind(buffer, byteOffset, byteLength / Kind.BYTES_PER_ELEMENT);
+}
+
 function textsFromBytes(bytes: Uint8Array, count: number, at: string): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const texts: string[] = [];

@@ -30,9 +30,9 @@ const ROOMS: Record<string, Room> = {
     why: "builds one agent out of the real rooms; the only file that sees everything",
   },
   "agent/applications": {
-    opens: ["shared"],
+    opens: ["shared", "agent/io/*"],
     touchesWorld: true,
-    why: "pipelines with the models they need, and the scripts that train those; nothing of the agent runs them",
+    why: "pipelines with the models they need, and the scripts that train those, on what executors would make of the data; nothing of the agent runs them",
   },
   "agent/cli": {
     opens: ["shared", "agent/ports", "agent/main.ts", "agent/io/*"],
@@ -44,7 +44,7 @@ const ROOMS: Record<string, Room> = {
 /** Each outside package belongs to one room. */
 const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|p-event$|uint8arraylist$)/, ["agent/io/network"]],
-  [/^(onnxruntime-node|sharp|@gutenye\/ocr-models)$/, ["agent/io/inference"]],
+  [/^(onnxruntime-node|sharp|@gutenye\/ocr-models|@huggingface\/tokenizers)$/, ["agent/io/inference"]],
   // Small blobs too: thousands a second are durable only if they share an fsync, as LevelDB's batches do.
   [/^classic-level$/, ["agent/io/journal", "agent/io/notes", "agent/io/blobs"]],
   [/^systeminformation$/, ["agent/io/probe"]],
@@ -52,9 +52,9 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
+  [/^onnx-proto$/, ["agent/applications"]],
   // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
   [/^yaml$/, ["shared"]],
-  [/^onnx-proto$/, ["agent/applications"]],
   [/^protobufjs/, ["shared", "agent/io/network"]],
 ];
 

@@ -21,6 +21,7 @@ export default defineConfig({
           "shared/**/*.test.ts",
           "core/**/*.test.ts",
           "io/**/*.test.ts",
+          "applications/**/*.test.ts",
           "api/**/*.test.ts",
           "cli/**/*.test.ts",
           "linearizability/**/*.test.ts",

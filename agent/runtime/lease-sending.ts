@@ -1,6 +1,8 @@
 import { SkeinError } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import type { LeasedItem } from "../../shared/peer-requests.ts";
 import type { DispatchEffect, DispatchEvent } from "../core/dispatch/index.ts";
-import type { Ledger } from "../core/ledger/index.ts";
+import { type JobRecord, type Ledger, runsAs, taskParts } from "../core/ledger/index.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -31,14 +33,11 @@ export class LeaseSending {
     const job = ledger.jobs.get(effect.jobId);
     if (!job) return;
     const { shardId, jobId, node, because, isHedge, itemDeadlineMs } = effect;
-    const items = effect.items.flatMap((item) => {
-      const input = job.inputs[item];
-      return input ? [{ item, ...input }] : [];
-    });
-    const inputHolders = ledger.holdersOf(items[0]!.blob);
-    const { pipeline, copies } = job;
+    const items = effect.items.flatMap((item) => leasedItem(ledger, job, item) ?? []);
+    const inputHolders = holdersOf(ledger, items[0]!);
     const deadline = itemDeadlineMs === undefined ? {} : { itemDeadlineMs };
-    const lease = { term, shardId, jobId, pipeline, items, inputHolders, copies, ...deadline };
+    const { copies } = job;
+    const lease = { term, shardId, jobId, pipeline: runsAs(job), items, inputHolders, copies, ...deadline };
     events.emit("shardLeased", { shardId, node, items: items.length, because, isHedge }, "debug");
     try {
       const answer = await peers.ask(node, "lease", lease, { deadlineMs: LEASE_DEADLINE_MS });
@@ -62,4 +61,18 @@ export class LeaseSending {
       this.#world.telemetry.log("debug", "takeBackUntold", { shardId, node, reason: SkeinError.from(error).message });
     });
   }
+}
+
+function leasedItem(ledger: Ledger, job: JobRecord, item: number): LeasedItem | undefined {
+  const input = job.inputs[item];
+  const parts = input && taskParts(ledger, job, item);
+  return input && { item, ...input, ...(parts && { parts }) };
+}
+
+/** Of all its parts, first who holds most of them. */
+function holdersOf(ledger: Ledger, { blob, parts }: LeasedItem): NodeId[] {
+  const held = new Map<NodeId, number>();
+  for (const part of parts ?? [{ kind: "item" as const, blob }])
+    if (part.kind !== "gap") for (const node of ledger.holdersOf(part.blob)) held.set(node, (held.get(node) ?? 0) + 1);
+  return [...held].sort(([, a], [, b]) => b - a).map(([node]) => node);
 }

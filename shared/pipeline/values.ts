@@ -2,19 +2,22 @@
  * What flows between stages, and its form between executors: a record of values by port. A file of it:
  *   <bytes of the JSON, in decimal digits>\n<JSON><the bytes that it points to, one after the other>
  * as the binary form of shared/tensors.ts. The JSON tells the shape of the record, [[key, value], ...]; a value is one of
- *   {"t":"FP32","s":[2,3]}   a tensor, its elements behind
+ *   {"t":"FP32","s":[2,3]}   a tensor, its elements behind; "c":"fp16", or "c":[low,step], if they were cast (see casts.ts)
  *   {"b":1200}               so many bytes, behind
  *   {"j":...}                JSON
  *   {"l":[...]}              a list; "o":"3.crops" if it is in step with the list of that key
  *   0                        none
+ * Two keys are no ports: `skipped` says what on-error rules let pass on the way here, `from` which element of a list is the
+ * first one here, where it is a slice: {"3.crops":64}.
  * Spaces end the JSON so that what lies behind begins at a multiple of 8, and each tensor at one of its element: a tensor is
  * used where it lies, without a copy.
  */
-import { checkList, checkOneOf, checkRecord, checkText, checkWhole, refuse } from "../checks.ts";
+import { checkList, checkNumber, checkOneOf, checkRecord, checkText, checkWhole, refuse } from "../checks.ts";
 import { LIMITS } from "../limits.ts";
 import { DATATYPES, type Datatype } from "../model.ts";
 import { elementBytes } from "../tensor-data.ts";
 import { elementsOf } from "../tensors.ts";
+import { type Packing, packedBytes } from "./casts.ts";
 import type { Json } from "./definition.ts";
 
 export type TensorValue = {
@@ -23,6 +26,8 @@ export type TensorValue = {
   shape: number[];
   /** Little-endian, in row order, as in the Open Inference Protocol; no BYTES: texts are JSON. */
   bytes: Uint8Array;
+  /** Where it was cast to be sent: only in files, and what was read from them; see casts.ts. */
+  packing?: Packing;
 };
 
 export type Value =
@@ -35,6 +40,17 @@ export type Value =
 
 /** By `sourceKey` between segments, by port within a stage. */
 export type Values = Map<string, Value>;
+
+export const SKIPPED_KEY = "skipped";
+export const FROM_KEY = "from";
+
+/** Which element is the first one here, by key of a list that was sliced; 0 where nothing is said. */
+export function firstElements(values: Values): Map<string, number> {
+  const said = values.get(FROM_KEY);
+  if (said === undefined) return new Map();
+  const record = checkRecord(said.kind === "json" ? said.json : undefined, FROM_KEY);
+  return new Map(Object.entries(record).map(([key, at]) => [key, checkWhole(at, `${FROM_KEY} of ${key}`, 0)]));
+}
 
 export const NONE: Value = { kind: "none" };
 
@@ -95,7 +111,7 @@ function describe(value: Value, place: (bytes: Uint8Array, to: number) => void):
       return { b: value.bytes.length };
     case "tensor":
       place(value.bytes, elementBytes(value.datatype));
-      return { t: value.datatype, s: value.shape };
+      return { t: value.datatype, s: value.shape, ...(value.packing && { c: packingSaid(value.packing) }) };
     case "list":
       return { l: value.elements.map((one) => describe(one, place)) };
   }
@@ -180,16 +196,7 @@ function parsed(bytes: Uint8Array): unknown {
 function readValue(said: unknown, path: string, depth: number, take: Take): Value {
   if (said === 0) return NONE;
   const value = checkRecord(said, path);
-  if (value.t !== undefined) {
-    const datatype = checkOneOf(value.t, `${path}.t`, TENSOR_TYPES);
-    const shape = checkList(value.s, `${path}.s`, RANK_MAX, (one, p) => checkWhole(one, p, 0, 2 ** 31 - 1));
-    return {
-      kind: "tensor",
-      datatype,
-      shape,
-      bytes: take(elementsOf(shape) * elementBytes(datatype), elementBytes(datatype), path),
-    };
-  }
+  if (value.t !== undefined) return readTensor(value, path, take);
   if (value.b !== undefined)
     return { kind: "bytes", bytes: take(checkWhole(value.b, `${path}.b`, 0, LIMITS.valuesBytesMax), 1, path) };
   if (value.j !== undefined) return { kind: "json", json: value.j as Json };
@@ -198,6 +205,30 @@ function readValue(said: unknown, path: string, depth: number, take: Take): Valu
   if (value.l.length > LIMITS.fanOutMax)
     refuse(path, `must have at most ${LIMITS.fanOutMax} elements, not ${value.l.length}`);
   return { kind: "list", elements: value.l.map((one, n) => readValue(one, `${path}[${n}]`, depth + 1, take)) };
+}
+
+function readTensor(value: Record<string, unknown>, path: string, take: Take): TensorValue {
+  const datatype = checkOneOf(value.t, `${path}.t`, TENSOR_TYPES);
+  const shape = checkList(value.s, `${path}.s`, RANK_MAX, (one, p) => checkWhole(one, p, 0, 2 ** 31 - 1));
+  const size = elementBytes(datatype);
+  if (value.c === undefined)
+    return { kind: "tensor", datatype, shape, bytes: take(elementsOf(shape) * size, size, path) };
+  if (datatype !== "FP32" && datatype !== "FP64") refuse(path, `must not be cast: it is ${datatype}`);
+  const packing = readPacking(value.c, `${path}.c`);
+  // What was cast takes more room than its bytes.
+  if (elementsOf(shape) * size > LIMITS.valuesBytesMax)
+    refuse(path, `must have at most ${LIMITS.valuesBytesMax} bytes`);
+  return { kind: "tensor", datatype, shape, bytes: take(packedBytes(packing, elementsOf(shape)), size, path), packing };
+}
+
+const packingSaid = (packing: Packing): unknown => (packing.as === "fp16" ? packing.as : [packing.low, packing.step]);
+
+function readPacking(said: unknown, path: string): Packing {
+  if (said === "fp16") return { as: "fp16" };
+  const [low, step] = checkList(said, path, 2, (one, p) => checkNumber(one, p, -Number.MAX_VALUE, Number.MAX_VALUE));
+  if (low === undefined || step === undefined)
+    refuse(path, "must be fp16, or where bytes begin and how far they lie apart");
+  return { as: "int8", low, step };
 }
 
 /**
@@ -216,6 +247,9 @@ export function sliceValues(file: Uint8Array, sourceKey: string, from: number, t
     values.set(key, { kind: "list", elements: value.elements.slice(from, to) });
     isThere = true;
   }
+  const first = firstElements(values);
+  first.set(sourceKey, (first.get(sourceKey) ?? 0) + from);
+  values.set(FROM_KEY, { kind: "json", json: Object.fromEntries(first) });
   if (!isThere) refuse(sourceKey, `must be a list to be sliced; here are ${[...values.keys()].join(", ")}`);
   return encodeValues(values, inStep);
 }

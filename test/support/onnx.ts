@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type GraphDraft, graphFiles } from "../../agent/applications/training/onnx.ts";
 import type { BlobHash } from "../../shared/ids.ts";
-import type { Datatype, ModelFile, ModelManifest, TensorSpec } from "../../shared/model.ts";
+import type { Datatype, ModelFile, ModelManifest } from "../../shared/model.ts";
 
 export { type GraphDraft, graphFiles };
 

@@ -25,8 +25,8 @@ export type DispatchEvent =
   | ({ kind: "jobOpened"; items: number[] } & JobInit)
   /** More items of it may be leased, or ones again that were closed or recorded. */
   | { kind: "itemsOpened"; jobId: JobId; items: number[] }
-  /** They may not be leased until they are opened again, if ever. */
-  | { kind: "itemsClosed"; jobId: JobId; items: number[] }
+  /** They may not be leased until they are opened again, if ever. `isOver`: nobody wants them, and what runs is taken back. */
+  | { kind: "itemsClosed"; jobId: JobId; items: number[]; isOver: boolean }
   | { kind: "jobPaused"; jobId: JobId; paused: boolean }
   | { kind: "jobClosed"; jobId: JobId; because: string }
   /** A worker tells a new leader what it still has. */
@@ -132,7 +132,7 @@ export class Dispatch {
         this.table.openItems(event.jobId, event.items);
         return [];
       case "itemsClosed":
-        return event.items.flatMap((item) => this.#settle(event.jobId, item, "its items are not to be done now"));
+        return event.items.flatMap((item) => this.#closeItem(event.jobId, item, event.isOver));
       case "jobPaused":
         this.#pause(event.jobId, event.paused, nowMs);
         return [];
@@ -220,6 +220,12 @@ export class Dispatch {
       if (shard.node === reporter) this.#tellRecorded(shard, nowMs);
       return shard.node === reporter;
     });
+  }
+
+  /** Whoever has it may have all that it starts from: then it ends well, whatever is lost meanwhile. */
+  #closeItem(jobId: JobId, item: number, isOver: boolean): DispatchEffect[] {
+    if (!isOver && this.table.keepClosed(jobId, item)) return [];
+    return this.#settle(jobId, item, "its items are not to be done now");
   }
 
   /** Takes an item out. A shard that has nothing left is taken back from its node, unless that has ended it itself. */

@@ -81,6 +81,8 @@ export interface DispatchJob extends JobInit {
   readonly picky: Set<number>;
   /** Items that could not be begun and are left alone until then. */
   readonly restingUntilMs: Map<number, number>;
+  /** Leased items that may not be leased again when their leases come to nothing. */
+  readonly closed: Set<number>;
   readonly faults: Map<number, ItemFaults>;
   readonly shards: Set<LeasedShard>;
   readonly copies: Map<number, LeasedShard[]>;
@@ -106,6 +108,8 @@ export const unreported = (shard: LeasedShard): number => shard.items.size - sha
 
 export const itemsWaiting = (job: DispatchJob): number => job.waiting.size + job.picky.size + job.restingUntilMs.size;
 
-/** Items of a shard that are not reported and that nobody else runs. */
+/** Items of a shard that are not reported and that nobody else runs, though somebody else might. */
 export const uncovered = (job: DispatchJob, shard: LeasedShard): number[] =>
-  [...shard.items].filter((item) => !shard.reported.has(item) && job.copies.get(item)!.length === 1);
+  [...shard.items].filter(
+    (item) => !shard.reported.has(item) && !job.closed.has(item) && job.copies.get(item)!.length === 1,
+  );

@@ -38,6 +38,7 @@ export class DispatchTable {
       waiting: new ItemSet(capacity, items),
       picky: new Set(),
       restingUntilMs: new Map(),
+      closed: new Set(),
       faults: new Map(),
       shards: new Set(),
       copies: new Map(),
@@ -61,11 +62,19 @@ export class DispatchTable {
   openItems(jobId: JobId, items: readonly number[]): void {
     const job = this.jobs.get(jobId);
     for (const item of items) {
+      job?.closed.delete(item);
       if (!job || job.open.has(item)) continue;
       job.items++;
       job.open.add(item);
       this.putBack(jobId, item);
     }
+  }
+
+  /** True if somebody has it: then it is left there. */
+  keepClosed(jobId: JobId, item: number): boolean {
+    const isLeased = this.copiesOf(jobId, item).length > 0;
+    if (isLeased) this.jobs.get(jobId)!.closed.add(item);
+    return isLeased;
   }
 
   /** Whether more items will come to it: something is open of what comes before it. */
@@ -149,6 +158,7 @@ export class DispatchTable {
   /** Takes an item out for good, of every shard and of what waits. Returns the shards that had it. */
   settle(jobId: JobId, item: number): readonly LeasedShard[] {
     const job = this.jobs.get(jobId);
+    job?.closed.delete(item);
     if (!job?.open.delete(item)) return [];
     this.takeOut(job, item);
     const had = [...(job.copies.get(item) ?? [])];
@@ -187,6 +197,7 @@ export class DispatchTable {
     const job = this.jobs.get(jobId);
     if (!job?.open.has(item)) return;
     this.takeOut(job, item);
+    if (job.closed.delete(item)) return void job.open.delete(item);
     if (restUntilMs !== undefined) job.restingUntilMs.set(item, restUntilMs);
     else if (job.faults.has(item)) job.picky.add(item);
     else job.waiting.add(item);

@@ -12,8 +12,9 @@ import type {
   Telemetry,
 } from "../../ports/index.ts";
 import { CALIBRATION_SAMPLES, type CalibrationSample, modelSample } from "./calibration.ts";
-import { ExecutorProcess } from "./executor-process.ts";
+import { ExecutorProcess, taskBytes } from "./executor-process.ts";
 import { Queue, type Waiting } from "./queue.ts";
+import { Segments } from "./segments.ts";
 import { type Seat, Shelf } from "./shelf.ts";
 
 export interface InferenceInit {
@@ -41,7 +42,7 @@ class Engine implements InferenceEngine {
   /** How graphs that come with the agent are run, and the seats whose executors run them otherwise. */
   private readonly choices = new Map<string, SessionChoice>();
   private readonly outdated = new Set<Seat>();
-  private readonly segments = new Map<string, Segment>();
+  private readonly segments: Segments;
   private stopped = false;
 
   constructor(init: InferenceInit, telemetry: Telemetry) {
@@ -53,8 +54,9 @@ class Engine implements InferenceEngine {
       telemetry,
       seats: this.seats,
       onFree: (seat, executor) => this.free(seat, executor),
-      onGone: (pipeline, error) => this.refuse(this.queue.takeAll(pipeline), error),
+      onGone: (pipeline, error) => this.gone(pipeline, error),
     });
+    this.segments = new Segments(this.shelf, this.seats);
   }
 
   get executors(): number {
@@ -62,7 +64,7 @@ class Engine implements InferenceEngine {
   }
 
   pipelines(): PipelineInfo[] {
-    return [...this.builtIn, ...this.shelf.pipelines()];
+    return [...this.builtIn, ...this.shelf.pipelines(), ...this.segments.pipelines()];
   }
 
   models(): EngineModel[] {
@@ -124,7 +126,15 @@ class Engine implements InferenceEngine {
   }
 
   install(segment: Segment): void {
-    this.segments.set(segment.name, segment);
+    if (!this.segments.install(segment)) return;
+    this.queue.forget(segment.name);
+    this.shelf.bringTogether(this.segments.modelSets());
+  }
+
+  /** A model cannot be had, and nothing that needs it can be run. */
+  private gone(model: string, error: SkeinError): void {
+    this.refuse(this.queue.takeAll(model), error);
+    for (const name of this.segments.needing(model)) this.refuse(this.queue.takeAll(name), this.unknown(name));
   }
 
   tune(graph: string, choice: SessionChoice): void {
@@ -207,21 +217,24 @@ class Engine implements InferenceEngine {
     });
   }
 
-  private refusalOf({ pipeline, name, input }: InferenceTask): SkeinError | undefined {
+  private refusalOf(task: InferenceTask): SkeinError | undefined {
+    const { pipeline, name, parts } = task;
     if (this.stopped) return new SkeinError("EXECUTOR_DIED", { name, reason: "the agent is stopping" });
     if (!this.find(pipeline)) return this.unknown(pipeline);
-    if (input.length > LIMITS.imageBytesMax)
-      return new SkeinError("TOO_LARGE", { what: name, actual: input.length, limit: LIMITS.imageBytesMax });
-    return this.queue.isFullFor(input)
+    const [actual, limit] = [taskBytes(task), parts ? LIMITS.valuesBytesMax : LIMITS.imageBytesMax];
+    if (actual > limit) return new SkeinError("TOO_LARGE", { what: name, actual, limit });
+    return this.queue.isFullFor(task)
       ? new SkeinError("EXECUTORS_BUSY", { name, waiting: this.queue.length })
       : undefined;
   }
 
   private find(pipeline: string): PipelineInfo | undefined {
-    return this.builtIn.find(({ name }) => name === pipeline) ?? this.shelf.pipeline(pipeline);
+    const builtIn = this.builtIn.find(({ name }) => name === pipeline);
+    return builtIn ?? this.shelf.pipeline(pipeline) ?? this.segments.pipeline(pipeline);
   }
 
   private runs(seat: Seat, pipeline: string): boolean {
+    if (this.segments.has(pipeline)) return this.segments.isOn(seat, pipeline);
     return this.builtIn.some(({ name }) => name === pipeline) || this.shelf.isOn(seat, pipeline);
   }
 
@@ -233,7 +246,7 @@ class Engine implements InferenceEngine {
         idle.slice(n).filter((one) => pipeline === undefined || this.runs(one, pipeline)).length;
       const group = this.queue.takeGroup({
         runs: (pipeline) => this.runs(seat, pipeline),
-        batchOf: (pipeline) => this.shelf.find(pipeline)?.info.batch ?? 1,
+        batchOf: (pipeline) => this.find(pipeline)?.batch ?? 1,
         takers,
       });
       if (group.length > 0) void this.work(seat, seat.executor!, group);
@@ -242,6 +255,10 @@ class Engine implements InferenceEngine {
 
   private async work(seat: Seat, executor: ExecutorProcess, group: Waiting[]): Promise<void> {
     seat.state = "busy";
+    for (const pipeline of new Set(group.map(({ task }) => task.pipeline))) {
+      const segment = this.segments.used(pipeline);
+      if (segment) executor.install(segment);
+    }
     const unanswered = await executor.run(group);
     if (unanswered.length > 0) this.runAgain(unanswered);
     if (!executor.usable) return;
@@ -279,9 +296,9 @@ class Engine implements InferenceEngine {
     const bundled = CALIBRATION_SAMPLES[pipeline];
     if (bundled) return bundled();
     const shelved = this.shelf.find(pipeline);
-    if (!shelved) throw this.unknown(pipeline);
+    if (!shelved && !this.segments.has(pipeline)) throw this.unknown(pipeline);
     const reason = "no made-up input runs through it, so it cannot be timed";
-    if (shelved.sampleLength === undefined) throw new SkeinError("MODEL_INVALID", { model: pipeline, reason });
+    if (shelved?.sampleLength === undefined) throw new SkeinError("MODEL_INVALID", { model: pipeline, reason });
     return modelSample(shelved.model.manifest, shelved.sampleLength);
   }
 

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { SkeinError } from "../../../shared/errors.ts";
-import { TIMING } from "../../../shared/limits.ts";
+import { LIMITS, TIMING } from "../../../shared/limits.ts";
+import type { Segment } from "../../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type { InferenceOutcome, InferenceTask, ModelToLoad, PipelineInfo } from "../../ports/index.ts";
 import {
@@ -12,7 +13,10 @@ import {
   type ItemToRun,
   inputPartBytes,
 } from "./protocol.ts";
+import { StageMark } from "./segment/stage-mark.ts";
 
+/** In this process. */
+let executorsStarted = 0;
 /** The end of what an executor wrote to stderr: the last words of a native crash. */
 const lastWordsChars = 1_000;
 
@@ -36,6 +40,10 @@ export interface Assignment {
   resolve: (outcome: InferenceOutcome) => void;
   reject: (error: SkeinError) => void;
 }
+
+/** Of what a segment starts from, or its input. */
+export const taskBytes = ({ input, parts }: InferenceTask): number =>
+  parts ? parts.reduce((sum, part) => sum + (part.kind === "gap" ? 0 : part.bytes.length), 0) : input.length;
 
 /** What was handed over together. */
 interface Run {
@@ -69,6 +77,10 @@ export class ExecutorProcess {
   private order: Order | undefined;
   private lastWords = "";
   private killReason: string | undefined;
+  /** Which of its stages a segment is in. */
+  private readonly mark = new StageMark(++executorsStarted);
+  /** What it was sent, by name; the one used longest ago first. */
+  private readonly installed = new Map<string, Segment>();
   private settleReady!: { resolve: (pipelines: PipelineInfo[]) => void; reject: (error: SkeinError) => void };
   private settleEnded!: (reason: string) => void;
 
@@ -86,13 +98,22 @@ export class ExecutorProcess {
     this.ended = new Promise((resolve) => {
       this.settleEnded = resolve;
     });
-    this.child = fork(executorFile, [], {
-      serialization: "advanced",
-      execArgv: [],
-      env: { ...environment(), [choicesVariable]: JSON.stringify(Object.fromEntries(choices)) },
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-    });
+    this.child = this.forked(choices);
     this.watch();
+  }
+
+  private forked(choices: ReadonlyMap<string, SessionChoice>): ChildProcess {
+    try {
+      return fork(executorFile, [], {
+        serialization: "advanced",
+        execArgv: [],
+        env: { ...environment(), [choicesVariable]: JSON.stringify(Object.fromEntries(choices)) },
+        stdio: ["ignore", "ignore", "pipe", "ipc", this.mark.descriptor],
+      });
+    } catch (error) {
+      this.mark.close();
+      throw error;
+    }
   }
 
   get pid(): number {
@@ -151,12 +172,15 @@ export class ExecutorProcess {
    * Nobody gets to the end of this. If one item is left it is at fault; of several nobody knows which, because what has
    * ended is told in groups: none is blamed, and the caller runs each of them alone.
    */
-  private breakOff(errorOf: (task: InferenceTask) => SkeinError): void {
+  private breakOff(errorOf: (task: InferenceTask, stage: string | undefined) => SkeinError): void {
     const run = this.takeRun();
     if (!run) return;
     const [first, ...others] = run.left;
     const isCulpritKnown = first !== undefined && others.length === 0;
-    if (isCulpritKnown) first.reject(errorOf(first.task));
+    if (isCulpritKnown) {
+      const isStaged = this.installed.has(first.task.pipeline);
+      first.reject(errorOf(first.task, isStaged ? this.mark.read() : undefined));
+    }
     run.settle(isCulpritKnown ? [] : run.left);
   }
 
@@ -165,8 +189,15 @@ export class ExecutorProcess {
     const words = this.lastWords.trim();
     const reason = this.killReason ?? (words ? `${how}: ${words}` : how);
     this.settleReady.reject(new SkeinError("EXECUTOR_DIED", { reason, name: "its models", pid: this.pid }));
-    this.breakOff(({ name }) => new SkeinError("EXECUTOR_DIED", { reason, name, pid: this.pid }));
+    this.breakOff(({ name }, stage) => {
+      const facts = { name, pid: this.pid, ...(stage !== undefined && { stage }) };
+      return new SkeinError("EXECUTOR_DIED", {
+        ...facts,
+        reason: stage === undefined ? reason : `${reason}, in its stage ${stage}`,
+      });
+    });
     this.takeOrder()?.reject(new SkeinError("EXECUTOR_DIED", { reason, name: "a model", pid: this.pid }));
+    this.mark.close();
     this.settleEnded(reason);
   }
 
@@ -222,28 +253,50 @@ export class ExecutorProcess {
     const deadlineMs = Math.min(...run.left.map(({ task }) => task.deadlineMs));
     clearTimeout(run.deadline);
     run.deadline = setTimeout(() => {
-      this.breakOff((task) => {
-        const facts = { what: `Work on ${task.name}`, name: task.name, deadlineMs };
+      this.breakOff(({ name }, stage) => {
+        const what = `Work on ${name}${stage === undefined ? "" : `, in its stage ${stage},`}`;
+        const facts = { what, name, deadlineMs, ...(stage !== undefined && { stage }) };
         return new SkeinError("DEADLINE_EXCEEDED", facts);
       });
       this.kill(`work on ${first.name} took longer than ${deadlineMs} ms`);
     }, deadlineMs);
   }
 
+  /**
+   * Makes sure that it knows the segment before the next run of it. At most segmentsInstalledMax, the one used longest ago goes.
+   */
+  install(segment: Segment): void {
+    const { name } = segment;
+    const isKnown = this.installed.get(name) === segment;
+    this.installed.delete(name);
+    this.installed.set(name, segment);
+    if (isKnown) return;
+    const [oldest] = this.installed.keys();
+    const isTooMany = this.installed.size > LIMITS.segmentsInstalledMax;
+    if (isTooMany) this.installed.delete(oldest!);
+    void this.send({ kind: "install", segment, ...(isTooMany && { forgotten: oldest! }) });
+  }
+
   private async sendTasks(tasks: InferenceTask[]): Promise<void> {
-    const items = tasks.flatMap(({ pipeline, name, input }): ItemToRun[] =>
-      input instanceof Uint8Array ? [{ pipeline, name, input }] : [],
+    this.mark.clear();
+    const items = tasks.flatMap(({ pipeline, name, input, parts }): ItemToRun[] =>
+      input instanceof Uint8Array ? [{ pipeline, name, input, ...(parts && { parts }) }] : [],
     );
     const isTogether = items.length > 1 && items.length === tasks.length;
     const sent = isTogether ? await this.send({ kind: "runMany", items }) : await this.sendAlone(tasks[0]!);
     if (!sent) this.kill(this.killReason ?? "its channel broke");
   }
 
-  private async sendAlone({ pipeline, name, input }: InferenceTask): Promise<boolean> {
-    const inputBytes = input.length;
-    let sent = await this.send({ kind: "run", pipeline, name, inputBytes });
+  private async sendAlone(task: InferenceTask): Promise<boolean> {
+    const { pipeline, name, parts } = task;
+    const coming = parts?.map((part) => (part.kind === "gap" ? part : { kind: part.kind, bytes: part.bytes.length }));
+    let sent = await this.send({
+      kind: "run",
+      ...{ pipeline, name, inputBytes: taskBytes(task) },
+      ...(coming && { parts: coming }),
+    });
     try {
-      for await (const bytes of partsOf(input)) {
+      for await (const bytes of partsOf(task)) {
         if (!sent) return false;
         sent = await this.send({ kind: "inputPart", bytes });
       }
@@ -271,8 +324,9 @@ export class ExecutorProcess {
   }
 }
 
-async function* partsOf(input: InferenceTask["input"]): AsyncGenerator<Uint8Array> {
-  if (input instanceof Uint8Array)
-    for (let from = 0; from < input.length; from += inputPartBytes) yield input.subarray(from, from + inputPartBytes);
-  else yield* input.read();
+async function* partsOf({ input, parts }: InferenceTask): AsyncGenerator<Uint8Array> {
+  if (!parts && !(input instanceof Uint8Array)) return yield* input.read();
+  const whole = parts ? parts.flatMap((part) => (part.kind === "gap" ? [] : [part.bytes])) : [input as Uint8Array];
+  for (const bytes of whole)
+    for (let from = 0; from < bytes.length; from += inputPartBytes) yield bytes.subarray(from, from + inputPartBytes);
 }

@@ -4,10 +4,14 @@
  */
 import { setPriority } from "node:os";
 import { SkeinError } from "../../../shared/errors.ts";
+import type { Segment } from "../../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type { ModelToLoad } from "../../ports/index.ts";
 import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, ModelPipeline, Pipeline } from "./protocol.ts";
 import { choicesVariable } from "./protocol.ts";
+import type { InstalledSegment } from "./segment/installed.ts";
+import type { SegmentTask } from "./segment/item.ts";
+import { markStage } from "./segment/stage-mark.ts";
 
 /** Below the agent, whose heartbeats must not wait for a page to be read. */
 const niceness = 10;
@@ -35,6 +39,13 @@ async function loadModelPipeline(model: ModelToLoad): Promise<ModelPipeline> {
   return load(model);
 }
 
+/** The same of operators, of which some use sharp. */
+async function loadSegment(segment: Segment, models: ReadonlyMap<string, ModelPipeline>): Promise<InstalledSegment> {
+  const { IMPLEMENTATIONS } = await import("./operators/index.ts");
+  const { InstalledSegment: Installed } = await import("./segment/installed.ts");
+  return new Installed(segment, { models, operators: IMPLEMENTATIONS }, markStage);
+}
+
 async function loadPipelines(): Promise<Map<string, Pipeline>> {
   const { default: sharp } = await import("sharp");
   sharp.concurrency(1);
@@ -46,10 +57,47 @@ async function loadPipelines(): Promise<Map<string, Pipeline>> {
   return new Map(pipelines.map((pipeline) => [pipeline.info.name, pipeline]));
 }
 
+/** An item whose bytes are on their way. */
+interface Coming {
+  item: ItemToRun;
+  /** To be filled one after the other. */
+  buffers: Uint8Array[];
+  filled: number;
+}
+
+function comingOf({ pipeline, name, inputBytes, parts }: ExecutorCommand & { kind: "run" }): Coming {
+  if (!parts) {
+    const input = new Uint8Array(inputBytes);
+    return { item: { pipeline, name, input }, buffers: [input], filled: 0 };
+  }
+  const buffers: Uint8Array[] = [];
+  const filling = parts.map((part) => {
+    if (part.kind === "gap") return part;
+    const bytes = new Uint8Array(part.bytes);
+    buffers.push(bytes);
+    return { kind: part.kind, bytes };
+  });
+  return { item: { pipeline, name, input: new Uint8Array(0), parts: filling }, buffers, filled: 0 };
+}
+
+function fill(coming: Coming, bytes: Uint8Array): void {
+  for (let from = 0; from < bytes.length; ) {
+    const [buffer] = coming.buffers as [Uint8Array];
+    const length = Math.min(bytes.length - from, buffer.length - coming.filled);
+    buffer.set(bytes.subarray(from, from + length), coming.filled);
+    coming.filled += length;
+    from += length;
+    if (coming.filled < buffer.length) return;
+    coming.buffers.shift();
+    coming.filled = 0;
+  }
+}
+
 class Executor {
   readonly #pipelines: ReadonlyMap<string, Pipeline>;
   readonly #models = new Map<string, ModelPipeline>();
-  #coming: (ItemToRun & { filled: number }) | undefined;
+  readonly #segments = new Map<string, Promise<InstalledSegment>>();
+  #coming: Coming | undefined;
 
   constructor(pipelines: ReadonlyMap<string, Pipeline>) {
     this.#pipelines = pipelines;
@@ -59,19 +107,24 @@ class Executor {
     if (command.kind === "runMany") void this.#runItems(command.items);
     else if (command.kind === "load") void this.#load(command.model);
     else if (command.kind === "unload") void this.#unload(command.pipeline);
-    else if (command.kind === "run") {
-      const { pipeline, name, inputBytes } = command;
-      this.#coming = { pipeline, name, input: new Uint8Array(inputBytes), filled: 0 };
-    } else if (this.#coming) {
-      this.#coming.input.set(command.bytes, this.#coming.filled);
-      this.#coming.filled += command.bytes.length;
-    }
+    else if (command.kind === "install") this.#install(command);
+    else if (command.kind === "run") this.#coming = comingOf(command);
+    else if (this.#coming) fill(this.#coming, command.bytes);
     this.#runWhenFilled();
   }
 
+  #install({ segment, forgotten }: ExecutorCommand & { kind: "install" }): void {
+    if (forgotten !== undefined) this.#segments.delete(forgotten);
+    const installed = loadSegment(segment, this.#models);
+    this.#segments.set(segment.name, installed);
+    // Whoever runs it is told.
+    installed.catch(() => {});
+  }
+
   #runWhenFilled(): void {
-    if (!this.#coming || this.#coming.filled < this.#coming.input.length) return;
-    const item = this.#coming;
+    while (this.#coming?.buffers[0]?.length === 0) this.#coming.buffers.shift();
+    if (!this.#coming || this.#coming.buffers.length > 0) return;
+    const { item } = this.#coming;
     this.#coming = undefined;
     void this.#runItems([item]);
   }
@@ -90,11 +143,11 @@ class Executor {
     }
   }
 
-  /** From this one on those of the same model; each item of another pipeline is alone. */
+  /** From this one on those of the same model or segment; each item of another pipeline is alone. */
   #together(items: readonly ItemToRun[], from: number): ItemToRun[] {
     const { pipeline } = items[from]!;
     let to = from + 1;
-    while (this.#models.has(pipeline) && items[to]?.pipeline === pipeline) to++;
+    while (!this.#pipelines.has(pipeline) && items[to]?.pipeline === pipeline) to++;
     return items.slice(from, to);
   }
 
@@ -104,6 +157,8 @@ class Executor {
     try {
       const model = this.#models.get(pipeline);
       if (model) return await model.runTogether(items);
+      const segment = await this.#segments.get(pipeline);
+      if (segment) return await segment.run(items.map(taskOf));
       const output = await this.#pipelines.get(pipeline)!.run(input, name);
       return [{ output, durationMs: performance.now() - startedMs }];
     } catch (error) {
@@ -115,6 +170,7 @@ class Executor {
     try {
       const loaded = await loadModelPipeline(model);
       this.#models.set(model.pipeline, loaded);
+      await this.#forgetBodies();
       const { sampleLength } = loaded;
       report({ kind: "loaded", ...(sampleLength !== undefined && { sampleLength }), rssBytes: rssBytes() });
     } catch (error) {
@@ -128,9 +184,18 @@ class Executor {
   async #unload(pipeline: string): Promise<void> {
     await this.#models.get(pipeline)?.release();
     this.#models.delete(pipeline);
+    await this.#forgetBodies();
     report({ kind: "unloaded", rssBytes: rssBytes() });
   }
+
+  /** What stages made of a model's files, and their hold on its session. */
+  async #forgetBodies(): Promise<void> {
+    for (const installed of this.#segments.values()) (await installed).forgetBodies();
+  }
 }
+
+/** A whole pipeline starts from the item's input. */
+const taskOf = ({ name, input, parts = [{ kind: "item", bytes: input }] }: ItemToRun): SegmentTask => ({ name, parts });
 
 function serve(pipelines: ReadonlyMap<string, Pipeline>): void {
   const executor = new Executor(pipelines);

@@ -1,5 +1,7 @@
 import type { ErrorBody } from "../../../shared/errors.ts";
-import type { ModelToLoad, PipelineInfo } from "../../ports/index.ts";
+import type { Segment } from "../../../shared/pipeline/compiled.ts";
+import type { InferenceOutcome, InputPart, ModelToLoad, PipelineInfo } from "../../ports/index.ts";
+import type { ModelRun, ModelRunEnd } from "./model/together.ts";
 
 /** What an executor can do with one input. */
 export interface Pipeline {
@@ -14,6 +16,9 @@ export interface ModelPipeline {
   sampleLength?: number;
   /** As far as they fit together in batches; how each ended, in their order. */
   runTogether(items: readonly { name: string; input: Uint8Array }[]): Promise<ItemEnd[]>;
+  readonly model: ModelToLoad;
+  /** The same of tensors that were checked against its manifest. @param rowsMax in one batch; absent: as it is run best */
+  runTensors(runs: readonly ModelRun[], rowsMax?: number): Promise<ModelRunEnd[]>;
   release(): Promise<void>;
 }
 
@@ -21,10 +26,15 @@ export interface ItemToRun {
   pipeline: string;
   name: string;
   input: Uint8Array;
+  /** Of a segment: what it starts from, instead. */
+  parts?: InputPart[];
 }
 
+/** A part whose bytes come behind it, after those of the parts before. */
+export type ComingPart = { kind: "item" | "values"; bytes: number } | (InputPart & { kind: "gap" });
+
 /** How one item ended. */
-export type ItemEnd = { output: Uint8Array; durationMs: number } | { error: ErrorBody };
+export type ItemEnd = InferenceOutcome | { error: ErrorBody };
 
 /**
  * From the agent to an executor, which is idle then. An input of any size comes alone and in parts, each sent when the one
@@ -32,9 +42,11 @@ export type ItemEnd = { output: Uint8Array; durationMs: number } | { error: Erro
  * come together: where a run takes less than a message, messages would be most of it. Of one model they may be run at once.
  */
 export type ExecutorCommand =
-  | { kind: "run"; pipeline: string; name: string; inputBytes: number }
+  | { kind: "run"; pipeline: string; name: string; inputBytes: number; parts?: ComingPart[] }
   | { kind: "inputPart"; bytes: Uint8Array }
   | { kind: "runMany"; items: ItemToRun[] }
+  /** Answered by nothing: the next run needs it. */
+  | { kind: "install"; segment: Segment; forgotten?: string }
   | { kind: "load"; model: ModelToLoad }
   | { kind: "unload"; pipeline: string };
 

@@ -1,6 +1,6 @@
 import { LIMITS } from "../../../shared/limits.ts";
 import type { InferenceTask } from "../../ports/index.ts";
-import type { Assignment } from "./executor-process.ts";
+import { type Assignment, taskBytes } from "./executor-process.ts";
 
 /** Items handed over together: as many as are done in about this time, by what runs of their pipelines took last. */
 const groupMs = 2;
@@ -36,23 +36,23 @@ export class Queue {
     return this.waiting.length;
   }
 
-  isFullFor(input: InferenceTask["input"]): boolean {
+  isFullFor(task: InferenceTask): boolean {
     return (
       this.waiting.length >= LIMITS.inferenceQueueMax ||
-      (this.waiting.length > 0 && this.waitingBytes + heldBytes(input) > LIMITS.inferenceQueueBytesMax)
+      (this.waiting.length > 0 && this.waitingBytes + heldBytes(task) > LIMITS.inferenceQueueBytesMax)
     );
   }
 
   add(one: Waiting): void {
     this.waiting.push(one);
-    this.waitingBytes += heldBytes(one.task.input);
+    this.waitingBytes += heldBytes(one.task);
   }
 
   /** Each alone, before all others: the one that ends its executor again is the one at fault. */
   putBack(suspects: Waiting[]): void {
     for (const one of suspects) {
       one.isSuspect = true;
-      this.waitingBytes += heldBytes(one.task.input);
+      this.waitingBytes += heldBytes(one.task);
     }
     this.waiting.unshift(...suspects);
   }
@@ -62,7 +62,7 @@ export class Queue {
     const isMeant = ({ task }: Waiting): boolean => pipeline === undefined || task.pipeline === pipeline;
     const taken = this.waiting.filter(isMeant);
     this.waiting = this.waiting.filter((one) => !isMeant(one));
-    this.waitingBytes = this.waiting.reduce((sum, { task }) => sum + heldBytes(task.input), 0);
+    this.waitingBytes = this.waiting.reduce((sum, { task }) => sum + heldBytes(task), 0);
     return taken;
   }
 
@@ -82,14 +82,17 @@ export class Queue {
     let leftMs = groupMs;
     for (let at = 0; at < this.waiting.length && group.length < most; ) {
       const next = this.waiting[at]!;
-      const { pipeline, input } = next.task;
+      const { pipeline } = next.task;
       if (!taker.runs(pipeline)) {
         at++;
         continue;
       }
       const usualMs = this.runMs.get(pipeline) ?? groupMs;
       const isAlone =
-        !canShare(next) || input.length > groupInputBytesMax || usualMs >= groupMs || taker.batchOf(pipeline) > 1;
+        !canShare(next) ||
+        taskBytes(next.task) > groupInputBytesMax ||
+        usualMs >= groupMs ||
+        taker.batchOf(pipeline) > 1;
       if (group.length > 0 && (isAlone || usualMs > leftMs)) break;
       this.takeOut(at);
       leftMs -= usualMs;
@@ -113,7 +116,7 @@ export class Queue {
         at++;
         continue;
       }
-      bytes += next.task.input.length;
+      bytes += taskBytes(next.task);
       patienceMs = Math.min(patienceMs, next.task.deadlineMs * batchPart);
       const isTooMuch = bytes > LIMITS.batchInputBytesMax || usualMs * (batch.length + 1) > patienceMs;
       if (batch.length > 0 && isTooMuch) break;
@@ -125,7 +128,7 @@ export class Queue {
 
   private takeOut(at: number): void {
     const [taken] = this.waiting.splice(at, 1);
-    this.waitingBytes -= heldBytes(taken!.task.input);
+    this.waitingBytes -= heldBytes(taken!.task);
   }
 
   learn(pipeline: string, durationMs: number): void {
@@ -143,4 +146,4 @@ export class Queue {
 const canShare = ({ isSuspect, task }: Waiting): boolean => !isSuspect && task.input instanceof Uint8Array;
 
 /** In the agent's memory while it waits. */
-const heldBytes = (input: InferenceTask["input"]): number => (input instanceof Uint8Array ? input.length : 0);
+const heldBytes = (task: InferenceTask): number => (task.input instanceof Uint8Array ? taskBytes(task) : 0);

@@ -20,8 +20,8 @@ export interface Seat {
 export interface Shelved {
   readonly model: ModelToLoad;
   readonly info: PipelineInfo;
-  /** They keep it, whichever executor sits there. */
-  readonly seats: ReadonlySet<Seat>;
+  /** They keep it, whichever executor sits there, until it is brought together with others. */
+  seats: ReadonlySet<Seat>;
   /** When all of them have it for the first time, or it cannot be loaded. */
   readonly settled: PromiseWithResolvers<void>;
   state: EngineModel["state"];
@@ -51,6 +51,8 @@ export class Shelf {
   private readonly shelved = new Map<string, Shelved>();
   /** What is known by the name of a pipeline: while a model is exchanged, the one before. */
   private readonly known = new Map<string, PipelineInfo>();
+  /** Models that run one after the other in one executor. */
+  private together: string[][] = [];
   private loader: Seat | undefined;
   private unloading: { pipeline: string; done: () => void }[] = [];
 
@@ -125,6 +127,7 @@ export class Shelf {
     settled.promise.catch(() => {});
     const shelved: Shelved = { model, info, seats: new Set(seats), settled, state: "loading", deaths: 0 };
     this.shelved.set(pipeline, shelved);
+    this.takeSeatsTogether();
     return shelved;
   }
 
@@ -166,10 +169,30 @@ export class Shelf {
     for (const seat of this.init.seats) if (seat.state === "idle" && seat.executor) this.tend(seat, seat.executor);
   }
 
+  /**
+   * Models of one set run one after the other in one executor, so they have to be in the same. Sets that share a model are
+   * one, or they would pull it about between them; the seats of the largest model are theirs, as many as each model has.
+   */
+  bringTogether(sets: readonly (readonly string[])[]): void {
+    this.together = joinedSets(sets);
+    this.takeSeatsTogether();
+    this.tendAll();
+  }
+
+  private takeSeatsTogether(): void {
+    for (const set of this.together) {
+      const models = set.flatMap((pipeline) => this.shelved.get(pipeline) ?? []);
+      const [largest] = [...models].sort((a, b) => modelBytes(b.model.manifest) - modelBytes(a.model.manifest));
+      if (!largest) continue;
+      const order = [...largest.seats, ...this.init.seats.filter((seat) => !largest.seats.has(seat))];
+      for (const one of models) one.seats = new Set(order.slice(0, one.seats.size));
+    }
+  }
+
   /** Brings an executor without work one step nearer to what it is to have. False if there is nothing to do, or not now. */
   tend(seat: Seat, executor: ExecutorProcess): boolean {
     const surplus = [...seat.loaded.keys()].find(
-      (one) => this.shelved.get(one.model.pipeline) !== one || one.state === "failed",
+      (one) => this.shelved.get(one.model.pipeline) !== one || one.state === "failed" || !one.seats.has(seat),
     );
     if (surplus) {
       seat.state = "loading";
@@ -264,6 +287,17 @@ export class Shelf {
     this.shelved.clear();
     this.known.clear();
   }
+}
+
+/** Sets that share something become one. */
+function joinedSets(sets: readonly (readonly string[])[]): string[][] {
+  let joined: Set<string>[] = [];
+  for (const set of sets) {
+    const touching = joined.filter((one) => set.some((member) => one.has(member)));
+    joined = joined.filter((one) => !touching.includes(one));
+    joined.push(new Set([...touching.flatMap((one) => [...one]), ...set]));
+  }
+  return joined.map((one) => [...one]);
 }
 
 /** What is run by this choice: the manifest's files without the graph of the other variant. */

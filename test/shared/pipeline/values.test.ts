@@ -3,6 +3,8 @@ import { LIMITS } from "../../../shared/limits.ts";
 import {
   decodeValues,
   encodeValues,
+  FROM_KEY,
+  firstElements,
   NONE,
   pickValues,
   readValues,
@@ -97,9 +99,15 @@ describe("a slice of a list", () => {
         ["4.texts", list(NONE, json("c"))],
         ["3.boxes", list(json(1), json(2))],
         ["2.page", pixels(7)],
+        [FROM_KEY, { kind: "json", json: { "3.crops": 1 } }],
       ]),
     );
     expect(cut.inStep).toEqual(new Map([["4.texts", "3.crops"]]));
+  });
+
+  it("of a slice still knows which elements it has", () => {
+    const cut = sliceValues(sliceValues(written, "3.crops", 1, 3), "3.crops", 1, 2);
+    expect(firstElements(decodeValues(cut))).toEqual(new Map([["3.crops", 2]]));
   });
 
   it("may be of nothing, and of a list that is only in step with one that is not here", () => {

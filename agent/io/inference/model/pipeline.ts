@@ -9,15 +9,12 @@ import {
 } from "../../../../shared/tensors.ts";
 import type { ModelToLoad } from "../../../ports/index.ts";
 import type { ItemEnd, ModelPipeline } from "../protocol.ts";
-import { groupsOf, rowsOf, stacked, takenApart } from "./batch.ts";
 import { MADE_UP_LENGTHS, madeUpInputs } from "./made-up.ts";
 import { ModelSession } from "./session.ts";
+import { type ModelRun, runTogether } from "./together.ts";
 
-interface Item {
-  name: string;
+interface Item extends ModelRun {
   request: InferRequest;
-  inputs: Tensor[];
-  settle: (end: ItemEnd) => void;
 }
 
 /**
@@ -31,7 +28,10 @@ export async function loadModelPipeline(model: ModelToLoad): Promise<ModelPipeli
   const batchMax = manifest.batches ? model.choice.batch : 1;
   return {
     ...(sampleLength !== undefined && { sampleLength }),
-    runTogether: (items) => runTogether(session, manifest, batchMax, items),
+    model,
+    runTogether: (items) => runItems(session, manifest, batchMax, items),
+    // What a stage says of its batches goes before what was found best for the model by itself.
+    runTensors: (runs, rowsMax = batchMax) => runTogether(session, manifest.batches ? rowsMax : 1, runs),
     release: () => session.release(),
   };
 }
@@ -58,63 +58,31 @@ async function warm(session: ModelSession, { manifest, choice }: ModelToLoad): P
   return undefined;
 }
 
-async function runTogether(
+async function runItems(
   session: ModelSession,
   manifest: ModelManifest,
   batchMax: number,
   given: readonly { name: string; input: Uint8Array }[],
 ): Promise<ItemEnd[]> {
   const startedMs = performance.now();
-  const ends: ItemEnd[] = [];
-  const items = given.flatMap(({ name, input }, n): Item[] => {
-    const settle = (end: ItemEnd): void => {
-      ends[n] = end;
-    };
+  const read = given.map(({ name, input }): Item | SkeinError => {
     try {
       const request = readInput(input, name, manifest);
-      return [{ name, request, inputs: request.inputs, settle }];
+      return { name, request, inputs: request.inputs, wanted: wantedOf(request, manifest) };
     } catch (error) {
-      settle({ error: SkeinError.from(error).toJSON() });
-      return [];
+      return SkeinError.from(error);
     }
   });
-  for (const group of groupsOf(items, batchMax)) await runGroup(session, manifest, group);
+  const items = read.filter((one): one is Item => !(one instanceof SkeinError));
+  const outputs = await runTogether(session, batchMax, items);
   // Nobody's own time is known where all ran at once; of each the rate wants its share.
   const durationMs = (performance.now() - startedMs) / given.length;
-  return ends.map((end) => ("output" in end ? { ...end, durationMs } : end));
-}
-
-/** Together; and if that fails each alone, so that only the one at fault does. */
-async function runGroup(session: ModelSession, manifest: ModelManifest, group: Item[]): Promise<void> {
-  if (group.length > 1 && (await ranTogether(session, manifest, group))) return;
-  for (const { name, request, inputs, settle } of group) {
-    try {
-      const outputs = await session.run(inputs, wantedOf(request, manifest), name);
-      settle({ output: written(outputs, request, manifest), durationMs: 0 });
-    } catch (error) {
-      settle({ error: SkeinError.from(error).toJSON() });
-    }
-  }
-}
-
-async function ranTogether(session: ModelSession, manifest: ModelManifest, group: Item[]): Promise<boolean> {
-  const all = new Set(group.flatMap(({ request }) => wantedOf(request, manifest)));
-  const inputs = stacked(group.map((item) => item.inputs));
-  // Whatever it was, each alone then says it of itself.
-  const outputs = await session.run(inputs, [...all], "a batch").catch(() => undefined);
-  const parts =
-    outputs &&
-    takenApart(
-      outputs,
-      group.map((item) => rowsOf(item.inputs)!),
-    );
-  if (!parts) return false;
-  for (const [n, { request, settle }] of group.entries()) {
-    const wanted = wantedOf(request, manifest);
-    const own = wanted.map((name) => parts[n]!.find((tensor) => tensor.name === name)!);
-    settle({ output: written(own, request, manifest), durationMs: 0 });
-  }
-  return true;
+  const ends = new Map(items.map((item, n) => [item, outputs[n]!]));
+  return read.map((item) => {
+    const end = item instanceof SkeinError ? item : ends.get(item)!;
+    if (end instanceof SkeinError) return { error: end.toJSON() };
+    return { output: written(end, (item as Item).request, manifest), durationMs };
+  });
 }
 
 /** @throws INPUT_EMPTY, INPUT_INVALID with the place and the reason */

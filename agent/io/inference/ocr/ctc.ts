@@ -13,12 +13,13 @@ const spaceScoreMin = 0.2;
 
 /**
  * Greedy CTC decoding (Graves et al. 2006, section 3.2): the best class of each step, repeats joined, blanks dropped.
- * `characters[0]` is the blank; `probabilities` holds a row of `characters.length` for each step.
+ * `characters[0]` is the blank; `probabilities` holds a row of `characters.length` for each step. Without a space among
+ * them the last is a character as any other.
  */
-export function decodeCtc(probabilities: Float32Array, characters: readonly string[]): ReadLine {
+export function decodeCtc(probabilities: Float32Array, characters: readonly string[], hasSpace = true): ReadLine {
   const classes = characters.length;
   const steps = probabilities.length / classes;
-  const space = classes - 1;
+  const space = hasSpace ? classes - 1 : Number.NaN;
   let text = "";
   let sum = 0;
   let kept = 0;
@@ -35,7 +36,7 @@ export function decodeCtc(probabilities: Float32Array, characters: readonly stri
         best = index;
       }
     }
-    spaceHighest = Math.max(spaceHighest, probabilities[row + space]!);
+    if (hasSpace) spaceHighest = Math.max(spaceHighest, probabilities[row + space]!);
     if (best !== 0 && best !== space && best !== before) {
       if (spaceHighest >= spaceScoreMin && kept > 0) text += " ";
       text += characters[best]!;

@@ -96,13 +96,18 @@ export function boxesOf(
   return { boxes, lean };
 }
 
+/** A page as the detector takes it: planes of blue, green and red, in a size of its own. */
+export async function detectionInput(page: Raster): Promise<{ planes: Float32Array; width: number; height: number }> {
+  const { width, height } = detectionSize(page.width, page.height);
+  return { planes: planesOf(await resizeRaster(page, width, height)), width, height };
+}
+
 /** Finds the lines of text on a page. */
 export async function detectLines(
   session: InferenceSession,
   page: Raster,
 ): Promise<{ boxes: LeaningBox[]; lean: number }> {
-  const size = detectionSize(page.width, page.height);
-  const planes = planesOf(await resizeRaster(page, size.width, size.height));
+  const { planes, ...size } = await detectionInput(page);
   const feeds = { [session.inputNames[0]!]: new Tensor("float32", planes, [1, 3, size.height, size.width]) };
   const output = (await session.run(feeds))[session.outputNames[0]!]!;
   return boxesOf(output.data as Float32Array, size, page);

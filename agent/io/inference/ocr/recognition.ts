@@ -1,6 +1,6 @@
 import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { decodeCtc, type ReadLine } from "./ctc.ts";
-import { piecesOf } from "./pieces.ts";
+import { type Piece, piecesOf } from "./pieces.ts";
 import { type LeaningBox, type Pyramid, sampleBox } from "./raster.ts";
 
 /** The recogniser reads strips of this height. */
@@ -18,23 +18,44 @@ const columnsMin = 16;
  */
 const stripStep = 64;
 
+/** A strip as the recogniser takes it: planes of blue, green and red, zeros behind the piece's end. */
+export function stripOf(pyramid: Pyramid, box: LeaningBox): { planes: Float32Array; width: number } {
+  const natural = Math.round((rowsOfStrip * box.width) / box.height);
+  const columns = Math.min(Math.max(natural, columnsMin), stripWidthMax);
+  const width = Math.ceil(columns / stripStep) * stripStep;
+  const planes = new Float32Array(3 * rowsOfStrip * width);
+  sampleBox(pyramid, box, columns, rowsOfStrip, planes, width);
+  return { planes, width };
+}
+
 async function readStrip(
   session: InferenceSession,
   characters: readonly string[],
   pyramid: Pyramid,
   box: LeaningBox,
 ): Promise<ReadLine> {
-  const natural = Math.round((rowsOfStrip * box.width) / box.height);
-  const columns = Math.min(Math.max(natural, columnsMin), stripWidthMax);
-  const width = Math.ceil(columns / stripStep) * stripStep;
-  const planes = new Float32Array(3 * rowsOfStrip * width);
-  sampleBox(pyramid, box, columns, rowsOfStrip, planes, width);
+  const { planes, width } = stripOf(pyramid, box);
   const feeds = { [session.inputNames[0]!]: new Tensor("float32", planes, [1, 3, rowsOfStrip, width]) };
   const output = (await session.run(feeds))[session.outputNames[0]!]!;
   return decodeCtc(output.data as Float32Array, characters);
 }
 
+/** The pieces of one line, as it is read in strips. */
+export const stripPieces = (pyramid: Pyramid, box: LeaningBox): Piece[] =>
+  piecesOf(pyramid, box, rowsOfStrip, stripWidthMax);
+
 const printed = (text: string): number => text.replaceAll(" ", "").length;
+
+/** A line from its pieces in order. */
+export function joinedLine(pieces: readonly (ReadLine & Pick<Piece, "spaceBefore">)[]): ReadLine {
+  let text = "";
+  let scoreSum = 0;
+  for (const read of pieces) {
+    text += (read.spaceBefore && text !== "" ? " " : "") + read.text;
+    scoreSum += read.score * printed(read.text);
+  }
+  return { text, score: text === "" ? 0 : scoreSum / printed(text) };
+}
 
 /** Reads one line, in one strip or several. */
 export async function readLine(
@@ -43,12 +64,8 @@ export async function readLine(
   pyramid: Pyramid,
   box: LeaningBox,
 ): Promise<ReadLine> {
-  let text = "";
-  let scoreSum = 0;
-  for (const piece of piecesOf(pyramid, box, rowsOfStrip, stripWidthMax)) {
-    const read = await readStrip(session, characters, pyramid, piece.box);
-    text += (piece.spaceBefore && text !== "" ? " " : "") + read.text;
-    scoreSum += read.score * printed(read.text);
-  }
-  return { text, score: text === "" ? 0 : scoreSum / printed(text) };
+  const pieces: (ReadLine & Pick<Piece, "spaceBefore">)[] = [];
+  for (const { box: part, spaceBefore } of stripPieces(pyramid, box))
+    pieces.push({ ...(await readStrip(session, characters, pyramid, part)), spaceBefore });
+  return joinedLine(pieces);
 }

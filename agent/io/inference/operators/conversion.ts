@@ -66,7 +66,11 @@ export const CONVERSIONS: Record<string, Implementation> = {
     if (values.length !== count && values.length !== 1)
       refuseInput(name, `[${shape}] has ${count} elements, not ${values.length}`);
     const filled = values.length === count ? values : Array.from({ length: count }, () => values[0]!);
-    const constant = tensor(datatype, shape, elementsFrom(name, datatype, filled));
+    const constant = tensor(
+      datatype,
+      shape,
+      elementsFrom(name, datatype, datatype === "BOOL" ? filled.map((one) => one !== 0) : filled),
+    );
     return () => ({ tensor: constant });
   },
   "tensor/from-json@1": (parameters) => (ports) => {
@@ -85,7 +89,9 @@ export const CONVERSIONS: Record<string, Implementation> = {
       if (value.datatype === "FP16") ports.refuse("tensor", "must not be of halves: have the model give FP32");
       const count = countOf(value.shape);
       if (count > elementsMax) ports.refuse("tensor", `must have at most ${elementsMax} elements, not ${count}`);
-      const numbers = Array.from(elementsOf(value), (one) => numberOf(ports, one, digits as number));
+      const numbers = Array.from(elementsOf(value) as Iterable<number | bigint>, (one) =>
+        numberOf(ports, one, digits as number),
+      );
       return { json: json(flat === true ? numbers : nested(numbers, value.shape)), shape: json(value.shape) };
     },
   "tensor/number@1": () => (ports) => {

@@ -4,12 +4,49 @@
  */
 import { SkeinError } from "../../../../shared/errors.ts";
 import type { Json } from "../../../../shared/pipeline/definition.ts";
-import type { Operator, ReadyOperator } from "./operator.ts";
+import { OPERATORS } from "../../../../shared/pipeline/operators/index.ts";
+import { AUDIO } from "./audio.ts";
+import { CONVERSIONS } from "./conversion.ts";
+import { CORE } from "./core.ts";
+import { DECIDE } from "./decide.ts";
+import { ENTITIES } from "./entities.ts";
+import { IMAGES } from "./image.ts";
+import { JSONS } from "./json.ts";
+import { NEAR } from "./near.ts";
+import { OCR } from "./ocr.ts";
+import type { Implementation, Operator, ReadyOperator } from "./operator.ts";
 import { checkedParameters } from "./parameters.ts";
 import { Ports, refuseInput } from "./ports.ts";
+import { SCORES } from "./scores.ts";
+import { TENSORS } from "./tensor.ts";
+import { TEXTS } from "./text.ts";
+import { TOKENIZERS } from "./tokenizer.ts";
+import { VISION } from "./vision.ts";
 
-/** Every operator of this executor by its name. */
-export const IMPLEMENTATIONS: ReadonlyMap<string, Operator> = new Map<string, Operator>([]);
+const DONE: Record<string, Implementation> = {
+  ...CORE,
+  ...IMAGES,
+  ...VISION,
+  ...OCR,
+  ...TEXTS,
+  ...ENTITIES,
+  ...TOKENIZERS,
+  ...AUDIO,
+  ...TENSORS,
+  ...SCORES,
+  ...CONVERSIONS,
+  ...JSONS,
+  ...DECIDE,
+  ...NEAR,
+};
+
+/** Every operator that each box has, by its name: those of the specs, neither more nor less. */
+export const IMPLEMENTATIONS: ReadonlyMap<string, Operator> = new Map(
+  [...OPERATORS].flatMap(([name, spec]): [string, Operator][] => {
+    const prepare = DONE[name];
+    return prepare ? [[name, { spec, prepare }]] : [];
+  }),
+);
 
 /**
  * An operator with what a stage tells it. Its files are read here, once; not in each run.
