@@ -2,7 +2,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { LeasedItem } from "../../shared/peer-requests.ts";
 import type { DispatchEffect, DispatchEvent } from "../core/dispatch/index.ts";
-import { type JobRecord, type Ledger, runsAs, taskParts } from "../core/ledger/index.ts";
+import { isOpenItem, type JobRecord, type Ledger, runsAs, taskParts } from "../core/ledger/index.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -33,6 +33,9 @@ export class LeaseSending {
     const job = ledger.jobs.get(effect.jobId);
     if (!job) return;
     const { shardId, jobId, node, because, isHedge, itemDeadlineMs } = effect;
+    // What is not there any more is told to the table next; never is a task run with less than it starts from.
+    if (!effect.items.every((item) => isOpenItem(ledger, job, item)))
+      return this.#refused(effect, "what it starts from is not there any more", false);
     const items = effect.items.flatMap((item) => leasedItem(ledger, job, item) ?? []);
     const inputHolders = holdersOf(ledger, items[0]!);
     const deadline = itemDeadlineMs === undefined ? {} : { itemDeadlineMs };

@@ -138,8 +138,8 @@ export class Jobs {
       if (!job?.inputs[result.item] || (job.staged && !job.form)) continue;
       this.#changing(job);
       const staged = this.#stagings.of(job);
-      const task = staged?.staging.taskAt(staged.segment, result.item);
-      if (!isOpen(job.state) || job.results[result.item] || (task && staged?.staging.hasEnded(task.item))) {
+      const task = staged?.staging.tasks.taskAt(staged.segment, result.item);
+      if (!isOpen(job.state) || job.results[result.item] || (task && staged?.staging.tasks.hasEnded(task.item))) {
         const { item, node, shardId } = result;
         const because = job.results[item] ? "recorded" : "ended";
         ignoreReport(job, { item, node, shardId, because, atIndex: index });

@@ -18,7 +18,7 @@ import {
   shard,
   submitted,
 } from "../../support/nouns.ts";
-import { formOf, over, segment } from "./staged.ts";
+import { formOf, over, segment } from "../../support/staged.ts";
 
 const nodes = ["a", "b", "c", "d"].map(node);
 const aNode = fc.constantFrom(...nodes);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { openItems, taskParts } from "../../../agent/core/ledger/index.ts";
 import type { FormSegment, JobForm } from "../../../shared/pipeline/compiled.ts";
 import { recorded } from "../../support/nouns.ts";
-import { failure, formOf, over, Staged, segment } from "./staged.ts";
+import { failure, formOf, over, Staged, segment } from "../../support/staged.ts";
 
 /** By segment, item and slice. */
 type Done = Map<string, "given" | "gap">;

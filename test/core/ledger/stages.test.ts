@@ -4,7 +4,7 @@ import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { JobForm } from "../../../shared/pipeline/compiled.ts";
 import { A, B, blob, job, recorded, result, submitted } from "../../support/nouns.ts";
-import { formOf, J, outputOf, over, Staged, segment } from "./staged.ts";
+import { formOf, J, outputOf, over, Staged, segment } from "../../support/staged.ts";
 
 const chain = formOf(segment([-1]), segment([0]), segment([1]));
 const diamond = formOf(segment([-1]), segment([0]), segment([0]), segment([1, 2]));
@@ -108,6 +108,17 @@ test("a task has the item's input among its parts where its segment takes it, an
     { name: "page-0 0-1", blob: blob(1_000), bytes: 10 },
     { name: "page-0 2-2", blob: blob(1_000), bytes: 10 },
   ]);
+});
+
+test("a task's name is short enough for a lease, whatever its item is called", () => {
+  const staged = new Staged(fan);
+  const inputs = [{ name: "🪿".repeat(127), blob: blob(1), bytes: 1 }];
+  staged.apply(submitted("k", 1, { staged: true, inputs }));
+  staged.apply({ kind: "jobFormed", jobId: job("k"), form: fan });
+  staged.apply(recorded(result("k/0", 0, { elements: [3] })));
+  const [stage] = stagesOf(staged.ledger, staged.ledger.jobs.get(job("k"))!).slice(1);
+  expect(stage!.inputs.map(({ name }) => name)).toEqual([`${"🪿".repeat(125)} 0-1`, `${"🪿".repeat(125)} 2-2`]);
+  expect(staged.restored()).toEqual(staged.ledger);
 });
 
 test("a list is cut, what runs over it goes on slice by slice, and all of it is put together in its order", () => {

@@ -9,13 +9,13 @@ import {
   openItems,
   stageJobId,
   taskParts,
-} from "../../../agent/core/ledger/index.ts";
-import type { BlobHash } from "../../../shared/ids.ts";
-import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
-import type { FormSegment, JobForm } from "../../../shared/pipeline/compiled.ts";
-import { decodeLedgerEntry, encodeLedgerEntry } from "../../../shared/wire/ledger.ts";
-import type { ReportedResult } from "../../../shared/wire/results.ts";
-import { A, B, blob, founded, job, recorded, result, submitted } from "../../support/nouns.ts";
+} from "../../agent/core/ledger/index.ts";
+import type { BlobHash } from "../../shared/ids.ts";
+import type { LedgerEntry } from "../../shared/ledger-entry.ts";
+import type { FormSegment, JobForm } from "../../shared/pipeline/compiled.ts";
+import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
+import type { ReportedResult } from "../../shared/wire/results.ts";
+import { A, B, blob, founded, job, recorded, result, submitted } from "./nouns.ts";
 
 export const J = job("j");
 
