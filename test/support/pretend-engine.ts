@@ -85,11 +85,7 @@ export class PretendEngine implements InferenceEngine {
   secondsPerLoad = 0;
   readonly stages = new PretendStages();
   /** Told of each task of stages that begins to run. */
-<<<<<<< HEAD
   onStages: (task: { pipeline: string; name: string }) => void = () => {};
-=======
-  onStages: (pipeline: string) => void = () => {};
->>>>>>> part-executor
   /** Begun and not ended by whatever means. */
   readonly #running = new Set<Run>();
   readonly #clock: Clock;
@@ -245,18 +241,11 @@ export class PretendEngine implements InferenceEngine {
 
   /** What comes of it is found out at once, and told when its stages would have ended. */
   async #beginStages(run: Run): Promise<void> {
-<<<<<<< HEAD
     this.onStages(run.task);
     const { end, durationMs } = await this.stages.run(run.task);
     if (!this.#running.has(run)) return;
     const settle = (): void =>
       "error" in end ? run.reject(new SkeinError(end.error.code, end.error.facts)) : run.resolve(end);
-=======
-    this.onStages(run.task.pipeline);
-    const { end, durationMs } = await this.stages.run(run.task);
-    if (!this.#running.has(run)) return;
-    const settle = (): void => ("error" in end ? run.reject(new SkeinError(end.error.code, end.error.facts)) : run.resolve(end));
->>>>>>> part-executor
     this.#last(run, durationMs, () => this.#end(run, settle));
   }
 
