@@ -195,6 +195,8 @@ export const LIMITS = {
   jobTasksMax: 50_000,
   /** Elements in one task: what is lost with it is made again. Tasks and executors in a foretold schedule: a tenth of a second of a small box. */
   elementsPerTaskMax: 4_096,
+  /** Parts that tasks of one lease start from: so many fit in a frame. What a task gathers is at most as much. */
+  leasedPartsMax: 12_000,
   formWhyBytesMax: 512,
   formTasksMax: 256,
   formExecutorsMax: 64,

@@ -20,7 +20,7 @@ import { ItemFaults } from "./item-faults.ts";
 import { JobExpiry } from "./job-expiry.ts";
 import { JobPlanning } from "./job-planning.ts";
 import { leaderStory } from "./leader-story.ts";
-import { LeaseSending } from "./lease-sending.ts";
+import { LeaseSending, type LeaseSendingInit } from "./lease-sending.ts";
 import { dispatchEventsOf, recordsOf } from "./ledger-dispatch.ts";
 import { withLostAttempts } from "./lost-attempts.ts";
 import type { Peers } from "./peers.ts";
@@ -74,7 +74,8 @@ export class LeaderLoop {
     this.#init = init;
     this.#dispatch = new Dispatch(init.term);
     this.#recorder = new Recorder(init.proposer, init.term, () => init.ledger.appliedIndex);
-    this.#sending = new LeaseSending(world, init, (event) => this.#step(event));
+    const onTooLarge = (task: Parameters<LeaseSendingInit["onTooLarge"]>[0]): void => this.#tooLarge(task);
+    this.#sending = new LeaseSending(world, { ...init, onTooLarge }, (event) => this.#step(event));
     this.#sinceMs = world.clock.nowMs();
     this.#workforce = new Workforce(world, init);
     this.#expiry = new JobExpiry(world, init);
@@ -182,6 +183,14 @@ export class LeaderLoop {
     const error = new SkeinError("RESULT_UNPROVEN", { peer, item, reason }).toJSON();
     this.#init.events.emit("reportRefused", { jobId, item, node, code: error.code, reason }, "warn");
     if (!this.#init.ledger.jobs.get(jobId)?.results[item]) this.#faults.blame(nothing, error);
+  }
+
+  /** On every node alike, so that it is given up soon. */
+  #tooLarge(task: Parameters<LeaseSendingInit["onTooLarge"]>[0]): void {
+    const limit = LIMITS.leasedPartsMax;
+    const error = new SkeinError("TOO_LARGE", { what: "the number of parts of one task", actual: limit + 1, limit });
+    const nothing = { durationMs: 0, finishedAtMs: this.#world.clock.nowMs(), outputBytes: 0, holders: [] };
+    this.#faults.blame({ ...task, ...nothing }, error.toJSON());
   }
 
   news(jobId: JobId): Answer<"jobNews"> {

@@ -11,12 +11,13 @@ import { HandOut } from "./hand-out.ts";
 import { Hedges } from "./hedge.ts";
 import { type DispatchEffect, Leases } from "./leases.ts";
 import { Predictions } from "./predictions.ts";
+import { type DispatchNode, type JobInit, type LeasedShard, unreported } from "./records.ts";
 import { SmallJobs } from "./small-jobs.ts";
 import { assertTableSound } from "./sound.ts";
 import { Sparing } from "./sparing.ts";
 import { Speeds } from "./speeds.ts";
 import { attemptOf, onShard, rangesOf, Story } from "./story.ts";
-import { type DispatchNode, DispatchTable, type JobInit, type LeasedShard, unreported } from "./table.ts";
+import { DispatchTable } from "./table.ts";
 
 export type DispatchEvent =
   /** All workers as they stand now; one that is missing is gone and its shards are taken back. */

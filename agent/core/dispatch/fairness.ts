@@ -1,5 +1,5 @@
 import { JOB_PRIORITIES, type JobPriority } from "../../../shared/job.ts";
-import type { DispatchJob } from "./table.ts";
+import type { DispatchJob } from "./records.ts";
 
 /** For each second of work handed to a higher priority, a lower one that waits is owed this much, so that it never starves. */
 const LOWER_SHARE = 1 / 20;

@@ -1,7 +1,8 @@
 import type { NodeId } from "../../../shared/ids.ts";
 import type { Forecast } from "./forecast.ts";
+import type { DispatchJob, DispatchNode } from "./records.ts";
 import type { Speeds } from "./speeds.ts";
-import type { DispatchJob, DispatchNode, DispatchTable } from "./table.ts";
+import type { DispatchTable } from "./table.ts";
 
 /**
  * Of a larger job a slow node's item is done long before the rest is, and its last shards are hedged: there it would cost

@@ -215,7 +215,8 @@ export class Checks implements Ears {
     const expected = isOfStages ? undefined : this.#expectedOf(input);
     invariant(!output || !expected || output === expected, `${key}: its output is what any box makes of its input`);
     if (!error || (isOfStages && INPUT_FAULTS.includes(error.code))) return;
-    this.#failures++;
+    // What ends a stage's task ends the item too: that is one failure.
+    if (!job.parent) this.#failures++;
     invariant(BROKEN.includes(error.code), `${key}: failed only because executors broke, not ${error.code}`);
     invariant(2 * this.#failures <= this.executorsBroken, `${key}: an item fails on two boxes before it is given up`);
   }

@@ -8,6 +8,7 @@ import { TIMING } from "../../../shared/limits.ts";
 import type { PipelineDefinition, StageDefinition } from "../../../shared/pipeline/definition.ts";
 import { SimFleet, type SimFleetOptions } from "./sim-fleet.ts";
 import { type SimNode, sha256 } from "./sim-node.ts";
+import { storm } from "./storm.ts";
 
 const SOON_MS = 30_000;
 const DONE_MS = 120_000;
@@ -119,7 +120,9 @@ function outputs(fleet: SimFleet, jobId: JobId): string[] {
   const ledger = ledgerOf(fleet);
   return ledger.jobs.get(jobId)!.results.map((result) => {
     if (!result?.output) return result?.error?.code ?? "nothing";
-    const holder = fleet.nodes.find(({ nodeId }) => ledger.holdersOf(result.output!).includes(nodeId))!;
+    const holds = ({ nodeId, blobs }: SimNode): boolean =>
+      ledger.holdersOf(result.output!).includes(nodeId) && blobs.holdsSound(result.output!);
+    const holder = fleet.nodes.find(holds)!;
     return new TextDecoder().decode(holder.blobs.held().get(result.output!));
   });
 }
@@ -272,5 +275,32 @@ describe("a job of a pipeline", () => {
       all: [{ word: "a" }, { word: "?" }, { word: "c" }],
       skipped: [{ element: 1 }],
     });
+  });
+
+  test.each([3, 12, 14, 25])("ends with what it should give, in a storm (seed %i)", async (seed) => {
+    const fleet = await raise(["ends", "middle", "ends", "middle", "ends"], {}, seed);
+    const jobs: { jobId: JobId; of: string }[] = [];
+    const happened: string[] = [];
+    for (let n = 0; n < 6; n++) {
+      const pipeline = ["lines", "cheap", "anywhere"][n % 3]!;
+      const node = fleet.nodes[n % 5]!;
+      const pages = ["a", "b"].map((of) => page(words(12, `${of}${n}-`)));
+      const jobId = await submit(fleet, node, pipeline, pages).catch(() => undefined);
+      if (jobId !== undefined) jobs.push({ jobId, of: `${n}-` });
+      await storm(fleet, 8, happened);
+      await fleet.until("a leader", () => fleet.leader !== undefined, SOON_MS);
+      await fleet.run(2_000);
+    }
+    const hasEnded = (): boolean => fleet.hasConverged();
+    await fleet.until("all has ended", hasEnded, 600_000).catch((error: unknown) => {
+      throw new Error(`${happened.join("\n")}\n${fleet.story(30_000)}`, { cause: error });
+    });
+    expect(jobs.length).toBeGreaterThan(2);
+    fleet.checks.whole();
+    for (const { jobId, of } of jobs)
+      for (const [n, output] of outputs(fleet, jobId).entries()) {
+        const { error } = jobOf(fleet, jobId)!.results[n]!;
+        if (!error) expect(output).toBe(expected(words(12, `${"ab"[n]}${of}`)));
+      }
   });
 });
