@@ -139,7 +139,7 @@ test("the map names the planted faults", () => {
 test("every file is reached from an entry point", () => {
   const inference = ["executor.ts", "provider-trial.ts", "trials/trial-executor.ts"];
   const children = inference.map((file) => `agent/io/inference/${file}`);
-  const trainers = sources.filter((file) => /^agent\/applications\/[^/]+\/train\.ts$/.test(file));
+  const trainers = sources.filter((file) => /^agent\/applications\/[^/]+\/(train|cut-[a-z]+)\.ts$/.test(file));
   const entries = [
     "agent/cli/skein.js",
     "agent/dashboard/page.js",

@@ -12,7 +12,6 @@ import { AFFIXES, affixIds, SHAPE_FEATURES, wordIds, wordShapes } from "../../..
 import { scoresOf, trainBag } from "../training/bag.ts";
 import { bagGraph } from "../training/bag-graph.ts";
 import { linesText, vocabularyText, writeModelFolder } from "../training/model-folder.ts";
-import { seededRandom } from "../training/random.ts";
 import { bestOf, examplesOf, type LabelledText, shareOf, vocabularyOf } from "../training/texts.ts";
 import { heldOutSentences, lexiconLabel, opinions, valence, wikigoldParts } from "./sources.ts";
 import { spanScores, TAGS, type TaggedSentence, taggedSentences, tokenTags } from "./tagged.ts";
@@ -28,7 +27,9 @@ const TAGGER = {
   wordDropout: 0.1,
   rate: 2e-3,
   batch: 16,
-  epochs: 10,
+  epochs: 6,
+  /** How often a sentence of filings is seen for one of Wikipedia: they are what is to be read. */
+  filingsTimes: 2,
   seeds: [1, 2, 3],
 };
 const SENTIMENT = {
@@ -81,7 +82,8 @@ async function trainTagger(): Promise<void> {
   const words = readFileSync(here("data/glove/words.txt"), "utf8").trimEnd().split("\n");
   const table = wordTable({ words, buckets: TAGGER.buckets, wordNgrams: [], letterNgrams: [] });
   const wikigold = wikigoldParts();
-  const train = [...taggedSentences("sec-filings/train-FIN5.txt"), ...wikigold.train];
+  const filings = taggedSentences("sec-filings/train-FIN5.txt");
+  const train = [...Array.from({ length: TAGGER.filingsTimes }, () => filings).flat(), ...wikigold.train];
   const score = [...taggedSentences("sec-filings/test-FIN3.txt"), ...wikigold.test];
   const { nets, told } = fittedNets(train, score, table);
   const vectors = new Int8Array(readFileSync(here("data/glove/vectors.int8")));
