@@ -17,8 +17,8 @@ import type {
 import { readCanaryInput, writeCanaryInput, writeCanaryOutput } from "../../shared/canary.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Segment } from "../../shared/pipeline/compiled.ts";
 import { writePageText } from "../../shared/page-text.ts";
+import type { Segment } from "../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../shared/session-choice.ts";
 import { PretendStages } from "./pretend-stages.ts";
 
@@ -243,7 +243,8 @@ export class PretendEngine implements InferenceEngine {
     this.onStages(run.task.pipeline);
     const { end, durationMs } = await this.stages.run(run.task);
     if (!this.#running.has(run)) return;
-    const settle = (): void => ("error" in end ? run.reject(new SkeinError(end.error.code, end.error.facts)) : run.resolve(end));
+    const settle = (): void =>
+      "error" in end ? run.reject(new SkeinError(end.error.code, end.error.facts)) : run.resolve(end);
     this.#last(run, durationMs, () => this.#end(run, settle));
   }
 

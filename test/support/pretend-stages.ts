@@ -2,11 +2,19 @@
  * The stages of the simulator's engine: the operators are the real ones, the models are made up, and how long each takes is
  * told and not measured.
  */
-import { InstalledSegment } from "../../agent/io/inference/segment/installed.ts";
+
 import { CORE } from "../../agent/io/inference/operators/core.ts";
 import { JSONS } from "../../agent/io/inference/operators/json.ts";
 import type { ModelPipeline } from "../../agent/io/inference/protocol.ts";
-import type { InferenceOutcome, InferenceTask, InputPart, ModelToLoad, PipelineInfo, StageRun } from "../../agent/ports/index.ts";
+import { InstalledSegment } from "../../agent/io/inference/segment/installed.ts";
+import type {
+  InferenceOutcome,
+  InferenceTask,
+  InputPart,
+  ModelToLoad,
+  PipelineInfo,
+  StageRun,
+} from "../../agent/ports/index.ts";
 import { type ErrorBody, SkeinError } from "../../shared/errors.ts";
 import type { Segment } from "../../shared/pipeline/compiled.ts";
 import { OPERATORS } from "../../shared/pipeline/operators/index.ts";
