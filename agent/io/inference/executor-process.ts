@@ -12,6 +12,8 @@ import {
   type ItemEnd,
   type ItemToRun,
   inputPartBytes,
+  type LocalOperatorsRead,
+  operatorsVariable,
 } from "./protocol.ts";
 import { StageMark } from "./segment/stage-mark.ts";
 
@@ -72,6 +74,8 @@ export class ExecutorProcess {
   usable = true;
   /** After the last run. */
   rssBytes = 0;
+  /** Set before `ready` resolves. */
+  local: LocalOperatorsRead = { specs: [], faults: [] };
   private readonly child: ChildProcess;
   private current: Run | undefined;
   private order: Order | undefined;
@@ -85,7 +89,7 @@ export class ExecutorProcess {
   private settleEnded!: (reason: string) => void;
 
   /** Graphs of the pipelines that come with the agent run as `choices` say, or plainly. */
-  constructor(choices: ReadonlyMap<string, SessionChoice> = new Map()) {
+  constructor(choices: ReadonlyMap<string, SessionChoice> = new Map(), operatorsFolder?: string) {
     this.ready = new Promise((resolve, reject) => {
       this.settleReady = {
         resolve,
@@ -98,16 +102,20 @@ export class ExecutorProcess {
     this.ended = new Promise((resolve) => {
       this.settleEnded = resolve;
     });
-    this.child = this.forked(choices);
+    this.child = this.forked(choices, operatorsFolder);
     this.watch();
   }
 
-  private forked(choices: ReadonlyMap<string, SessionChoice>): ChildProcess {
+  private forked(choices: ReadonlyMap<string, SessionChoice>, operatorsFolder: string | undefined): ChildProcess {
+    const told = {
+      [choicesVariable]: JSON.stringify(Object.fromEntries(choices)),
+      ...(operatorsFolder !== undefined && { [operatorsVariable]: operatorsFolder }),
+    };
     try {
       return fork(executorFile, [], {
         serialization: "advanced",
         execArgv: [],
-        env: { ...environment(), [choicesVariable]: JSON.stringify(Object.fromEntries(choices)) },
+        env: { ...environment(), ...told },
         stdio: ["ignore", "ignore", "pipe", "ipc", this.mark.descriptor],
       });
     } catch (error) {
@@ -141,6 +149,7 @@ export class ExecutorProcess {
   private hear(message: ExecutorReport): void {
     if (message.kind === "ready") {
       this.rssBytes = message.rssBytes;
+      this.local = message.local;
       this.settleReady.resolve(message.pipelines);
     } else if (message.kind === "unfit") this.settleReady.reject(SkeinError.from(message.error));
     else if (message.kind !== "ended") {

@@ -7,8 +7,10 @@ import { SkeinError } from "../../../shared/errors.ts";
 import type { Segment } from "../../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type { ModelToLoad } from "../../ports/index.ts";
+import type { LocalOperators } from "./operators/local.ts";
+import type { Operator } from "./operators/operator.ts";
 import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, ModelPipeline, Pipeline } from "./protocol.ts";
-import { choicesVariable } from "./protocol.ts";
+import { choicesVariable, operatorsVariable } from "./protocol.ts";
 import type { InstalledSegment } from "./segment/installed.ts";
 import type { SegmentTask } from "./segment/item.ts";
 import { markStage } from "./segment/stage-mark.ts";
@@ -40,10 +42,21 @@ async function loadModelPipeline(model: ModelToLoad): Promise<ModelPipeline> {
 }
 
 /** The same of operators, of which some use sharp. */
-async function loadSegment(segment: Segment, models: ReadonlyMap<string, ModelPipeline>): Promise<InstalledSegment> {
+async function loadSegment(
+  segment: Segment,
+  models: ReadonlyMap<string, ModelPipeline>,
+  local: ReadonlyMap<string, Operator>,
+): Promise<InstalledSegment> {
   const { IMPLEMENTATIONS } = await import("./operators/index.ts");
   const { InstalledSegment: Installed } = await import("./segment/installed.ts");
-  return new Installed(segment, { models, operators: IMPLEMENTATIONS }, markStage);
+  return new Installed(segment, { models, operators: new Map([...IMPLEMENTATIONS, ...local]) }, markStage);
+}
+
+async function loadLocalOperators(): Promise<LocalOperators> {
+  const folder = process.env[operatorsVariable];
+  if (folder === undefined) return { operators: new Map(), faults: [] };
+  const { readLocalOperators } = await import("./operators/local.ts");
+  return readLocalOperators(folder);
 }
 
 async function loadPipelines(): Promise<Map<string, Pipeline>> {
@@ -99,8 +112,11 @@ class Executor {
   readonly #segments = new Map<string, Promise<InstalledSegment>>();
   #coming: Coming | undefined;
 
-  constructor(pipelines: ReadonlyMap<string, Pipeline>) {
+  readonly #local: ReadonlyMap<string, Operator>;
+
+  constructor(pipelines: ReadonlyMap<string, Pipeline>, local: ReadonlyMap<string, Operator>) {
     this.#pipelines = pipelines;
+    this.#local = local;
   }
 
   hear(command: ExecutorCommand): void {
@@ -115,7 +131,7 @@ class Executor {
 
   #install({ segment, forgotten }: ExecutorCommand & { kind: "install" }): void {
     if (forgotten !== undefined) this.#segments.delete(forgotten);
-    const installed = loadSegment(segment, this.#models);
+    const installed = loadSegment(segment, this.#models, this.#local);
     this.#segments.set(segment.name, installed);
     // Whoever runs it is told.
     installed.catch(() => {});
@@ -197,15 +213,16 @@ class Executor {
 /** A whole pipeline starts from the item's input. */
 const taskOf = ({ name, input, parts = [{ kind: "item", bytes: input }] }: ItemToRun): SegmentTask => ({ name, parts });
 
-function serve(pipelines: ReadonlyMap<string, Pipeline>): void {
-  const executor = new Executor(pipelines);
+function serve(pipelines: ReadonlyMap<string, Pipeline>, { operators, faults }: LocalOperators): void {
+  const executor = new Executor(pipelines, operators);
   process.on("message", (command: ExecutorCommand) => executor.hear(command));
   const infos = [...pipelines.values()].map(({ info }) => info);
-  report({ kind: "ready", pipelines: infos, rssBytes: rssBytes() });
+  const local = { specs: [...operators.values()].map(({ spec }) => spec), faults };
+  report({ kind: "ready", pipelines: infos, local, rssBytes: rssBytes() });
 }
 
 try {
-  serve(await loadPipelines());
+  serve(await loadPipelines(), await loadLocalOperators());
 } catch (error) {
   const known = SkeinError.from(error);
   const unfit =
