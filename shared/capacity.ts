@@ -11,6 +11,7 @@ import {
 import { isNodeId, type NodeId } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
 import { checkModelProfile, type ModelProfile } from "./model-profile.ts";
+import { checkStageTimes, type StageTime } from "./stage-time.ts";
 
 /** What does not change while the agent runs. */
 export interface HardwareFacts {
@@ -115,6 +116,8 @@ export interface CapacityReport {
   profiles?: ModelProfile[];
   links?: LinkSpeed[];
   models?: ModelState[];
+  /** Of the stages of pipelines that ran here lately. */
+  stageTimes?: StageTime[];
 }
 
 /** Larger than any box, smaller than where arithmetic on it would lose bytes. */
@@ -147,6 +150,7 @@ export function checkCapacityReport(value: unknown): CapacityReport {
     ...someOf("profiles", checkList(report.profiles ?? [], "profiles", LIMITS.modelsMax, checkModelProfile)),
     ...someOf("links", checkList(report.links ?? [], "links", LIMITS.nodesMax, checkLinkSpeed)),
     ...someOf("models", checkList(report.models ?? [], "models", LIMITS.modelsMax, checkModelState)),
+    ...someOf("stageTimes", checkStageTimes(report.stageTimes)),
   };
 }
 

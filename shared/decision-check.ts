@@ -47,6 +47,7 @@ export function readJobDecision(json: string): JobDecision {
     ...(uplink !== undefined && { uplinkBytesPerSecond: uplink }),
     nodes: checkList(made.nodes, "nodes", LIMITS.nodesMax, checkCandidate),
     nodesLeftOut: checkWhole(made.nodesLeftOut, "nodesLeftOut", 0, LIMITS.nodesMax),
+    ...(made.form !== undefined && { form: checkText(made.form, "form", LIMITS.formWhyBytesMax) }),
     plan: checkPlan(checkRecord(made.plan, "plan"), jobId),
   };
 }

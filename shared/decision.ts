@@ -48,6 +48,8 @@ export interface JobDecision {
   nodes: JobCandidate[];
   /** Nodes that got nothing and did not fit in here. */
   nodesLeftOut: number;
+  /** Of a pipeline of stages: whether its items go whole or stage by stage, and why, by whoever decided that. */
+  form?: string;
   plan: Plan;
 }
 

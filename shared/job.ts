@@ -108,6 +108,24 @@ export interface JobShare {
 }
 
 /** A job as any node can tell it from its ledger; what only the leader knows (leases, plan) is filled in when it is reachable. */
+/** How far a segment is of a job that goes stage by stage. */
+export interface StageView {
+  /** As in leases: `document-reading:1/1-2`. */
+  segment: string;
+  /** Names of its stages. */
+  stages: string[];
+  /** So far: of a list it is not known before it is made. */
+  tasks: number;
+  recorded: number;
+  failed: number;
+  /** Results that were lost, and so had to be made anew. */
+  runsAgain: number;
+  /** Nodes that hold each of its outputs. */
+  copies: number;
+  /** Results by the name of who made them. */
+  nodes: Record<string, number>;
+}
+
 export interface JobView {
   jobId: JobId;
   pipeline: string;
@@ -125,6 +143,8 @@ export interface JobView {
   priority: JobPriority;
   copies: number;
   deadlineAtMs?: number;
+  /** Of a job that is cut in several segments, in the order in which they run; the last one's tasks are its items. */
+  stages?: StageView[];
 }
 
 export interface ReceiptItem extends RecordedResult {

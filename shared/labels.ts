@@ -20,6 +20,10 @@ export function labelsFault(labels: Labels): string | undefined {
   return undefined;
 }
 
+/** A box that has all the labels that are asked for. */
+export const fitsLabels = (asked: Labels, labels: Labels): boolean =>
+  Object.entries(asked).every(([key, value]) => labels[key] === value);
+
 /** @throws BAD_REQUEST */
 export function checkLabels(value: unknown, path = "labels"): Labels {
   const labels: Labels = {};

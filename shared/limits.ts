@@ -89,6 +89,9 @@ export const LIMITS = {
   canaryInputBytesMax: 2 * KiB,
   /** Items in one job, so that its entry (about 110 bytes an item) stays under entryBytesMax. */
   jobItemsMax: 5_000,
+  /** A table of inputs (CSV, JSON lines) is read whole: a job of the largest size, 12 kB an item. And what is told to be wrong in one. */
+  tableBytesMax: 64 * MiB,
+  inputFaultsMax: 20,
   /** Jobs kept in the ledger that have not ended. */
   jobsOpenMax: 1_000,
   /** One Raft entry. */
@@ -190,6 +193,15 @@ export const LIMITS = {
   skippedToldMax: 1_000,
   /** Tasks of one job, all segments together: what the ledger keeps of each is some hundred bytes. */
   jobTasksMax: 50_000,
+  /** Elements in one task: what is lost with it is made again. Tasks and executors in a foretold schedule: a tenth of a second of a small box. */
+  elementsPerTaskMax: 4_096,
+  /** Parts that tasks of one lease start from: so many fit in a frame. What a task gathers is at most as much. */
+  leasedPartsMax: 12_000,
+  formWhyBytesMax: 512,
+  formTasksMax: 256,
+  formExecutorsMax: 64,
+  /** Stages whose times a node tells of. */
+  stageTimesToldMax: 128,
   /** How a job is cut, as JSON: pipelineStagesMax segments, each of which takes from all before it and names some lists. */
   formBytesMax: 64 * KiB,
   /** Segments that an executor keeps ready; the least used is forgotten first. */

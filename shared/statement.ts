@@ -1,8 +1,10 @@
 /** What a node says of a result with its signature, as bytes that are the same wherever they are put together. */
 import { fromBase64 } from "./base64.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import type { ErrorBody } from "./errors.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
 import type { ItemResult, SignatureState } from "./job.ts";
+import type { CompiledPipeline } from "./pipeline/compiled.ts";
 
 /** Says what the bytes are for, so that a signature under them can never pass for another's. */
 const MARK = "skein result 1";
@@ -34,6 +36,10 @@ export function pipelineStatement(pipeline: {
   const models = pipeline.models.map(({ name, sha256 }) => [name, sha256]);
   return new TextEncoder().encode(JSON.stringify(["skein pipeline 1", pipeline.name, pipeline.version, models]));
 }
+
+/** The same of a pipeline of stages, whichever of them ran: what it consists of goes by names and versions, each given once. */
+export const stagesStatement = (pipeline: CompiledPipeline): Uint8Array =>
+  new TextEncoder().encode(canonicalJson(["skein pipeline of stages 1", pipeline]));
 
 /** Whether `node` signed the statement. */
 export type Verify = (node: NodeId, statement: Uint8Array, signature: Uint8Array) => Promise<boolean>;

@@ -11,16 +11,19 @@ export interface CheckingInit {
   peers: Peers;
   blobAccess: BlobAccess;
   signer: ResultSigner;
+  /** Has the engine know a pipeline of stages. */
+  ready: (pipeline: string) => Promise<unknown>;
 }
 
 /** What a node does when others verify: reads its own copies back, and computes an item again. One of each at a time. */
-export function answerVerifications(world: Surroundings, { peers, blobAccess, signer }: CheckingInit): void {
+export function answerVerifications(world: Surroundings, { peers, blobAccess, signer, ready }: CheckingInit): void {
   const checks = new Queue(peers, LIMITS.checksWaitingMax);
   const recomputes = new Queue(peers, LIMITS.recomputesWaitingMax);
   peers.answer("check", (_from, { blobs }) => checks.add(() => check(world, blobs)));
   peers.answer("recompute", (_from, { pipeline, name, blob, from }) =>
     recomputes.add(async () => {
       const input = await blobAccess.read(blob, from);
+      await ready(pipeline);
       const { output } = await world.engine.run({ pipeline, name, input, deadlineMs: TIMING.recomputeDeadlineMs });
       const madeWith = signer.digestOf(pipeline);
       return {

@@ -11,6 +11,7 @@ import type { LinkView, NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { TIMING } from "../../shared/limits.ts";
 import type { ModelProfile } from "../../shared/model-profile.ts";
+import type { StageTime } from "../../shared/stage-time.ts";
 import { decodeCapacityReport, encodeCapacityReport } from "../../shared/wire/capacity.ts";
 import type { Fleet, FleetEffect, FleetEvent } from "../core/fleet/index.ts";
 import type { Cancel } from "../ports/index.ts";
@@ -29,6 +30,7 @@ export interface OwnFigures {
   itemsQueued(): number;
   profiles(): ModelProfile[];
   models(): ModelState[];
+  stageTimes(): StageTime[];
 }
 
 /** Called for every event that was taken in, with what changed by it. */
@@ -133,6 +135,7 @@ export class GossipLoop {
     const vitals = await this.#own.vitals();
     const links = this.#own.links();
     const models = this.#own.models();
+    const stageTimes = this.#own.stageTimes();
     return {
       nodeId: this.#world.network.self,
       name,
@@ -148,6 +151,7 @@ export class GossipLoop {
       ...(links.length > 0 && { links }),
       profiles: this.#own.profiles(),
       ...(models.length > 0 && { models }),
+      ...(stageTimes.length > 0 && { stageTimes }),
     };
   }
 

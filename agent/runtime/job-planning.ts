@@ -21,6 +21,8 @@ interface JobPlanningInit {
   nodes: () => NodeView[];
   dispatch: Dispatch;
   workforce: Workforce;
+  /** Of a job of a pipeline of stages: why it is cut as it is, if this leader decided that. */
+  formBecause: (jobId: JobId) => string | undefined;
 }
 
 /** Plans jobs in one leader's term, and has each decision kept with all that it was made from. */
@@ -74,8 +76,11 @@ export class JobPlanning {
       nodes: candidatesOf(nodes, pipeline, places, { dispatch, workforce }),
     };
     const madeAtMs = this.#world.clock.nowMs();
-    const plan = planJob({ ...made, nowMs: madeAtMs });
-    return { kind: "job", pipeline, madeAtMs, ...made, nodesLeftOut: 0, plan };
+    const planned = planJob({ ...made, nowMs: madeAtMs });
+    const form = this.#init.formBecause(jobId);
+    const because = form === undefined ? {} : { form };
+    const plan = { ...planned, ...cutSummary(job, form) };
+    return { kind: "job", pipeline, madeAtMs, ...made, nodesLeftOut: 0, ...because, plan };
   }
 
   #keep(decision: JobDecision): void {
@@ -86,6 +91,14 @@ export class JobPlanning {
       this.#world.telemetry.log("warn", "decisionUnrecorded", { jobId, reason: SkeinError.from(error).message });
     });
   }
+}
+
+/** Of a job that is cut in several segments: nodes take its tasks as they come, and not a share of its items. */
+function cutSummary({ form, inputs }: JobRecord, because: string | undefined): { summary?: string } {
+  const parts = form?.segments.length ?? 1;
+  if (parts === 1) return {};
+  const items = inputs.length === 1 ? "1 item" : `${inputs.length} items`;
+  return { summary: `${items}, ${because ?? `stage by stage, in ${parts} parts, as the leader before decided`}.` };
 }
 
 /** Within decisionBytesMax: of a large fleet those that got most, then those that could have had some, are kept. */

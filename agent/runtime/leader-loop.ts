@@ -5,7 +5,14 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Answer } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
-import { type JobRecord, type Ledger, type LedgerEvent, unrecordedItems } from "../core/ledger/index.ts";
+import {
+  type JobRecord,
+  type Ledger,
+  type LedgerEvent,
+  openItems,
+  runsAs,
+  unrecordedItems,
+} from "../core/ledger/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import { transfersOf } from "./candidates.ts";
 import type { Events } from "./events.ts";
@@ -13,9 +20,12 @@ import { ItemFaults } from "./item-faults.ts";
 import { JobExpiry } from "./job-expiry.ts";
 import { JobPlanning } from "./job-planning.ts";
 import { leaderStory } from "./leader-story.ts";
-import { LeaseSending } from "./lease-sending.ts";
+import { LeaseSending, type LeaseSendingInit } from "./lease-sending.ts";
+import { dispatchEventsOf, recordsOf } from "./ledger-dispatch.ts";
 import { withLostAttempts } from "./lost-attempts.ts";
 import type { Peers } from "./peers.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
+import { StagedJobs } from "./pipelines/staged-jobs.ts";
 import { proofFault } from "./proof.ts";
 import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
@@ -34,6 +44,7 @@ export interface LeaderInit {
   proposer: Proposer;
   peers: Peers;
   events: Events;
+  pipelines: KnownPipelines;
   nodes: () => NodeView[];
 }
 
@@ -52,6 +63,7 @@ export class LeaderLoop {
   readonly #workforce: Workforce;
   readonly #expiry: JobExpiry;
   readonly #faults: ItemFaults;
+  readonly #staged: StagedJobs;
   #taking = false;
   readonly #begun = Promise.withResolvers<void>();
   #ended = false;
@@ -62,12 +74,15 @@ export class LeaderLoop {
     this.#init = init;
     this.#dispatch = new Dispatch(init.term);
     this.#recorder = new Recorder(init.proposer, init.term, () => init.ledger.appliedIndex);
-    this.#sending = new LeaseSending(world, init, (event) => this.#step(event));
+    const onTooLarge = (task: Parameters<LeaseSendingInit["onTooLarge"]>[0]): void => this.#tooLarge(task);
+    this.#sending = new LeaseSending(world, { ...init, onTooLarge }, (event) => this.#step(event));
     this.#sinceMs = world.clock.nowMs();
     this.#workforce = new Workforce(world, init);
     this.#expiry = new JobExpiry(world, init);
     const [workforce, dispatch, recorder] = [this.#workforce, this.#dispatch, this.#recorder];
-    this.#planning = new JobPlanning(world, { ...init, dispatch, workforce });
+    const formBecause = (jobId: JobId) => this.#staged.whyOf(jobId);
+    this.#planning = new JobPlanning(world, { ...init, dispatch, workforce, formBecause });
+    this.#staged = new StagedJobs(world, { ...init, ruling: () => workforce.ruling() });
     this.#faults = new ItemFaults(world, {
       ...{ ledger: init.ledger, events: init.events, dispatch, recorder },
       step: (event) => this.#step(event),
@@ -84,7 +99,7 @@ export class LeaderLoop {
     const workers = this.#workforce.workers(this.#dispatch.table.nodes);
     this.#step({ kind: "nodesChanged", nodes: workers.map((worker) => ({ ...worker, eligible: false })) });
     for (const [place, job] of this.#init.ledger.openJobs().entries())
-      this.#open(job, place < LIMITS.decisionsAtTakeover);
+      this.#openAll(job, (one) => openItems(this.#init.ledger, one), place < LIMITS.decisionsAtTakeover);
     for (const { node, held } of answers)
       for (const shard of held) this.#step({ kind: "shardHeld", node: node.nodeId, ...shard });
     this.#taking = true;
@@ -92,6 +107,7 @@ export class LeaderLoop {
     this.fleetChanged();
     this.#ticking = this.#world.clock.every(TICK_MS, () => {
       this.#expiry.look();
+      this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
       this.#step({ kind: "ticked" });
     });
   }
@@ -108,22 +124,14 @@ export class LeaderLoop {
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
-    if (event.kind === "jobSubmitted") this.#open(event.job, true);
-    if (event.kind === "jobEnded") this.#close(event.job);
+    if (event.kind === "jobSubmitted") this.#openAll(event.job, (job) => openItems(this.#init.ledger, job), true);
+    // What of it may be leased is told next.
+    if (event.kind === "jobFormed") this.#openAll(event.job, () => [], true);
+    if (event.kind === "jobEnded") for (const job of recordsOf(event.job, this.#init.ledger)) this.#close(job);
     if (event.kind === "rulesChanged") this.fleetChanged();
-    if (event.kind === "jobPaused") {
-      const { jobId, state } = event.job;
-      this.#step({ kind: "jobPaused", jobId, paused: state === "paused" });
-    }
-    if (event.kind === "resultsRecorded") {
-      const jobId = event.job.jobId;
-      const byNode = new Map<NodeId, number[]>();
-      for (const { item, node } of event.results) {
-        this.#faults.forget(jobId, item);
-        byNode.set(node, [...(byNode.get(node) ?? []), item]);
-      }
-      for (const [node, items] of byNode) this.#step({ kind: "itemsRecorded", jobId, items, node });
-    }
+    if (event.kind === "resultsRecorded")
+      for (const { item } of event.results) this.#faults.forget(event.job.jobId, item);
+    for (const one of dispatchEventsOf(event, this.#init.ledger)) this.#step(one);
   }
 
   /**
@@ -177,6 +185,14 @@ export class LeaderLoop {
     if (!this.#init.ledger.jobs.get(jobId)?.results[item]) this.#faults.blame(nothing, error);
   }
 
+  /** On every node alike, so that it is given up soon. */
+  #tooLarge(task: Parameters<LeaseSendingInit["onTooLarge"]>[0]): void {
+    const limit = LIMITS.leasedPartsMax;
+    const error = new SkeinError("TOO_LARGE", { what: "the number of parts of one task", actual: limit + 1, limit });
+    const nothing = { durationMs: 0, finishedAtMs: this.#world.clock.nowMs(), outputBytes: 0, holders: [] };
+    this.#faults.blame({ ...task, ...nothing }, error.toJSON());
+  }
+
   news(jobId: JobId): Answer<"jobNews"> {
     const leased = this.#init
       .nodes()
@@ -210,16 +226,30 @@ export class LeaderLoop {
     return answer?.shards ?? [];
   }
 
-  #open(job: JobRecord, isKept: boolean): void {
-    const items = unrecordedItems(job);
-    const { nodes, bytesPerItem } = this.#planning.plan(job, items, isKept);
-    const transferSeconds = transfersOf(nodes, bytesPerItem);
-    const { jobId, pipeline, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
-    const about = { jobId, pipeline, priority, deadlineAtMs, transferSeconds };
+  /** One of a pipeline waits until it is decided how it is cut; then nodes are asked first how quick they are at its parts. */
+  #openAll(job: JobRecord, itemsOf: (job: JobRecord) => number[], isKept: boolean): void {
+    if (job.staged) this.fleetChanged();
+    if (job.staged && !job.form) this.#staged.look(new Set(this.#dispatch.table.nodes.keys()));
+    else for (const record of recordsOf(job, this.#init.ledger)) this.#open(record, itemsOf(record), isKept);
+  }
+
+  /** How the items of a job are expected to be split is told of the job, and not of its stages. */
+  #open(job: JobRecord, items: number[], isKept: boolean): void {
+    const transferSeconds = job.parent ? new Map() : this.#plan(job, isKept);
+    const { jobId, priority, state, deadlineAtMs = Number.POSITIVE_INFINITY } = job;
+    const segment = job.parent?.segment ?? (job.form?.segments.length ?? 1) - 1;
+    const partOf = segment > 0 || job.parent ? { partOf: { jobId: job.parent?.jobId ?? jobId, segment } } : {};
+    const about = { jobId, pipeline: runsAs(job), priority, deadlineAtMs, transferSeconds, ...partOf };
     this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
   }
 
+  #plan(job: JobRecord, isKept: boolean): Map<NodeId, number> {
+    const { nodes, bytesPerItem } = this.#planning.plan(job, unrecordedItems(job), isKept);
+    return transfersOf(nodes, bytesPerItem);
+  }
+
   #close(job: JobRecord): void {
+    this.#staged.forget(job.jobId);
     this.#planning.forget(job.jobId);
     this.#tellPredictions(job);
     this.#expiry.forget(job.jobId);

@@ -9,6 +9,7 @@ import type { Events } from "./events.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import type { FleetIdentity } from "./membership.ts";
 import type { Peers } from "./peers.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
 import type { PlacementLoop } from "./placement-loop.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Retention } from "./retention.ts";
@@ -23,6 +24,7 @@ export interface LeadershipInit {
   proposer: Proposer;
   peers: Peers;
   events: Events;
+  pipelines: KnownPipelines;
   standing: Standing;
   nodes: () => NodeView[];
   copies: CopiesLoop;
@@ -56,8 +58,8 @@ export class Leadership {
 
   /** To be called when this node may speak for the log. */
   begin(term: number): void {
-    const { ledger, proposer, peers, events, nodes, founding, onFatal } = this.#init;
-    this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, nodes });
+    const { ledger, proposer, peers, events, pipelines, nodes, founding, onFatal } = this.#init;
+    this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, pipelines, nodes });
     this.#init.copies.begin();
     this.#init.placement.begin(term);
     this.#init.retention.begin();

@@ -1,17 +1,22 @@
 import { SkeinError } from "../../shared/errors.ts";
+import type { JobId, NodeId, ShardId } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { LeasedItem } from "../../shared/peer-requests.ts";
 import type { DispatchEffect, DispatchEvent } from "../core/dispatch/index.ts";
-import type { Ledger } from "../core/ledger/index.ts";
+import { isOpenItem, type JobRecord, type Ledger, runsAs, taskParts } from "../core/ledger/index.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 const LEASE_DEADLINE_MS = 3_000;
 
-interface LeaseSendingInit {
+export interface LeaseSendingInit {
   term: number;
   ledger: Ledger;
   peers: Peers;
   events: Events;
+  /** A task has more parts than fit in a lease. */
+  onTooLarge: (task: { jobId: JobId; node: NodeId; shardId: ShardId; item: number }) => void;
 }
 
 /** Carries leases to their nodes and takes them back; a lease that did not get there comes home as an event. */
@@ -31,18 +36,23 @@ export class LeaseSending {
     const job = ledger.jobs.get(effect.jobId);
     if (!job) return;
     const { shardId, jobId, node, because, isHedge, itemDeadlineMs } = effect;
-    const items = effect.items.flatMap((item) => {
-      const input = job.inputs[item];
-      return input ? [{ item, ...input }] : [];
-    });
-    const inputHolders = ledger.holdersOf(items[0]!.blob);
-    const { pipeline, copies } = job;
+    // What is not there any more is told to the table next; never is a task run with less than it starts from.
+    if (!effect.items.every((item) => isOpenItem(ledger, job, item)))
+      return this.#refused(effect, "what it starts from is not there any more", false);
+    const items = effect.items.flatMap((item) => leasedItem(ledger, job, item) ?? []);
+    const tooLarge = items.find(({ parts = [] }) => parts.length > LIMITS.leasedPartsMax);
+    if (tooLarge) return this.#init.onTooLarge({ jobId, node, shardId, item: tooLarge.item });
+    const inputHolders = holdersOf(ledger, items[0]!);
     const deadline = itemDeadlineMs === undefined ? {} : { itemDeadlineMs };
-    const lease = { term, shardId, jobId, pipeline, items, inputHolders, copies, ...deadline };
+    const { copies } = job;
+    const lease = { term, shardId, jobId, pipeline: runsAs(job), inputHolders, copies, ...deadline };
     events.emit("shardLeased", { shardId, node, items: items.length, because, isHedge }, "debug");
     try {
-      const answer = await peers.ask(node, "lease", lease, { deadlineMs: LEASE_DEADLINE_MS });
-      if (!answer.accepted) this.#refused(effect, answer.reason, false);
+      for (const some of fittingFrames(items)) {
+        const asked = { ...lease, items: some };
+        const answer = await peers.ask(node, "lease", asked, { deadlineMs: LEASE_DEADLINE_MS });
+        if (!answer.accepted) return this.#refused(effect, answer.reason, false);
+      }
     } catch (error) {
       this.#refused(effect, SkeinError.from(error).message, true);
     }
@@ -62,4 +72,34 @@ export class LeaseSending {
       this.#world.telemetry.log("debug", "takeBackUntold", { shardId, node, reason: SkeinError.from(error).message });
     });
   }
+}
+
+/** Nearly always one: only what gathers much is told of in several, as one lease. */
+function fittingFrames(items: readonly LeasedItem[]): LeasedItem[][] {
+  const frames: LeasedItem[][] = [];
+  let room = 0;
+  for (const item of items) {
+    const parts = item.parts?.length ?? 0;
+    if (frames.length === 0 || parts > room) {
+      frames.push([]);
+      room = LIMITS.leasedPartsMax;
+    }
+    frames.at(-1)!.push(item);
+    room -= parts;
+  }
+  return frames;
+}
+
+function leasedItem(ledger: Ledger, job: JobRecord, item: number): LeasedItem | undefined {
+  const input = job.inputs[item];
+  const parts = input && taskParts(ledger, job, item);
+  return input && { item, ...input, ...(parts && { parts }) };
+}
+
+/** Of all its parts, first who holds most of them. */
+function holdersOf(ledger: Ledger, { blob, parts }: LeasedItem): NodeId[] {
+  const held = new Map<NodeId, number>();
+  for (const part of parts ?? [{ kind: "item" as const, blob }])
+    if (part.kind !== "gap") for (const node of ledger.holdersOf(part.blob)) held.set(node, (held.get(node) ?? 0) + 1);
+  return [...held].sort(([, a], [, b]) => b - a).map(([node]) => node);
 }

@@ -40,6 +40,7 @@ import { wantedModels } from "./models/wanted.ts";
 import type { Peers } from "./peers.ts";
 import type { PipelineCatalogue } from "./pipelines/catalogue.ts";
 import { PipelineRegistry } from "./pipelines/registry.ts";
+import { stageViews } from "./pipelines/stage-views.ts";
 import { placementView } from "./placement-view.ts";
 import type { Proposer } from "./proposer.ts";
 import { receiptOf } from "./receipt.ts";
@@ -119,14 +120,18 @@ export class LedgerFace implements LedgerCalls {
 
   async jobs(): Promise<JobView[]> {
     const nodes = this.#init.nodes();
-    return [...this.#init.ledger.jobs.values()].reverse().map((job) => jobView(job, nodes, new Map()));
+    const submitted = [...this.#init.ledger.jobs.values()].filter(({ parent }) => !parent);
+    return submitted.reverse().map((job) => jobView(job, nodes, new Map()));
   }
 
   async job(jobId: JobId): Promise<JobDetail> {
     const job = this.#job(jobId);
     const news = isOpen(job.state) ? await this.#askNews(jobId) : undefined;
     const leased = new Map(news?.leased.map(({ nodeId, items }) => [nodeId, items]));
-    return { job: jobView(job, this.#init.nodes(), leased), ...(news?.plan ? { plan: news.plan } : {}) };
+    const nodes = this.#init.nodes();
+    const stages = stageViews(this.#init.ledger, job, { ...this.#init, nodes });
+    const view = { ...jobView(job, nodes, leased), ...(stages && { stages }) };
+    return { job: view, ...(news?.plan ? { plan: news.plan } : {}) };
   }
 
   async cancel(jobId: JobId): Promise<JobView> {
@@ -269,7 +274,7 @@ export class LedgerFace implements LedgerCalls {
 
   #job(jobId: JobId): JobRecord {
     const job = this.#init.ledger.jobs.get(jobId);
-    if (!job) throw new SkeinError("JOB_UNKNOWN", { jobId });
+    if (!job || job.parent) throw new SkeinError("JOB_UNKNOWN", { jobId });
     return job;
   }
 

@@ -24,18 +24,31 @@ export class LedgerNews {
       this.#events.emit(event.kind, {});
     if (event.kind === "jobSubmitted") this.#tellJob("jobSubmitted", event.job);
     if (event.kind === "resultsRecorded") {
-      const { jobId } = event.job;
+      const { jobId, parent } = event.job;
       for (const { item, node, recordedAtIndex } of event.results)
         this.#events.emit("resultRecorded", { jobId, item, node, recordedAtIndex }, "debug");
-      this.#tellProgress(event.job);
+      if (!parent) this.#tellProgress(event.job);
     }
     if (event.kind === "jobPaused") this.#tellJob("jobPaused", event.job);
     if (event.kind === "jobEnded") this.#tellJob("jobEnded", event.job);
+    if (event.kind === "jobFormed") {
+      const { jobId, form } = event.job;
+      this.#events.emit("jobFormed", { jobId, segments: form!.segments.map(({ name }) => name) });
+    }
+    if (event.kind === "resultsLost") {
+      const { parent, pipeline } = event.job;
+      this.#events.emit(
+        "stageRunsAgain",
+        { jobId: parent!.jobId, segment: pipeline, tasks: event.items.length },
+        "warn",
+      );
+    }
   }
 
   /** A snapshot took the place of entries that were never applied here. */
   restored(ledger: Ledger, before: ReadonlyMap<JobId, JobRecord>): void {
-    for (const job of [...ledger.jobs.values()].slice(-RESTORED_JOBS_TOLD_MAX)) {
+    const submitted = [...ledger.jobs.values()].filter(({ parent }) => !parent);
+    for (const job of submitted.slice(-RESTORED_JOBS_TOLD_MAX)) {
       const known = before.get(job.jobId);
       if (!known) this.#tellJob("jobSubmitted", job);
       if (job.recordedCount !== (known?.recordedCount ?? 0)) this.#tellProgress(job);

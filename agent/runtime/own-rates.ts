@@ -18,6 +18,8 @@ export interface OwnRatesInit {
   guess: (pipeline: string) => number | undefined;
   /** They changed enough to be told. */
   onChange: () => void;
+  /** Names of segments and pipelines of stages: what those take is told by stage. */
+  isOfStages: (pipeline: string) => boolean;
 }
 
 /** How fast this node runs each of its pipelines: measured once, remembered over a restart, corrected by real work. */
@@ -37,7 +39,7 @@ export class OwnRates {
   all(): PipelineRate[] {
     const { engine } = this.#world;
     return engine.pipelines().flatMap(({ name, executors = engine.executors }) => {
-      if (this.#withheld.has(name)) return [];
+      if (this.#withheld.has(name) || this.#init.isOfStages(name)) return [];
       const measured = this.#secondsPerItem.get(name);
       if (!measured) {
         const guess = this.#init.guess(name);

@@ -9,22 +9,32 @@ const AT_REST_PER_SECOND = 0.01;
 /** Jobs so much older than what is remembered say nothing. */
 const FORGOTTEN_TIMES = 5;
 
+/** What one item of a pipeline asks of models: by model, runs of it. Of a model by itself: one of its own. */
+export type RunsPerItem = (pipeline: string) => Iterable<readonly [model: string, runs: number]>;
+
+const ofItself: RunsPerItem = (pipeline) => [[pipeline, 1]];
+
 /**
  * Items a second asked of each pipeline lately: what waits, over a minute, and what was handed in, fading over ten. From the
  * ledger alone, so that the next leader thinks the same. Requests that somebody waits for are in no ledger and do not count.
  */
-export function demandOf(pipelines: readonly string[], jobs: Iterable<JobRecord>, nowMs: number): Map<string, number> {
+export function demandOf(
+  pipelines: readonly string[],
+  jobs: Iterable<JobRecord>,
+  nowMs: number,
+  runsPerItem: RunsPerItem = ofItself,
+): Map<string, number> {
   const demand = new Map(pipelines.map((pipeline) => [pipeline, AT_REST_PER_SECOND]));
-  for (const { pipeline, state, inputs, recordedCount, submittedAtMs } of jobs) {
-    const known = demand.get(pipeline);
-    if (known === undefined) continue;
+  for (const { pipeline, parent, state, inputs, recordedCount, submittedAtMs } of jobs) {
+    const models = parent ? [] : [...runsPerItem(pipeline)].filter(([model]) => demand.has(model));
+    if (models.length === 0) continue;
     const age = Math.max(0, nowMs - submittedAtMs) / 1_000;
     const waiting = isOpen(state) && state !== "paused" ? (inputs.length - recordedCount) / BACKLOG_SECONDS : 0;
     const lately =
       age < FORGOTTEN_TIMES * REMEMBERED_SECONDS
         ? (inputs.length / REMEMBERED_SECONDS) * Math.exp(-age / REMEMBERED_SECONDS)
         : 0;
-    demand.set(pipeline, known + waiting + lately);
+    for (const [model, runs] of models) demand.set(model, demand.get(model)! + runs * (waiting + lately));
   }
   return demand;
 }

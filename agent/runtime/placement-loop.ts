@@ -17,6 +17,8 @@ import {
 } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
+import { modelRuns } from "./pipelines/model-runs.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
 import { DEMAND_CHANGE, keyOfQuestion, saysMore } from "./placement-change.ts";
 import { demandChange, demandOf } from "./placement-demand.ts";
 import { PlacementFailures } from "./placement-failures.ts";
@@ -30,6 +32,7 @@ export interface PlacementLoopInit {
   ledger: Ledger;
   proposer: Proposer;
   events: Events;
+  pipelines: Pick<KnownPipelines, "compiled">;
   nodes: () => NodeView[];
 }
 
@@ -117,10 +120,17 @@ export class PlacementLoop {
     const { ledger } = this.#init;
     if (ledger.planning.models.size === 0) return;
     const { clock } = this.#world;
-    const now = demandOf([...ledger.planning.models.keys()], ledger.jobs.values(), clock.nowMs());
+    const now = this.#demandNow(clock.nowMs());
     if (demandChange(this.#demand, now) < DEMAND_CHANGE) return;
     const waitMs = this.#decidedAtMs + TIMING.placementDemandMs - clock.monotonicMs();
     this.#want("the demand changed", Math.max(TIMING.placementSoonMs, waitMs));
+  }
+
+  /** Work of pipelines asks for the models of their stages. */
+  #demandNow(nowMs: number): Map<string, number> {
+    const { ledger, pipelines, nodes } = this.#init;
+    const runs = modelRuns(pipelines, nodes());
+    return demandOf([...ledger.planning.models.keys()], ledger.jobs.values(), nowMs, runs);
   }
 
   /** Several wishes are one decision, when the most urgent of them wants it. */
@@ -217,7 +227,7 @@ export class PlacementLoop {
     const nowMs = clock.nowMs();
     const views = nodes();
     const rules = rulesOf(ledger.planning);
-    this.#demand = demandOf([...ledger.planning.models.keys()], ledger.jobs.values(), nowMs);
+    this.#demand = this.#demandNow(nowMs);
     this.#decidedAtMs = clock.monotonicMs();
     this.#failures.note();
     this.#able = this.#ableNow();

@@ -1,6 +1,13 @@
 import { toBase64 } from "../../shared/base64.ts";
 import type { BlobHash, FleetId } from "../../shared/ids.ts";
-import { pipelineStatement, type ResultPlace, resultStatement, signatureState } from "../../shared/statement.ts";
+import type { CompiledPipeline } from "../../shared/pipeline/compiled.ts";
+import {
+  pipelineStatement,
+  type ResultPlace,
+  resultStatement,
+  signatureState,
+  stagesStatement,
+} from "../../shared/statement.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import type { FinishedResult } from "../core/worker/index.ts";
 import type { PipelineInfo } from "../ports/index.ts";
@@ -15,9 +22,14 @@ export class ResultSigner {
   /** A report may be made many times; what it says is signed once. */
   readonly #signed = new WeakMap<FinishedResult, ReportedResult>();
 
-  constructor(world: Surroundings, fleetId: FleetId) {
+  readonly #stagesOf: (pipeline: string) => CompiledPipeline | undefined;
+  readonly #madeWithStages = new WeakMap<CompiledPipeline, BlobHash>();
+
+  /** @param stagesOf what the name of a pipeline of stages, or of a part of one, stands for */
+  constructor(world: Surroundings, fleetId: FleetId, stagesOf: (pipeline: string) => CompiledPipeline | undefined) {
     this.#world = world;
     this.#fleetId = fleetId;
+    this.#stagesOf = stagesOf;
   }
 
   /** What was signed before a restart stays as it was: another version of the pipeline may be here now. */
@@ -32,11 +44,19 @@ export class ResultSigner {
 
   /** SHA-256 that names a pipeline of this node's engine with its models; undefined for one that it never had. */
   digestOf(pipeline: string): BlobHash | undefined {
+    const stages = this.#stagesOf(pipeline);
+    if (stages) return this.#digestOfStages(stages);
     const info = this.#world.engine.pipelines().find(({ name }) => name === pipeline);
     const known = this.#madeWith.get(pipeline);
     if (!info || known?.info === info) return known?.digest;
     const digest = this.#world.sha256(pipelineStatement(info));
     this.#madeWith.set(pipeline, { info, digest });
+    return digest;
+  }
+
+  #digestOfStages(stages: CompiledPipeline): BlobHash {
+    const digest = this.#madeWithStages.get(stages) ?? this.#world.sha256(stagesStatement(stages));
+    this.#madeWithStages.set(stages, digest);
     return digest;
   }
 

@@ -1,5 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { NodeId } from "../../shared/ids.ts";
+import type { JobId, NodeId } from "../../shared/ids.ts";
 import { isOpen } from "../../shared/job.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { fleetSettings } from "../../shared/settings.ts";
@@ -63,11 +63,17 @@ export class Retention {
   #due(nowMs: number) {
     const { ledger } = this.#init;
     const { keepJobsDays, keepJobsMax } = fleetSettings(ledger.settings);
-    const jobs = [...ledger.jobs.values()].map(({ jobId, inputs, state, endedAtMs }) => ({
-      jobId,
-      items: inputs.length,
-      endedAtMs: isOpen(state) ? undefined : endedAtMs,
-    }));
+    // With its stage jobs, whose places are forgotten by the same entry.
+    const tasks = new Map<JobId, number>();
+    for (const { parent, inputs } of ledger.jobs.values())
+      if (parent) tasks.set(parent.jobId, (tasks.get(parent.jobId) ?? 0) + inputs.length);
+    const jobs = [...ledger.jobs.values()]
+      .filter(({ parent }) => !parent)
+      .map(({ jobId, inputs, state, endedAtMs }) => ({
+        jobId,
+        items: inputs.length + (tasks.get(jobId) ?? 0),
+        endedAtMs: isOpen(state) ? undefined : endedAtMs,
+      }));
     const { jobsForgottenPerEntryMax: jobsMax, itemsForgottenPerEntryMax: itemsMax } = LIMITS;
     return jobsToForget(jobs, { nowMs, keepDays: keepJobsDays, keepMax: keepJobsMax, jobsMax, itemsMax });
   }

@@ -8,6 +8,8 @@ import type { Surroundings } from "./surroundings.ts";
 
 /** A holder that is frozen is given up after that, and the input fetched as any other. */
 const ASK_DEADLINE_MS = 2_000;
+/** What some hold and others do not, as the parts of one task, is not with the first of them. */
+const HOLDERS_ASKED_MAX = 3;
 
 export interface SmallInHandInit {
   peers: Peers;
@@ -50,7 +52,9 @@ export class SmallInHand {
   /** @throws BLOB_MISSING when nobody reachable has it whole; DISK_FULL */
   async fetch(hash: BlobHash, from: readonly NodeId[]): Promise<void> {
     if (this.#kept.has(hash)) return;
-    const bytes = (await this.#own(hash, from)) ?? (await this.#ask(hash, from));
+    let bytes = await this.#own(hash, from);
+    const holders = from.filter((node) => node !== this.#peers.self).slice(0, HOLDERS_ASKED_MAX);
+    for (const holder of holders) bytes ??= await this.#ask(hash, holder);
     if (bytes) this.keep(hash, bytes);
     else await this.#blobAccess.ensureLocal(hash, from);
   }
@@ -83,9 +87,7 @@ export class SmallInHand {
     }
   }
 
-  #ask(hash: BlobHash, from: readonly NodeId[]): Promise<Uint8Array | undefined> {
-    const holder = from.find((node) => node !== this.#peers.self);
-    if (!holder) return Promise.resolve(undefined);
+  #ask(hash: BlobHash, holder: NodeId): Promise<Uint8Array | undefined> {
     return new Promise((done) => {
       this.#wanted.set(holder, [...(this.#wanted.get(holder) ?? []), { hash, done }]);
       void this.#askAll(holder);

@@ -68,6 +68,7 @@ export class Sweep {
     const { spare, peers } = this.#init;
     const letGo = (hash: BlobHash): void => spare.suspect(hash, TIMING.blobLetGoMs);
     if (event.kind === "jobsForgotten" || event.kind === "modelRemoved") event.blobs.forEach(letGo);
+    if (event.kind === "stagesLetGo" || event.kind === "resultsLost") event.blobs.forEach(letGo);
     if (event.kind === "holdersChanged")
       for (const { blob, dropped } of event.changes) if (dropped.includes(peers.self)) letGo(blob);
   }

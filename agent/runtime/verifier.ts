@@ -11,6 +11,8 @@ import { type CopyPlace, copiesPossible } from "../core/replication/index.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import { type CheckedCopies, type CopyToCheck, checkCopies } from "./check-copies.ts";
 import type { Peers } from "./peers.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
+import { canRun } from "./pipelines/stage-figures.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -22,6 +24,7 @@ export interface VerifierInit {
   blobAccess: BlobAccess;
   places: () => CopyPlace[];
   nodes: () => NodeView[];
+  pipelines: Pick<KnownPipelines, "compiled">;
 }
 
 /** Items computed again at a time: as many as there are boxes in a small fleet. */
@@ -133,9 +136,15 @@ export class Verifier {
     const able = this.#init
       .nodes()
       .filter((one) => one.nodeId !== node && (one.isSelf || one.link?.state === "up"))
-      .filter(({ report }) => report?.rates.some(({ pipeline }) => pipeline === job.pipeline));
+      .filter((one) => this.#canRun(one, job.pipeline));
     const isHolder = ({ nodeId }: NodeView): number => Number(holders.includes(nodeId));
     return able.sort((a, b) => isHolder(b) - isHolder(a)).map(({ nodeId }) => nodeId);
+  }
+
+  #canRun(node: NodeView, name: string): boolean {
+    const pipeline = this.#init.pipelines.compiled(name);
+    if (pipeline) return pipeline.stages.every((stage) => canRun(node, stage));
+    return node.report?.rates.some((rate) => rate.pipeline === name) === true;
   }
 
   async #difference(

@@ -1,5 +1,5 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { FleetId, NodeId } from "../../shared/ids.ts";
+import type { BlobHash, FleetId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
 import type { CopyPlace } from "../core/replication/index.ts";
@@ -16,6 +16,9 @@ import type { Events } from "./events.ts";
 import { copyOutputs } from "./output-copies.ts";
 import { OwnRates } from "./own-rates.ts";
 import type { Peers } from "./peers.ts";
+import { type KnownPipelines, Segments } from "./pipelines/segments.ts";
+import { StageTimes } from "./pipelines/stage-times.ts";
+import { TaskInputs } from "./pipelines/task-inputs.ts";
 import { ResultSigner } from "./proof.ts";
 import { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -35,6 +38,9 @@ export interface WorkerInit {
   blobAccess: BlobAccess;
   peers: Peers;
   events: Events;
+  /** By this node's own ledger; none without one. */
+  holdersOf: (blob: BlobHash) => NodeId[];
+  pipelines: KnownPipelines;
   /** The leader now, if any is known. */
   leader: () => NodeId | undefined;
   /** The latest term that this node's own log heard of; 0 without a log. */
@@ -60,6 +66,9 @@ export class WorkerDriver {
   readonly signer: ResultSigner;
   readonly #memory: WorkerMemory;
   readonly rates: OwnRates;
+  readonly stageTimes: StageTimes;
+  readonly segments: Segments;
+  readonly #inputs: TaskInputs;
   #ticking: Cancel = () => {};
   #looking: Cancel = () => {};
   #stopped = false;
@@ -70,11 +79,16 @@ export class WorkerDriver {
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors, (pipeline) => this.#atOnce(pipeline));
     this.#inHand = new SmallInHand(world, init);
-    this.signer = new ResultSigner(world, init.fleetId);
+    this.segments = new Segments(world.engine, init.pipelines);
+    this.signer = new ResultSigner(world, init.fleetId, (name) => this.segments.pipelineOf(name));
     const { signer } = this;
     const memory = new WorkerMemory(world, signer);
     this.#memory = memory;
-    this.rates = new OwnRates(world, { signer, memory, guess: init.guess, onChange: init.onRateChange });
+    const { guess, onRateChange: onChange } = init;
+    this.stageTimes = new StageTimes(onChange);
+    this.#inputs = new TaskInputs({ ...init, inHand: this.#inHand });
+    const isOfStages = (name: string): boolean => this.segments.has(name);
+    this.rates = new OwnRates(world, { signer, memory, guess, onChange, isOfStages });
     init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
     init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
       if (!this.#worker.fence(term, init.term())) this.#step({ kind: "takenBack", shardIds });
@@ -134,6 +148,7 @@ export class WorkerDriver {
 
   async #refusal(lease: Lease): Promise<string | undefined> {
     if (this.#stopped) return "it is stopping";
+    await this.segments.ready(lease.pipeline);
     if (!this.#world.engine.pipelines().some((pipeline) => pipeline.name === lease.pipeline))
       return `it has no pipeline ${lease.pipeline}`;
     if (this.#worker.itemsQueued + lease.items.length > LIMITS.jobItemsMax) return "its queue is full";
@@ -162,8 +177,7 @@ export class WorkerDriver {
 
   async #fetchInput({ jobId, item, from }: WorkerEffect & { kind: "fetchInput" }): Promise<void> {
     try {
-      if (item.bytes <= LIMITS.smallInHandBytesMax) await this.#inHand.fetch(item.blob, from);
-      else await this.#init.blobAccess.ensureLocal(item.blob, from);
+      await this.#inputs.fetch(item, from);
       this.#step({ kind: "inputReady", jobId, item: item.item });
     } catch (error) {
       this.#step({ kind: "inputFailed", jobId, item: item.item, error: SkeinError.from(error).toJSON() });
@@ -174,15 +188,18 @@ export class WorkerDriver {
     const { clock, engine, blobs } = this.#world;
     const startedAtMs = clock.monotonicMs();
     try {
-      const input = this.#inHand.kept(item.blob) ?? (await this.#init.blobAccess.input(item.blob));
+      const started = await this.#inputs.of(item);
+      const segment = await this.segments.ready(pipeline);
       const deadlineMs = itemDeadlineMs ?? this.rates.deadlineMs(pipeline);
-      const outcome = await engine.run({ pipeline, name: item.name, input, deadlineMs });
-      const { durationMs } = outcome;
-      this.rates.learn(pipeline, durationMs);
+      const outcome = await engine.run({ pipeline, name: item.name, ...started, deadlineMs });
+      const { durationMs, elements } = outcome;
+      if (segment) this.stageTimes.learn(segment, outcome);
+      else this.rates.learn(pipeline, durationMs);
       this.#step({ kind: "runEnded", jobId, item: item.item, durationMs });
       const { hash, bytes } = await blobs.put(outcome.output);
       this.#inHand.keep(hash, outcome.output);
-      this.#step({ kind: "outputStored", jobId, item: item.item, output: hash, outputBytes: bytes, durationMs });
+      const stored = { output: hash, outputBytes: bytes, durationMs, ...(elements && { elements }) };
+      this.#step({ kind: "outputStored", jobId, item: item.item, ...stored });
     } catch (error) {
       const durationMs = clock.monotonicMs() - startedAtMs;
       this.#step({ kind: "runFailed", jobId, item: item.item, error: SkeinError.from(error).toJSON(), durationMs });

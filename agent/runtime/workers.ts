@@ -17,11 +17,15 @@ const NO_RULES: readonly KeptRule[] = [];
 export const rulesOf = ({ rules }: Planning): readonly KeptRule[] =>
   rules.size === 0 ? NO_RULES : [...rules].map(([ruleId, rule]) => ({ ruleId, rule }));
 
-/** Those a leader deals with: heard of, and not cut off. One that heat or battery leave nothing is left alone. */
+/**
+ * Those a leader deals with: heard of, and not cut off. One that heat or battery leave nothing is left alone.
+ * @param ratesOf of what runs there besides what a node tells of
+ */
 export function workersOf(
   nodes: readonly NodeView[],
   ruling: Ruling,
   deratingOf: (node: NodeView) => Derating,
+  ratesOf: (node: NodeView) => [pipeline: string, itemsPerSecond: number][] = () => [],
 ): DispatchNode[] {
   return nodes.flatMap((node) => {
     const { report, nodeId, name, isSelf, link } = node;
@@ -31,11 +35,12 @@ export function workersOf(
       nodeId,
       name,
       executors: report.executors,
-      rates: new Map(
-        report.rates.flatMap(({ pipeline, itemsPerSecond }) =>
+      rates: new Map([
+        ...report.rates.flatMap(({ pipeline, itemsPerSecond }): [string, number][] =>
           barredBecause(ruling.rules, node, pipeline) === undefined ? [[pipeline, itemsPerSecond]] : [],
         ),
-      ),
+        ...ratesOf(node),
+      ]),
       eligible: whyNotEligible(node, ruling) === undefined && derating > 0,
       derating,
       handOverMs: expectedHandOverMs(node),

@@ -3,12 +3,16 @@ import type { DispatchNode } from "../core/dispatch/index.ts";
 import type { Ledger } from "../core/ledger/index.ts";
 import { type Derating, Deratings } from "../core/planner/index.ts";
 import type { Events } from "./events.ts";
+import { openSegments, segmentRates } from "./pipelines/open-segments.ts";
+import type { KnownPipelines } from "./pipelines/segments.ts";
+import { StageFigures } from "./pipelines/stage-figures.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { type Ruling, rulesOf, workersOf } from "./workers.ts";
 
 interface WorkforceInit {
   ledger: Ledger;
   events: Events;
+  pipelines: Pick<KnownPipelines, "compiled">;
   nodes: () => NodeView[];
 }
 
@@ -27,7 +31,15 @@ export class Workforce {
   workers(before: ReadonlyMap<string, DispatchNode>): DispatchNode[] {
     const nodes = this.#init.nodes();
     this.#deratings.keepOnly(new Set(nodes.map(({ nodeId }) => nodeId)));
-    const workers = workersOf(nodes, this.ruling(), (node) => this.deratingOf(node));
+    const ruling = this.ruling();
+    const open = openSegments(this.#init.ledger, this.#init.pipelines);
+    const figures = new StageFigures(open.length > 0 ? nodes : []);
+    const workers = workersOf(
+      nodes,
+      ruling,
+      (node) => this.deratingOf(node),
+      (node) => segmentRates(open, figures, { node, ...ruling }),
+    );
     for (const worker of workers) this.#tellDerating(worker, before.get(worker.nodeId)?.derating ?? 1);
     return workers;
   }

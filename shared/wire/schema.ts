@@ -202,7 +202,10 @@ message CapacityReport {
   uint32 version = 1; string nodeId = 2; string name = 3; string agentVersion = 4; double startedAtMs = 5; uint64 sequence = 6;
   HardwareFacts hardware = 7; Vitals vitals = 8; uint32 executors = 9; repeated PipelineRate rates = 10;
   uint64 itemsQueued = 11; string apiUrl = 12; repeated ModelProfile profiles = 13; repeated LinkSpeed links = 14;
-  repeated ModelState models = 15;
+  repeated ModelState models = 15; repeated StageTime stageTimes = 16;
+}
+message StageTime {
+  string pipeline = 1; uint32 stage = 2; double seconds = 3; double outputBytes = 4; optional double elements = 5;
 }
 message ModelRun { uint32 items = 1; double ms = 2; }
 message ModelProfile {

@@ -6,7 +6,7 @@ import type { InviteId } from "../../shared/ids.ts";
 import { decodeInvite, encodeInvite } from "../../shared/invite.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { PeerMethod, PeerRequests } from "../../shared/peer-requests.ts";
+import type { LeasedPart, PeerMethod, PeerRequests } from "../../shared/peer-requests.ts";
 import type { RaftMessage } from "../../shared/raft.ts";
 import { decodeCapacityReport } from "../../shared/wire/capacity.ts";
 import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";
@@ -27,6 +27,7 @@ import {
   shard,
   submitted,
 } from "../support/nouns.ts";
+import { formOf, over, segment } from "../support/staged.ts";
 
 const { output: _, ...withoutOutput } = result("x", 1);
 const failed = {
@@ -80,6 +81,14 @@ const ENTRIES: LedgerEntry[] = [
     decisionJson: '{"kind":"placement"}',
   },
   { kind: "jobPlanned", jobId: job("x"), decisionJson: '{"kind":"job"}' },
+  submitted("y", 1, { staged: true, deadlineAtMs: 9 }),
+  {
+    kind: "jobFormed",
+    jobId: job("y"),
+    form: formOf(segment([-1]), segment([-1, 0], { ...over(0, 3, 1), onError: "skip", copies: 2 }), segment([0, 1])),
+  },
+  { kind: "resultsLost", jobId: job("y/0"), items: [0, LIMITS.jobTasksMax] },
+  recorded(result("y/0", LIMITS.jobTasksMax, { elements: [0, 2 ** 32 - 1] })),
 ];
 
 const MESSAGE: RaftMessage = {
@@ -120,7 +129,21 @@ const lease = {
   shardId: shard("job-x/3.1"),
   jobId: job("x"),
   pipeline: "ocr",
-  items: [{ item: 2, name: "page.png", blob: blob(2), bytes: 99 }],
+  items: [
+    { item: 2, name: "page.png", blob: blob(2), bytes: 99 },
+    {
+      item: 3,
+      name: "page.png 4-7",
+      blob: blob(2),
+      bytes: 99,
+      parts: [
+        { kind: "item" as const, blob: blob(2), bytes: 99 },
+        { kind: "values" as const, blob: blob(3), bytes: 7, slice: { sources: ["0.crops", "1.at"], from: 4, to: 8 } },
+        { kind: "values" as const, blob: blob(4), bytes: 0 },
+        { kind: "gap" as const, segment: "reading:1/2", elements: 0 },
+      ],
+    },
+  ],
   inputHolders: [A],
   copies: 2,
   itemDeadlineMs: 12_000,
@@ -284,6 +307,23 @@ describe("what is written is read back the same", () => {
     const sample = REQUESTS[method];
     expect(plain(question.decode(question.encode(sample.question as never)))).toEqual(plain(sample.question));
     expect(plain(answer.decode(answer.encode(sample.answer as never)))).toEqual(plain(sample.answer));
+  });
+
+  test("a form that cannot be gone by is refused where it is read", () => {
+    const entry = { kind: "jobFormed" as const, jobId: job("y"), form: formOf(segment([-1]), segment([1])) };
+    expect(() => decodeLedgerEntry(encodeLedgerEntry(entry))).toThrowError(
+      expect.objectContaining({ code: "FRAME_INVALID" }),
+    );
+  });
+
+  test("a slice that ends before it begins is refused", () => {
+    const [, { parts, ...item }] = lease.items as [unknown, (typeof lease.items)[1] & { parts: LeasedPart[] }];
+    const [, values] = parts as [unknown, LeasedPart & { kind: "values" }];
+    const bad = { ...item, parts: [{ ...values, slice: { sources: ["0.crops"], from: 8, to: 4 } }] };
+    const { question } = PEER_WIRE.lease;
+    expect(() => question.decode(question.encode({ ...lease, items: [bad] }))).toThrowError(
+      expect.objectContaining({ code: "FRAME_INVALID" }),
+    );
   });
 
   test("an error that quotes pages of complaint is cut, and still read", () => {

@@ -84,7 +84,7 @@ export class PretendEngine implements InferenceEngine {
   secondsPerLoad = 0;
   readonly stages = new PretendStages();
   /** Told of each task of stages that begins to run. */
-  onStages: (pipeline: string) => void = () => {};
+  onStages: (task: { pipeline: string; name: string }) => void = () => {};
   /** Begun and not ended by whatever means. */
   readonly #running = new Set<Run>();
   readonly #clock: Clock;
@@ -240,7 +240,7 @@ export class PretendEngine implements InferenceEngine {
 
   /** What comes of it is found out at once, and told when its stages would have ended. */
   async #beginStages(run: Run): Promise<void> {
-    this.onStages(run.task.pipeline);
+    this.onStages(run.task);
     const { end, durationMs } = await this.stages.run(run.task);
     if (!this.#running.has(run)) return;
     const settle = (): void =>

@@ -11,17 +11,22 @@ import { HandOut } from "./hand-out.ts";
 import { Hedges } from "./hedge.ts";
 import { type DispatchEffect, Leases } from "./leases.ts";
 import { Predictions } from "./predictions.ts";
+import { type DispatchNode, type JobInit, type LeasedShard, unreported } from "./records.ts";
 import { SmallJobs } from "./small-jobs.ts";
 import { assertTableSound } from "./sound.ts";
 import { Sparing } from "./sparing.ts";
 import { Speeds } from "./speeds.ts";
 import { attemptOf, onShard, rangesOf, Story } from "./story.ts";
-import { type DispatchNode, DispatchTable, type JobInit, type LeasedShard, unreported } from "./table.ts";
+import { DispatchTable } from "./table.ts";
 
 export type DispatchEvent =
   /** All workers as they stand now; one that is missing is gone and its shards are taken back. */
   | { kind: "nodesChanged"; nodes: DispatchNode[] }
   | ({ kind: "jobOpened"; items: number[] } & JobInit)
+  /** More items of it may be leased, or ones again that were closed or recorded. */
+  | { kind: "itemsOpened"; jobId: JobId; items: number[] }
+  /** They may not be leased until they are opened again, if ever. `isOver`: nobody wants them, and what runs is taken back. */
+  | { kind: "itemsClosed"; jobId: JobId; items: number[]; isOver: boolean }
   | { kind: "jobPaused"; jobId: JobId; paused: boolean }
   | { kind: "jobClosed"; jobId: JobId; because: string }
   /** A worker tells a new leader what it still has. */
@@ -123,6 +128,11 @@ export class Dispatch {
       case "jobOpened":
         this.#open(event, nowMs);
         return [];
+      case "itemsOpened":
+        this.table.openItems(event.jobId, event.items);
+        return [];
+      case "itemsClosed":
+        return event.items.flatMap((item) => this.#closeItem(event.jobId, item, event.isOver));
       case "jobPaused":
         this.#pause(event.jobId, event.paused, nowMs);
         return [];
@@ -175,8 +185,7 @@ export class Dispatch {
   }
 
   #open({ items, kind: _, ...init }: DispatchEvent & { kind: "jobOpened" }, nowMs: number): void {
-    const job = this.table.openJob(init, items);
-    job.servedSeconds = this.#turns.levelOf(job.priority);
+    const job = this.table.openJob(init, items, this.#turns.levelOf(init.priority));
     const because = `${items.length} of its items are not recorded`;
     this.#story.tell(job.jobId, { atMs: nowMs, kind: "opened", ...rangesOf(items), because });
   }
@@ -192,7 +201,7 @@ export class Dispatch {
   #close(jobId: JobId, because: string, nowMs: number): DispatchEffect[] {
     const shards = [...(this.table.jobs.get(jobId)?.shards ?? [])];
     const effects = shards.map((shard) => this.#leases.takeBack(shard, because, nowMs));
-    this.table.jobs.delete(jobId);
+    this.table.closeJob(jobId);
     this.#story.close(jobId);
     return effects.map((effect) => ({ ...effect, items: 0 }));
   }
@@ -206,16 +215,28 @@ export class Dispatch {
   }
 
   #record(jobId: JobId, item: number, reporter: NodeId, nowMs: number): DispatchEffect[] {
-    const job = this.table.jobs.get(jobId);
-    job?.faults.delete(item);
-    const effects: DispatchEffect[] = [];
-    for (const shard of this.table.settle(jobId, item)) {
-      if (shard.items.size > 0) continue;
-      const { shardId, node } = shard;
-      if (node === reporter) this.#tellRecorded(shard, nowMs);
-      else effects.push({ kind: "takeBackShard", shardId, jobId, node, items: 0, because: "its results are recorded" });
-    }
-    return effects;
+    this.table.jobs.get(jobId)?.faults.delete(item);
+    return this.#settle(jobId, item, "its results are recorded", (shard) => {
+      if (shard.node === reporter) this.#tellRecorded(shard, nowMs);
+      return shard.node === reporter;
+    });
+  }
+
+  /** Whoever has it may have all that it starts from: then it ends well, whatever is lost meanwhile. */
+  #closeItem(jobId: JobId, item: number, isOver: boolean): DispatchEffect[] {
+    if (!isOver && this.table.keepClosed(jobId, item)) return [];
+    return this.#settle(jobId, item, "its items are not to be done now");
+  }
+
+  /** Takes an item out. A shard that has nothing left is taken back from its node, unless that has ended it itself. */
+  #settle(
+    jobId: JobId,
+    item: number,
+    because: string,
+    hasEnded: (shard: LeasedShard) => boolean = () => false,
+  ): DispatchEffect[] {
+    const empty = this.table.settle(jobId, item).filter((shard) => shard.items.size === 0 && !hasEnded(shard));
+    return empty.map(({ shardId, node }) => ({ kind: "takeBackShard", shardId, jobId, node, items: 0, because }));
   }
 
   #tellRecorded(shard: LeasedShard, nowMs: number): void {

@@ -1,5 +1,5 @@
 import { JOB_PRIORITIES, type JobPriority } from "../../../shared/job.ts";
-import type { DispatchJob } from "./table.ts";
+import type { DispatchJob } from "./records.ts";
 
 /** For each second of work handed to a higher priority, a lower one that waits is owed this much, so that it never starves. */
 const LOWER_SHARE = 1 / 20;
@@ -17,7 +17,7 @@ export interface Turn {
 /**
  * Whose work goes next. Between priorities strictly the highest, but for what a lower one is owed; within one, the job that
  * was served least, in seconds of node time handed out (stride scheduling: Waldspurger and Weihl, 1995). A job that comes
- * later starts level with the others and does not make up for the time before.
+ * later starts level with the others and does not make up for the time before. The parts of one job share its turn.
  */
 export class Turns {
   readonly #owedSeconds: Record<JobPriority, number> = { low: 0, normal: 0, high: 0 };
@@ -39,10 +39,10 @@ export class Turns {
 
   served({ job, passedOver }: Turn, seconds: number): void {
     const { priority } = job;
-    const level = Math.max(job.servedSeconds, this.#levelSeconds[priority]);
+    const level = Math.max(job.turn.servedSeconds, this.#levelSeconds[priority]);
     // A job's own arrears are at most what makes it first; more would let it shut the others out.
-    this.#levelSeconds[priority] = Math.max(this.#levelSeconds[priority], job.servedSeconds);
-    job.servedSeconds = Math.max(job.servedSeconds, level - EQUAL_SECONDS) + seconds;
+    this.#levelSeconds[priority] = Math.max(this.#levelSeconds[priority], job.turn.servedSeconds);
+    job.turn.servedSeconds = Math.max(job.turn.servedSeconds, level - EQUAL_SECONDS) + seconds;
     this.#owedSeconds[priority] = Math.max(0, this.#owedSeconds[priority] - seconds);
     for (const lower of passedOver)
       this.#owedSeconds[lower] = Math.min(10 * TURN_SECONDS, this.#owedSeconds[lower] + seconds * LOWER_SHARE);
@@ -54,8 +54,11 @@ export class Turns {
   }
 
   #goesBefore(a: DispatchJob, b: DispatchJob): boolean {
-    if (Math.abs(a.servedSeconds - b.servedSeconds) >= EQUAL_SECONDS) return a.servedSeconds < b.servedSeconds;
+    // Within one job what comes last goes first: its items end early, and what was made for them is let go.
+    if (a.turn === b.turn) return (a.partOf?.segment ?? 0) > (b.partOf?.segment ?? 0);
+    const [served, other] = [a.turn.servedSeconds, b.turn.servedSeconds];
+    if (Math.abs(served - other) >= EQUAL_SECONDS) return served < other;
     if (a.deadlineAtMs !== b.deadlineAtMs) return a.deadlineAtMs < b.deadlineAtMs;
-    return a.servedSeconds !== b.servedSeconds ? a.servedSeconds < b.servedSeconds : a.order < b.order;
+    return served !== other ? served < other : a.turn.order < b.turn.order;
   }
 }

@@ -1,6 +1,7 @@
 import { endSeconds, type ItemPace, runSeconds } from "../../../shared/item-ends.ts";
+import { type DispatchJob, type DispatchNode, type LeasedShard, unreported } from "./records.ts";
 import type { Speeds } from "./speeds.ts";
-import { type DispatchJob, type DispatchNode, type DispatchTable, type LeasedShard, unreported } from "./table.ts";
+import type { DispatchTable } from "./table.ts";
 
 /** Reports of a busy node come in groups, each after a copy and the record of the group before: so long a silence says nothing. */
 const PATIENCE_MS_MIN = 250;

@@ -4,18 +4,18 @@ import type { Breakers } from "./faults.ts";
 import type { Forecast } from "./forecast.ts";
 import { type Hedges, mayHave } from "./hedge.ts";
 import type { DispatchEffect, Leases } from "./leases.ts";
-import type { SmallJobs } from "./small-jobs.ts";
-import type { Sparing } from "./sparing.ts";
-import type { Speeds } from "./speeds.ts";
 import {
   type DispatchJob,
   type DispatchNode,
-  type DispatchTable,
   itemsWaiting,
   type LeasedShard,
   uncovered,
   unreported,
-} from "./table.ts";
+} from "./records.ts";
+import type { SmallJobs } from "./small-jobs.ts";
+import type { Sparing } from "./sparing.ts";
+import type { Speeds } from "./speeds.ts";
+import type { DispatchTable } from "./table.ts";
 
 /** One shard runs and one waits with its inputs fetched; one more in place of a node that is silent. */
 const SHARDS_IN_HAND = 2;

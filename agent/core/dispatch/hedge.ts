@@ -1,8 +1,9 @@
 import type { NodeId } from "../../../shared/ids.ts";
 import type { Forecast } from "./forecast.ts";
 import type { DispatchEffect, Leases } from "./leases.ts";
+import { type DispatchJob, type DispatchNode, type LeasedShard, uncovered } from "./records.ts";
 import type { Speeds } from "./speeds.ts";
-import { type DispatchJob, type DispatchNode, type DispatchTable, type LeasedShard, uncovered } from "./table.ts";
+import type { DispatchTable } from "./table.ts";
 
 /** A second copy, or a move, must end before this part of what the first still needs. */
 const GAIN = 0.9;

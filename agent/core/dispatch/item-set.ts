@@ -3,12 +3,12 @@
  * the front is found, and an item put back in its place, without looking at the others.
  */
 export class ItemSet {
-  readonly #words: Uint32Array;
+  #words: Uint32Array;
   #size = 0;
   /** No item is in a word before this one. */
   #front = 0;
 
-  /** @param capacity one more than the largest item */
+  /** @param capacity one more than the largest item that is expected; it grows if a larger one comes */
   constructor(capacity: number, items: Iterable<number> = []) {
     this.#words = new Uint32Array((capacity >> 5) + 1);
     for (const item of items) this.add(item);
@@ -25,9 +25,16 @@ export class ItemSet {
   add(item: number): void {
     const word = item >> 5;
     if (this.has(item)) return;
+    if (word >= this.#words.length) this.#grow(word);
     this.#words[word]! |= 1 << (item & 31);
     this.#size++;
     if (word < this.#front) this.#front = word;
+  }
+
+  #grow(word: number): void {
+    const words = new Uint32Array(2 * word + 1);
+    words.set(this.#words);
+    this.#words = words;
   }
 
   delete(item: number): boolean {

@@ -1,9 +1,10 @@
 import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import type { StoryKind } from "../../../shared/story.ts";
 import type { Forecast } from "./forecast.ts";
+import type { DispatchJob, DispatchNode, LeasedShard, LeaseKind } from "./records.ts";
 import type { Speeds } from "./speeds.ts";
 import { onShard, rangesOf, type Story } from "./story.ts";
-import type { DispatchJob, DispatchNode, DispatchTable, LeasedShard, LeaseKind } from "./table.ts";
+import type { DispatchTable } from "./table.ts";
 
 export type DispatchEffect =
   | {

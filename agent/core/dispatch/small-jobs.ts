@@ -1,7 +1,8 @@
 import type { NodeId } from "../../../shared/ids.ts";
 import type { Forecast } from "./forecast.ts";
+import type { DispatchJob, DispatchNode } from "./records.ts";
 import type { Speeds } from "./speeds.ts";
-import type { DispatchJob, DispatchNode, DispatchTable } from "./table.ts";
+import type { DispatchTable } from "./table.ts";
 
 /**
  * Of a larger job a slow node's item is done long before the rest is, and its last shards are hedged: there it would cost
@@ -41,9 +42,9 @@ export class SmallJobs {
     this.#shares.clear();
   }
 
-  /** How many of the waiting items this node should have; undefined for a large job. */
+  /** How many of the waiting items this node should have; undefined for a large job, and as long as more come. */
   shareOf(node: DispatchNode, job: DispatchJob, isOpen: (node: DispatchNode) => boolean, nowMs: number) {
-    if (job.items > SMALL_JOB_ITEMS_MAX) return undefined;
+    if (job.items > SMALL_JOB_ITEMS_MAX || this.#parts.table.isGrowing(job)) return undefined;
     let shares = this.#shares.get(job);
     if (!shares) {
       shares = this.#share(job, isOpen, nowMs);

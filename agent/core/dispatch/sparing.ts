@@ -1,5 +1,5 @@
 import type { NodeId } from "../../../shared/ids.ts";
-import type { DispatchNode } from "./table.ts";
+import type { DispatchNode } from "./records.ts";
 
 /**
  * Nodes that heat or battery leave less than their whole speed rest between shards, so that on the whole they do as much as

@@ -1,6 +1,6 @@
 import type { NodeId } from "../../../shared/ids.ts";
+import type { DispatchNode } from "./records.ts";
 import { DurationSketch } from "./sketch.ts";
-import type { DispatchNode } from "./table.ts";
 
 /** Weight of one whole shard in a node's rate. */
 const SHARD_WEIGHT = 0.5;

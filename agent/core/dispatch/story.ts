@@ -2,7 +2,7 @@ import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import type { LostAttempt } from "../../../shared/job.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { ItemRange, StoryLine } from "../../../shared/story.ts";
-import type { LeasedShard } from "./table.ts";
+import type { LeasedShard } from "./records.ts";
 
 interface JobChapter {
   lines: StoryLine[];

@@ -3,9 +3,10 @@
  * knows nothing of Raft, of leases or of time. Every node applies the same entries in the same order and so believes the same.
  */
 export { blobsOf, type JobRecord, unrecordedItems } from "./job.ts";
-export { Ledger, type LedgerContents, type LedgerEvent, type LedgerOutcome } from "./ledger.ts";
+export { Ledger, type LedgerContents } from "./ledger.ts";
 export { lossesWithout } from "./losses.ts";
+export type { LedgerEvent, LedgerOutcome } from "./outcome.ts";
 export { findModel, findPipeline, type Planning } from "./planning.ts";
 export { LedgerBuilder } from "./restore.ts";
-export { isOpenItem, openItems, runsAs, stageJobId, stagesOf, taskParts } from "./stages.ts";
+export { isOpenItem, openItems, partOf, runsAs, stageJobId, stagesOf, taskParts } from "./stages.ts";
 export { LedgerStill } from "./still.ts";

@@ -1,6 +1,6 @@
 import type { KeptDrill } from "../../../shared/drill.ts";
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
-import { isOpen } from "../../../shared/job.ts";
+import { isOpen, type StageTask } from "../../../shared/job.ts";
 import type {
   KeptHolders,
   KeptInvite,
@@ -27,7 +27,7 @@ import {
   type Planning,
 } from "./planning.ts";
 import { placeFault, stageFault, stagesOf } from "./stages.ts";
-import type { GrowingJob } from "./staging.ts";
+import type { GrowingJob } from "./tasks.ts";
 
 function* blobsIn({ jobs, planning }: LedgerContents): Generator<{ input: BlobHash; output: BlobHash | undefined }> {
   for (const job of jobs.values())
@@ -54,6 +54,8 @@ export class LedgerBuilder {
   #job: GrowingJob | undefined;
   /** Items of that job that are still to come. */
   #itemsDue = 0;
+  /** Tasks of that job, if it is a stage job. */
+  readonly #tasks = new Set<string>();
   /** Walks over the items of all jobs once the last is here: whose holders come next. */
   #due: Iterator<{ input: BlobHash; output: BlobHash | undefined }> | undefined;
 
@@ -178,7 +180,7 @@ export class LedgerBuilder {
     this.#itemsDue--;
     const fault = placeFault(this.#begun().jobs, job, task, input);
     if (fault) throw invalid(`an item of ${job.jobId} ${fault}`);
-    if (task) job.tasks.push(task);
+    if (task) this.#takeTask(job, task);
     const item = job.inputs.push(input) - 1;
     if (!result) {
       job.results.push(undefined);
@@ -189,6 +191,13 @@ export class LedgerBuilder {
     job.results.push({ ...result, item, name: input.name, input: input.blob });
     job.recordedCount++;
     if (result.error) job.failedCount++;
+  }
+
+  #takeTask(job: GrowingJob, task: StageTask): void {
+    const name = `${task.item} ${task.slice?.from}`;
+    if (this.#tasks.has(name)) throw invalid(`${job.jobId} has a task twice`);
+    this.#tasks.add(name);
+    job.tasks.push(task);
   }
 
   #takeHolders({ input, output }: KeptHolders): void {
@@ -222,5 +231,6 @@ export class LedgerBuilder {
     const isWhole = job.recordedCount === job.inputs.length;
     if (!job.parent && isWhole !== (job.state === "done")) throw invalid(`${job.jobId} is ${job.state} and cannot be`);
     this.#job = undefined;
+    this.#tasks.clear();
   }
 }

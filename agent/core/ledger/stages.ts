@@ -7,7 +7,8 @@ import type { JobForm } from "../../../shared/pipeline/compiled.ts";
 import { formFault } from "../../../shared/pipeline/form-check.ts";
 import { type JobRecord, unrecordedItems } from "./job.ts";
 import type { Ledger } from "./ledger.ts";
-import { type GrowingJob, plainTasks, type Staging } from "./staging.ts";
+import { plainTasks } from "./staging.ts";
+import type { GrowingJob, Tasks } from "./tasks.ts";
 
 /** Of the segment in that place. */
 export const stageJobId = (jobId: JobId, segment: number): JobId => `${jobId}/${segment}` as JobId;
@@ -102,11 +103,17 @@ export const stagesOf = (
 /** What an item of this job runs, as it stands in a lease: of a job in several segments the last one; of a stage job its own. */
 export const runsAs = (job: JobRecord): string => job.form?.segments.at(-1)?.name ?? job.pipeline;
 
+/** Of a job in several segments and of its stage jobs: the job whose turn they share, and which segment of it this is. */
+export function partOf({ jobId, form, parent }: JobRecord): { jobId: JobId; segment: number } | undefined {
+  if (parent || !form || form.segments.length < 2) return parent;
+  return { jobId, segment: form.segments.length - 1 };
+}
+
 /** Items of an open job, or tasks of a stage job, that are not recorded and may be leased: all that they start from is there. */
 export function openItems(ledger: Ledger, job: JobRecord): number[] {
   if (!isOpen(job.state) || (job.staged && !job.form)) return [];
   const found = ledger.stagingOf(job);
-  return found ? found.staging.readyPlaces(found.segment) : unrecordedItems(job);
+  return found ? found.staging.tasks.readyPlaces(found.segment) : unrecordedItems(job);
 }
 
 /** Whether `openItems` would name it. */
@@ -114,8 +121,8 @@ export function isOpenItem(ledger: Ledger, job: JobRecord, item: number): boolea
   if (!isOpen(job.state) || (job.staged && !job.form) || !job.inputs[item]) return false;
   const found = ledger.stagingOf(job);
   if (!found) return job.results[item] === undefined;
-  const task = found.staging.taskAt(found.segment, item)!;
-  return found.staging.isReady(found.segment, task.item, task.slice);
+  const task = found.staging.tasks.taskAt(found.segment, item)!;
+  return found.staging.tasks.isReady(found.segment, task.item, task.slice);
 }
 
 /**
@@ -126,37 +133,38 @@ export function isOpenItem(ledger: Ledger, job: JobRecord, item: number): boolea
 export function taskParts(ledger: Ledger, job: JobRecord, item: number): LeasedPart[] | undefined {
   const found = ledger.stagingOf(job);
   if (!found) return undefined;
-  const { staging, segment } = found;
-  const task = staging.taskAt(segment, item);
-  const { after = [] } = staging.job.form!.segments[segment] ?? {};
-  return task ? after.flatMap((before) => partsFrom(staging, before, segment, task)) : [];
+  const { segment } = found;
+  const { tasks } = found.staging;
+  const task = tasks.taskAt(segment, item);
+  const { after = [] } = tasks.job.form!.segments[segment] ?? {};
+  return task ? after.flatMap((before) => partsFrom(tasks, before, segment, task)) : [];
 }
 
 function partsFrom(
-  staging: Staging,
+  tasks: Tasks,
   before: number,
   segment: number,
   { item, slice }: { item: number; slice: number },
 ): LeasedPart[] {
-  const { blob, bytes } = staging.job.inputs[item]!;
+  const { blob, bytes } = tasks.job.inputs[item]!;
   if (before === -1) return [{ kind: "item", blob, bytes }];
-  if (staging.isInStep(before, segment)) return partFrom(staging, before, item, slice);
-  const { over } = staging.job.form!.segments[segment]!;
-  const elements = over && staging.elementsOf(segment, item, slice);
+  if (tasks.isInStep(before, segment)) return partFrom(tasks, before, item, slice);
+  const { over } = tasks.job.form!.segments[segment]!;
+  const elements = over && tasks.elementsOf(segment, item, slice);
   const cut = elements && { slice: { sources: over.sources, ...elements } };
-  const slices = staging.slicesOf(before, item) ?? 0;
+  const slices = tasks.slicesOf(before, item) ?? 0;
   // That there is nothing in a list has to be said too.
-  if (slices === 0) return [{ kind: "gap", segment: staging.recordOf(before).pipeline, elements: 0 }];
+  if (slices === 0) return [{ kind: "gap", segment: tasks.recordOf(before).pipeline, elements: 0 }];
   return Array.from({ length: slices }, (_, at) => at).flatMap((at) =>
-    partFrom(staging, before, item, at).map((part) => (part.kind === "values" && cut ? { ...part, ...cut } : part)),
+    partFrom(tasks, before, item, at).map((part) => (part.kind === "values" && cut ? { ...part, ...cut } : part)),
   );
 }
 
-function partFrom(staging: Staging, before: number, item: number, slice: number): LeasedPart[] {
-  const result = staging.resultOf(before, item, slice);
+function partFrom(tasks: Tasks, before: number, item: number, slice: number): LeasedPart[] {
+  const result = tasks.resultOf(before, item, slice);
   if (!result) return [];
   if (result.output) return [{ kind: "values", blob: result.output, bytes: result.outputBytes }];
-  const elements = staging.elementsOf(before, item, slice);
+  const elements = tasks.elementsOf(before, item, slice);
   const count = elements ? elements.to - elements.from : 1;
-  return [{ kind: "gap", segment: staging.recordOf(before).pipeline, elements: count }];
+  return [{ kind: "gap", segment: tasks.recordOf(before).pipeline, elements: count }];
 }

@@ -1,9 +1,10 @@
 import type { JobId } from "../../../shared/ids.ts";
 import { isOpen } from "../../../shared/job.ts";
 import type { JobRecord } from "./job.ts";
-import type { LedgerEvent } from "./ledger.ts";
+import type { LedgerEvent } from "./outcome.ts";
 import { stagesOf } from "./stages.ts";
-import { type GrowingJob, Staging, type TaskChanges } from "./staging.ts";
+import { Staging, type TaskChanges } from "./staging.ts";
+import type { GrowingJob } from "./tasks.ts";
 
 /** A job's place in a job of several segments. */
 export interface StagedPart {
@@ -40,15 +41,14 @@ export class Stagings {
   }
 }
 
-/** As events, but for tasks of jobs that have ended. */
+/** As events, but for tasks of jobs that have ended: first what may not be leased any more, so that nobody does meanwhile. */
 export function taskEvents(changes: TaskChanges): LedgerEvent[] {
-  const events: LedgerEvent[] = [];
-  for (const [job, places] of changes) {
-    if (!isOpen(job.state)) continue;
-    const opened = [...places].flatMap(([place, mayBeLeased]) => (mayBeLeased ? [place] : []));
-    const closed = [...places].flatMap(([place, mayBeLeased]) => (mayBeLeased ? [] : [place]));
-    if (closed.length > 0) events.push({ kind: "tasksClosed", job, items: closed });
-    if (opened.length > 0) events.push({ kind: "tasksOpened", job, items: opened });
-  }
-  return events;
+  const told = (isOpened: boolean): LedgerEvent[] =>
+    [...changes].flatMap(([job, places]): LedgerEvent[] => {
+      const items = [...places].flatMap(([place, mayBeLeased]) => (mayBeLeased === isOpened ? [place] : []));
+      return items.length > 0 && isOpen(job.state)
+        ? [{ kind: isOpened ? "tasksOpened" : "tasksClosed", job, items }]
+        : [];
+    });
+  return [...told(false), ...told(true)];
 }

@@ -14,7 +14,15 @@ export type WorkerEvent =
   | { kind: "inputFailed"; jobId: JobId; item: number; error: ErrorBody }
   /** The executor is done with it; its output is being stored. */
   | { kind: "runEnded"; jobId: JobId; item: number; durationMs: number }
-  | { kind: "outputStored"; jobId: JobId; item: number; output: BlobHash; outputBytes: number; durationMs: number }
+  | {
+      kind: "outputStored";
+      jobId: JobId;
+      item: number;
+      output: BlobHash;
+      outputBytes: number;
+      durationMs: number;
+      elements?: number[];
+    }
   /** By the executor, or because its output could not be stored. */
   | { kind: "runFailed"; jobId: JobId; item: number; error: ErrorBody; durationMs: number }
   | { kind: "outputsCopied"; outputs: { jobId: JobId; item: number; holders: NodeId[] }[] }
@@ -252,6 +260,7 @@ export class Worker {
       output: event.output,
       outputBytes: event.outputBytes,
       holders: [this.#self],
+      ...(event.elements && { elements: event.elements }),
     };
     this.#tasks.move(task, "uncopied");
   }

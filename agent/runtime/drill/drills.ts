@@ -129,7 +129,7 @@ export class Drills {
   #plan({ faults, holdMs = TIMING.drillHoldMs }: DrillRequest): DrillPlan {
     const { self } = this.#world.network;
     const fleet = fleetFacts(self, this.#parts);
-    const others = [...this.#parts.ledger.jobs.values()].filter(({ state }) => isOpen(state));
+    const others = [...this.#parts.ledger.jobs.values()].filter(({ state, parent }) => isOpen(state) && !parent);
     return {
       coordinator: this.#nameOf(self),
       holdMs,

@@ -43,6 +43,7 @@ export function boxParts(known: Ground & ConsensusParts, init: AgentInit, later:
     rates: () => later().worker.rates.all(),
     profiles: () => later().bench.profiles(),
     models: () => later().keeper.models(),
+    stageTimes: () => later().worker.stageTimes.all(),
   };
   const fleet = new Fleet({ self: world.network.self });
   const gossip: GossipLoop = new GossipLoop(

@@ -19,7 +19,8 @@ export function modelParts(
   known: Ground & ConsensusParts & BoxParts & WorkParts & OperationParts,
   init: AgentInit,
 ): ModelParts {
-  const { world, events, peers, ledger, outlook, proposer, blobAccess, gossip, worker, bench, deputy } = known;
+  const { world, events, peers, ledger, outlook, proposer, blobAccess, gossip, worker, bench, deputy, pipelines } =
+    known;
   const { nodes, places, noQuorum } = outlook;
   const room = { name: init.name, memoryUsableBytes: init.probed.facts.memoryUsableBytes };
   const registry = new ModelRegistry(world, {
@@ -37,5 +38,5 @@ export function modelParts(
     forget: (pipeline) => worker.rates.forget(pipeline),
     onChange: () => gossip.changed(),
   });
-  return { registry, keeper, placement: new PlacementLoop(world, { ledger, proposer, events, nodes }) };
+  return { registry, keeper, placement: new PlacementLoop(world, { ledger, proposer, events, pipelines, nodes }) };
 }

@@ -20,10 +20,22 @@ export function movingParts(
   known: Ground & ConsensusParts & BoxParts & WorkParts & UpkeepParts & ModelParts,
   { identity, name, founder, onFatal }: AgentInit,
 ): MovingParts {
-  const { world, events, news, peers, ledger, driver, standing, outlook, proposer, reader } = known;
+  const { world, events, news, peers, ledger, driver, standing, outlook, proposer, reader, pipelines } = known;
   const { gossip, speeds, worker, copies, retention, sweep, placement, keeper } = known;
   const leadership = new Leadership(world, {
-    ...{ ledger, proposer, peers, events, standing, nodes: outlook.nodes, copies, placement, retention, onFatal },
+    ...{
+      ledger,
+      proposer,
+      peers,
+      events,
+      pipelines,
+      standing,
+      nodes: outlook.nodes,
+      copies,
+      placement,
+      retention,
+      onFatal,
+    },
     ...(founder && { founding: { identity, name } }),
   });
   const fleetMoves = new FleetMoves(world, {

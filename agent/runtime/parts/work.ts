@@ -18,13 +18,12 @@ export interface WorkParts {
 }
 
 export function workParts(known: Ground & ConsensusParts & BoxParts, init: AgentInit): WorkParts {
-  const { world, engine, events, peers, ledger, driver, standing, outlook, blobAccess, gossip } = known;
+  const { world, engine, events, peers, ledger, driver, standing, outlook, blobAccess, gossip, pipelines } = known;
   const onChange = (): void => gossip.changed();
   const worker: WorkerDriver = new WorkerDriver(world, {
     fleetId: init.identity.fleetId,
-    blobAccess,
-    peers,
-    events,
+    ...{ blobAccess, peers, events, pipelines },
+    holdersOf: (blob) => (standing.holdsLedger ? ledger.holdersOf(blob) : []),
     leader: () => standing.leader(),
     // Of a seat that was lost, no leader need ever hear the term.
     term: () => (standing.holdsLedger ? driver.status().term : 0),
@@ -40,7 +39,8 @@ export function workParts(known: Ground & ConsensusParts & BoxParts, init: Agent
   const itemsQueued = (): number => worker.itemsQueued;
   const { nodes } = outlook;
   const bench = new Bench(world, { hardware: init.probed.facts, engine, events, itemsQueued, nodes, onChange });
-  answerVerifications(world, { peers, blobAccess, signer: worker.signer });
+  const { signer, segments } = worker;
+  answerVerifications(world, { peers, blobAccess, signer, ready: (pipeline) => segments.ready(pipeline) });
   const online = new Online(world, {
     peers,
     nodes,

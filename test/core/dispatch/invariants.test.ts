@@ -15,7 +15,21 @@ const RATES = [4, 2, 1, 0.2];
 const FLEET = RATES.map((rate, i) => worker(node("abcd"[i]!), rate));
 type Standing = "there" | "silent" | "gone" | "full";
 
-const ACTS = ["stand", "refuse", "lose", "fail", "kill", "delay", "report", "record", "late", "pause", "tick"] as const;
+const ACTS = [
+  "stand",
+  "refuse",
+  "lose",
+  "fail",
+  "kill",
+  "delay",
+  "report",
+  "record",
+  "late",
+  "pause",
+  "tick",
+  "open",
+  "close",
+] as const;
 interface Act {
   act: (typeof ACTS)[number];
   who: number;
@@ -35,6 +49,8 @@ const anAct: fc.Arbitrary<Act> = fc.record({
 class Checked {
   readonly dispatch = new Dispatch(1);
   readonly open: Set<number>;
+  readonly closed = new Set<number>();
+  #next: number;
   readonly failedOn = new Map<number, Set<NodeId>>();
   readonly standing = new Map<NodeId, Standing>(FLEET.map(({ nodeId }) => [nodeId, "there"]));
   paused = false;
@@ -42,6 +58,7 @@ class Checked {
 
   constructor(items: number) {
     this.open = new Set(range(items));
+    this.#next = items;
     this.tellNodes();
     const about = { pipeline: "ocr", priority: "normal" as const, deadlineAtMs: Number.POSITIVE_INFINITY };
     this.step({ kind: "jobOpened", jobId: X, ...about, paused: false, items: range(items) });
@@ -74,6 +91,7 @@ class Checked {
       const { length } = [...(this.failedOn.get(effect.item) ?? [])];
       expect(length, "an item that is given up failed").toBeGreaterThan(0);
       this.open.delete(effect.item);
+      this.closed.delete(effect.item);
     }
     if (effect.kind !== "leaseShard") return;
     expect(this.paused, "nothing of a paused job is leased").toBe(false);
@@ -90,13 +108,28 @@ class Checked {
     this.step({ kind: "jobPaused", jobId: X, paused });
   }
 
+  /** One that was closed, or one that was not there before. */
+  reopen(): void {
+    const item = [...this.closed][0] ?? this.#next++;
+    this.closed.delete(item);
+    this.open.add(item);
+    this.step({ kind: "itemsOpened", jobId: X, items: [item] });
+  }
+
+  close(item: number, isOver: boolean): void {
+    if (this.open.delete(item)) this.closed.add(item);
+    this.step({ kind: "itemsClosed", jobId: X, items: [item], isOver });
+  }
+
   fail(nodeId: NodeId, item: number, killed: boolean): void {
-    if (this.open.has(item)) this.failedOn.set(item, (this.failedOn.get(item) ?? new Set()).add(nodeId));
+    if (this.open.has(item) || this.closed.has(item))
+      this.failedOn.set(item, (this.failedOn.get(item) ?? new Set()).add(nodeId));
     this.step({ kind: "itemFailed", node: nodeId, jobId: X, item, killed, because: "it broke" });
   }
 
   record(nodeId: NodeId, item: number): void {
     this.open.delete(item);
+    this.closed.delete(item);
     this.step({ kind: "itemsRecorded", jobId: X, items: [item], node: nodeId });
   }
 
@@ -109,6 +142,8 @@ class Checked {
       this.standing.set(nodeId, standing);
       this.tellNodes();
     }
+    if (act === "open") this.reopen();
+    if (act === "close") this.close(pick % this.#next, waitMs > 100);
     if (act === "late") this.record(nodeId, pick % 20);
     const shards = this.dispatch.table.shardsOf(nodeId);
     const held = shards[pick % Math.max(1, shards.length)];
@@ -128,6 +163,7 @@ class Checked {
     for (const { nodeId } of FLEET) this.standing.set(nodeId, "there");
     this.tellNodes();
     this.pause(false);
+    while (this.closed.size > 0) this.reopen();
     for (let turn = 0; this.open.size > 0; turn++) {
       expect(turn, "the job ends").toBeLessThan(200);
       this.nowMs += 40_000;
@@ -144,7 +180,7 @@ class Checked {
 
 test("whatever happens, every open item is somewhere, leases go only where they may, budgets are kept, and the job ends", () => {
   fc.assert(
-    fc.property(fc.array(anAct, { maxLength: 80 }), fc.integer({ min: 1, max: 40 }), (acts, items) => {
+    fc.property(fc.array(anAct, { maxLength: 80, size: "max" }), fc.integer({ min: 1, max: 40 }), (acts, items) => {
       const checked = new Checked(items);
       for (const act of acts) checked.act(act);
       checked.end();

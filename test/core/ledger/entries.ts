@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { BlobHash, InviteId } from "../../../shared/ids.ts";
 import { JOB_PRIORITIES, type LostAttempt } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
+import type { FormSegment } from "../../../shared/pipeline/compiled.ts";
 import type { Rule } from "../../../shared/rules.ts";
 import {
   blob,
@@ -17,11 +18,14 @@ import {
   shard,
   submitted,
 } from "../../support/nouns.ts";
+import { formOf, over, segment } from "../../support/staged.ts";
 
 const nodes = ["a", "b", "c", "d"].map(node);
 const aNode = fc.constantFrom(...nodes);
 const someNodes = fc.subarray(nodes);
 const aJob = fc.constantFrom("j0", "j1", "j2", "j3");
+/** Jobs, and stage jobs that they may have; "j1" is staged in what is agreed first. */
+const aTaskOf = fc.oneof(aJob, fc.constantFrom("j0/0", "j1/0", "j1/1", "j1/2"));
 const ITEMS = 70;
 const anItem = fc.nat(ITEMS - 1);
 /** Inputs and outputs of all jobs are among these, so that jobs stand on one another's blobs. */
@@ -40,11 +44,18 @@ const LOST: LostAttempt = {
 };
 
 const aResult = fc
-  .record({ name: aJob, item: anItem, output: fc.oneof(aBlob, fc.nat(500).map(blob)), node: aNode, holders: someNodes })
+  .record({
+    name: aTaskOf,
+    item: fc.oneof(anItem, fc.nat(4)),
+    elements: fc.array(fc.nat(5), { minLength: 1, maxLength: 2 }),
+    output: fc.oneof(aBlob, fc.nat(500).map(blob)),
+    node: aNode,
+    holders: someNodes,
+  })
   .chain(({ name, ...more }) =>
     fc.boolean().map((fails) => {
       if (!fails) return result(name, more.item, more);
-      const { output: _output, ...rest } = result(name, more.item, more);
+      const { output: _output, elements: _elements, ...rest } = result(name, more.item, more);
       return {
         ...rest,
         outputBytes: 0,
@@ -117,6 +128,23 @@ const aPlanningEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
     .map(({ name, made }): LedgerEntry => ({ kind: "jobPlanned", jobId: job(name), decisionJson: `{"n":${made}}` })),
 );
 
+const aForm = fc
+  .array(fc.constantFrom<Partial<FormSegment>>({}, { onError: "skip" }, over(0), over(0, 2, 1)), { maxLength: 4 })
+  .map((drawn) => {
+    const stages = drawn.map((more, at) => segment([at - 1], at > 0 ? more : {}));
+    return formOf(...stages, segment([stages.length - 1]));
+  });
+
+/** How jobs are cut, and what is lost of them. */
+const aStageEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
+  fc
+    .record({ name: aJob, form: aForm })
+    .map(({ name, form }): LedgerEntry => ({ kind: "jobFormed", jobId: job(name), form })),
+  fc
+    .record({ name: aTaskOf, items: fc.uniqueArray(fc.nat(6), { maxLength: 5 }) })
+    .map(({ name, items }): LedgerEntry => ({ kind: "resultsLost", jobId: job(name), items })),
+);
+
 export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
   fc.constant(founded),
   anInvite.map((inviteId): LedgerEntry => ({ kind: "inviteIssued", inviteId, secretHash: "h", expiresAtMs: 10 })),
@@ -151,8 +179,12 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
         holders: someNodes,
         priority: fc.constantFrom(...JOB_PRIORITIES),
         copies: fc.integer({ min: 1, max: 3 }),
+        staged: fc.boolean(),
       })
-      .map(({ name, items, ...more }): LedgerEntry => submitted(name, items, { ...more, deadlineAtMs: 1_000 })),
+      .map(({ name, items, staged, ...more }): LedgerEntry => {
+        const wishes = { ...more, ...(staged && { staged }), deadlineAtMs: 1_000 };
+        return submitted(name, items, wishes);
+      }),
   },
   fc
     .record({ name: aJob, paused: fc.boolean() })
@@ -171,6 +203,7 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
     ),
   aDrill.map((drillId): LedgerEntry => ({ kind: "drillEnded", drillId, recordJson: "{}" })),
   { weight: 6, arbitrary: aPlanningEntry },
+  { weight: 4, arbitrary: aStageEntry },
   aJob.map((name): LedgerEntry => ({ kind: "jobCancelled", jobId: job(name), reason: "why not", cancelledAtMs: 77 })),
   {
     weight: 6,
@@ -193,6 +226,18 @@ export const firstEntries: LedgerEntry[] = [
   { kind: "inviteIssued", inviteId: "i9" as InviteId, secretHash: "h", expiresAtMs: 10 },
   { kind: "nodeAdmitted", inviteId: "i9" as InviteId, nodeId: nodes[1]!, name: "b", addresses: [], admittedAtMs: 5 },
   submitted("j0", 3),
+  submitted("j1", 3, { staged: true }),
+  {
+    kind: "jobFormed",
+    jobId: job("j1"),
+    form: formOf(
+      segment([-1]),
+      segment([0], over(0, 2)),
+      segment([1], { ...over(0, 2), onError: "skip" }),
+      segment([2]),
+    ),
+  },
+  recorded(result("j1/0", 1, { elements: [3] })),
   { kind: "settingChanged", name: "a", value: "1" },
   modelAdded(manifest("m0", 1, [{ path: "f0", blob: blob(1_001), bytes: 10, use: "graph" }]), { holders: [nodes[1]!] }),
   { kind: "modelAliased", name: "m0", alias: "stable", version: 1 },

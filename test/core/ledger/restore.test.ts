@@ -10,6 +10,7 @@ import {
   looksLikeLedgerPiece,
 } from "../../../shared/wire/ledger-snapshot.ts";
 import { A, B, blob, C, job, shard } from "../../support/nouns.ts";
+import { formOf, over, segment } from "../../support/staged.ts";
 
 const onRoster = (nodeId: typeof A) => ({ nodeId, name: nodeId.at(-1)!, addresses: [], admittedAtIndex: 1 });
 const head: LedgerRecord = {
@@ -55,6 +56,30 @@ const held = (input = [A], output: (typeof A)[] = []): LedgerRecord => ({
 const done = aJob({ state: "done", endedAtMs: 4 });
 const other = aJob({ jobId: job("i"), idempotencyKey: "i", submittedAtIndex: 6 });
 
+const formed = aJob({ staged: true, form: formOf(segment([-1]), segment([0], over(0, 2)), segment([1])) });
+const stage = (at: number, more: Partial<KeptJob> = {}): LedgerRecord =>
+  aJob({
+    jobId: job(`j/${at}`),
+    pipeline: `reading:1/${at}`,
+    idempotencyKey: "",
+    submittedAtIndex: 6,
+    parent: { jobId: job("j"), segment: at },
+    items: 0,
+    ...more,
+  });
+const slice = (from: number, to: number): KeptItem => ({ ...item, task: { item: 0, slice: { from, to } } });
+/** With a stage job of these items over the list, and all their holders. */
+const slices = (...kept: KeptItem[]): LedgerRecord[] => [
+  head,
+  formed,
+  items(item),
+  stage(0),
+  stage(1, { items: kept.length }),
+  items(...kept),
+  held(),
+  ...kept.map(() => held()),
+];
+
 function build(records: LedgerRecord[]) {
   const builder = new LedgerBuilder();
   builder.take(encodeLedgerPiece(records.map(encodeLedgerRecord)));
@@ -67,7 +92,32 @@ test("what a ledger could say is taken", () => {
   expect(contents.holders.get(blob(2))).toEqual(new Set([A]));
 });
 
+test("a job in several segments is taken with its stage jobs", () => {
+  const contents = build(slices(slice(0, 2), slice(2, 3)));
+  expect(contents.jobs.get(job("j/1"))?.tasks).toEqual([
+    { item: 0, slice: { from: 0, to: 2 } },
+    { item: 0, slice: { from: 2, to: 3 } },
+  ]);
+});
+
 test.each<[string, LedgerRecord[]]>([
+  ["with a stage too few", [head, formed, items(item), stage(0), held()]],
+  ["with a stage of no job", [head, stage(0)]],
+  ["with a stage too many", [head, formed, items(item), stage(0), stage(1), stage(2), held()]],
+  ["with a stage that runs what its job does not", [head, formed, items(item), stage(0, { pipeline: "other:1" })]],
+  [
+    "with a stage that has ended before its job",
+    [head, formed, items(item), stage(0, { state: "done", endedAtMs: 1 })],
+  ],
+  ["with a form of a job that is not staged", [head, { ...formed, staged: undefined } as never, items(item), held()]],
+  ["with a slice twice", slices(slice(0, 2), slice(0, 1))],
+  ["with a slice of a slice", slices(slice(1, 2))],
+  ["with a slice that is too long", slices(slice(0, 3))],
+  ["with a slice of nothing", slices({ ...item, task: { item: 0 } })],
+  ["with a task of another job's item", slices({ ...slice(0, 2), blob: blob(9) })],
+  ["with a task of no item", slices({ ...item, task: { item: 7, slice: { from: 0, to: 2 } } })],
+  ["with a stage's item that is no task", slices(item)],
+  ["with a task in a job that is no stage", [head, aJob(), items({ ...item, task: { item: 0 } }), held()]],
   ["without a head", [aJob(), items(item), held()]],
   ["with nothing at all", []],
   ["with two heads", [head, head]],

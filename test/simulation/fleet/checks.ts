@@ -1,5 +1,5 @@
 import type { JobRecord, LedgerOutcome } from "../../../agent/core/ledger/index.ts";
-import { type ErrorCode, invariant } from "../../../shared/errors.ts";
+import { type ErrorCode, INPUT_FAULTS, invariant } from "../../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
 import type { RecordedResult } from "../../../shared/job.ts";
 import type { SnapshotPiece } from "../../../shared/ledger-snapshot.ts";
@@ -108,9 +108,10 @@ export class Checks implements Ears {
   onOutcome(node: SimNode, { events }: LedgerOutcome): void {
     this.#guard(() => {
       for (const event of events) {
-        if (event.kind !== "resultsRecorded") continue;
-        for (const result of event.results) this.#checkResult(node, event.job, result);
-        node.agent?.ledger.assertSound([event.job]);
+        if (event.kind === "resultsRecorded")
+          for (const result of event.results) this.#checkResult(node, event.job, result);
+        if (event.kind === "resultsRecorded" || event.kind === "resultsLost" || event.kind === "jobFormed")
+          node.agent?.ledger.assertSound([event.job]);
       }
     });
   }
@@ -190,29 +191,32 @@ export class Checks implements Ears {
   }
 
   #checkResult({ name }: SimNode, job: JobRecord, result: RecordedResult): void {
-    const key = `${job.jobId} ${result.item}`;
+    // What a stage made may be lost and made again: then it is another record.
+    const key = `${job.jobId} ${result.item}${job.parent ? ` at ${result.recordedAtIndex}` : ""}`;
     const told = `${result.output ?? result.error?.code} at ${result.recordedAtIndex} by ${result.node}`;
     const known = this.#recorded.get(key);
     invariant(known === undefined || known === told, `${key} was recorded once: ${known}, not ${told} (${name})`);
     if (known !== undefined) return;
     this.#recorded.set(key, told);
-    this.#checkFirstRecord(key, result);
-    if (result.output) this.#copies.recorded(result.output, key);
+    this.#checkFirstRecord(job, key, result);
+    if (result.output && !job.parent) this.#copies.recorded(result.output, key);
   }
 
   /** When a result counts, every box that is said to hold it holds it; and no box's trouble is taken for the item's. */
-  #checkFirstRecord(key: string, { input, output, error, holders }: RecordedResult): void {
+  #checkFirstRecord(job: JobRecord, key: string, { input, output, error, holders }: RecordedResult): void {
     for (const holder of holders) {
       const node = this.#nodes.find((one) => one.nodeId === holder);
       invariant(output && node?.blobs.hasHeld(output), `${key}: ${node?.name} holds what it is recorded to hold`);
     }
     // Of two boxes with a witness one goes on alone, and makes the copies when the other is back.
-    const copiesMin = this.#nodes.some(({ part }) => part === "witness") ? 1 : 2;
+    const copiesMin = Math.min(job.copies, this.#nodes.some(({ part }) => part === "witness") ? 1 : 2);
     invariant(!output || holders.length >= copiesMin, `${key}: a result counts once ${copiesMin} boxes hold it`);
-    const expected = this.#expectedOf(input);
+    const isOfStages = job.staged || job.parent !== undefined;
+    const expected = isOfStages ? undefined : this.#expectedOf(input);
     invariant(!output || !expected || output === expected, `${key}: its output is what any box makes of its input`);
-    if (!error) return;
-    this.#failures++;
+    if (!error || (isOfStages && INPUT_FAULTS.includes(error.code))) return;
+    // What ends a stage's task ends the item too: that is one failure.
+    if (!job.parent) this.#failures++;
     invariant(BROKEN.includes(error.code), `${key}: failed only because executors broke, not ${error.code}`);
     invariant(2 * this.#failures <= this.executorsBroken, `${key}: an item fails on two boxes before it is given up`);
   }

@@ -113,6 +113,10 @@ export class SimNode {
   /** Of lives that begin from now on. */
   solver: Solver = pretendSolver;
   memoryFreeBytes: () => number = () => 4e9;
+  /** Tasks of stages that began to run here, over all its lives. */
+  readonly stageRuns: { pipeline: string; name: string }[] = [];
+  /** Of operators and models of lives that begin from now on: one run. */
+  readonly secondsPerRun = new Map<string, number>();
   /** Of blobs, to whoever asked, in streams. */
   bytesServed = 0;
   /** How often it compares its disk with the ledger. */
@@ -178,6 +182,8 @@ export class SimNode {
     const journal: Journal = this.journal.open();
     const secondsPerItem = this.secondsPerItem * this.#slowness;
     this.engine = new PretendEngine({ clock: life, executors: this.executors, secondsPerItem });
+    this.engine.onStages = ({ pipeline, name }) => this.stageRuns.push({ pipeline, name });
+    for (const [of, seconds] of this.secondsPerRun) this.engine.stages.secondsPerRun.set(of, seconds);
     this.network = this.#net.join(this.nodeId);
     this.heat = this.body && new Heat(this.body, this.#clock, () => this.engine?.busyShare ?? 0);
     const probed = { ...PROBED, facts: { ...FACTS, ...this.heat?.facts } };

@@ -46,7 +46,7 @@ class Box {
       telemetry: { log: (_level: string, event: string) => this.logged.push(event) },
       sha256,
     } as unknown as Surroundings;
-    return new WorkerMemory(world, new ResultSigner(world, FLEET.fleetId));
+    return new WorkerMemory(world, new ResultSigner(world, FLEET.fleetId, () => undefined));
   }
 }
 

@@ -27,6 +27,7 @@ export function explainJob(decision: JobDecision, question: ExplainQuestion = {}
   const runnerUp = runnerUpOf(decision);
   const says = [
     plan.summary,
+    ...(decision.form !== undefined ? [`How its items go: ${decision.form}.`] : []),
     ...(binding ? [binding.says] : []),
     ...(runnerUp ? [runnerUp] : []),
     ...leftOut(decision),

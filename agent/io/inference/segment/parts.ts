@@ -95,6 +95,8 @@ class Assembly {
       const gap: Value[] = Array.from({ length: isList ? elements : 0 }, () => NONE);
       this.#put(sourceKey(source), isList ? { kind: "list", elements: gap } : NONE);
     }
+    // Of an empty list: nothing is missing of it.
+    if (elements === 0) return;
     const stage = missing.stages.map((place) => pipeline.stages[place]!.name).join(", ");
     const message = `${elements === 1 ? "It" : `They, ${elements} from here on,`} could not be run at all.`;
     const element = missing.over ? { element: first } : {};

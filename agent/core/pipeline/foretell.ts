@@ -1,0 +1,147 @@
+import { LIMITS } from "../../../shared/limits.ts";
+import type { CompiledPipeline } from "../../../shared/pipeline/compiled.ts";
+import { type FormFacts, type FormNode, linkOf, runsPerItem, secondsOn } from "./facts.ts";
+import { type GraphTask, heft, type Transfer } from "./heft.ts";
+import { steadyRate } from "./steady-rate.ts";
+
+/** A segment of a form that is thought of. */
+export interface Piece {
+  places: readonly number[];
+  /** Pieces before it. */
+  after: readonly number[];
+  /** Of the list that it runs over; absent: one task for each item. */
+  elementsPerTask?: number;
+  copies: number;
+}
+
+export interface Foretold {
+  /** Until the last item is done; Infinity if it cannot be. */
+  seconds: number;
+  /** Of one item alone. */
+  itemSeconds: number;
+  /** As many items as one likes. */
+  itemsPerSecond: number;
+}
+
+/** An executor's part in a run that is none of its stages: to take it and to hand it back. */
+const RUN_SECONDS = 0.001;
+
+/**
+ * How long a form takes: the items that fit into one schedule by HEFT, all others at the rate that is left when every node
+ * gives its time to what it is best at.
+ */
+export function foretell(pipeline: CompiledPipeline, pieces: readonly Piece[], facts: FormFacts): Foretold {
+  const nodes = strongest(pipeline, facts);
+  const works = { pipeline, facts, nodes, pieces };
+  const itemTasks = pieces.reduce((sum, piece) => sum + tasksOf(works, piece), 0);
+  const scheduled = Math.max(1, Math.min(facts.items, Math.floor(LIMITS.formTasksMax / itemTasks)));
+  const itemsPerSecond = steadyRate({
+    seconds: pieces.map((piece) => nodes.map((node) => itemSecondsOn(works, piece, node))),
+    executors: nodes.map(({ executors }) => executors),
+  });
+  const itemSeconds = makespanOf(works, 1);
+  const first = scheduled === 1 ? itemSeconds : makespanOf(works, scheduled);
+  const rest = facts.items - scheduled;
+  return { seconds: rest > 0 ? first + rest / itemsPerSecond : first, itemSeconds, itemsPerSecond };
+}
+
+interface Works {
+  pipeline: CompiledPipeline;
+  facts: FormFacts;
+  nodes: readonly FormNode[];
+  pieces: readonly Piece[];
+}
+
+/** Those with most executors for their speed: a schedule over all of a large fleet costs more than it tells. */
+function strongest({ stages }: CompiledPipeline, { nodes }: FormFacts): FormNode[] {
+  const speed = ({ executors, seconds }: FormNode): number =>
+    executors /
+    Math.max(
+      1e-6,
+      stages.reduce((sum, _, place) => sum + (seconds[place] ?? 0), 0),
+    );
+  const kept: FormNode[] = [];
+  let executors = 0;
+  for (const node of [...nodes].sort((a, b) => speed(b) - speed(a))) {
+    if (kept.length > 0 && executors + node.executors > LIMITS.formExecutorsMax) break;
+    kept.push(node);
+    executors += node.executors;
+  }
+  return kept;
+}
+
+const lengthOf = ({ pipeline, facts }: Works, { places }: Piece): number =>
+  places.length === 0 ? 1 : runsPerItem(pipeline, facts, places[0]!);
+
+/** Of one item. */
+function tasksOf(works: Works, piece: Piece): number {
+  const { elementsPerTask } = piece;
+  const most = LIMITS.formTasksMax;
+  return elementsPerTask === undefined
+    ? 1
+    : Math.min(most, Math.max(1, Math.ceil(lengthOf(works, piece) / elementsPerTask)));
+}
+
+function itemSecondsOn(works: Works, piece: Piece, node: FormNode): number {
+  const { pipeline, facts } = works;
+  const runs = secondsOn(node, piece.places, (place) => runsPerItem(pipeline, facts, place));
+  return runs + tasksOf(works, piece) * RUN_SECONDS;
+}
+
+function makespanOf(works: Works, items: number): number {
+  const { nodes, pieces, facts } = works;
+  const homes = nodes.flatMap((node) => new Array<FormNode>(node.executors).fill(node));
+  const tasks: GraphTask[] = [];
+  for (let item = 0; item < items; item++) {
+    const ofPiece: number[][] = [];
+    for (const piece of pieces) ofPiece.push(addTasks(works, piece, { tasks, ofPiece, homes }));
+  }
+  return heft(tasks, transferOver(homes, facts)).makespan;
+}
+
+/** The tasks of one item in one piece; a sliced one takes its slice of what another over the same slices gives, else of all. */
+function addTasks(
+  works: Works,
+  piece: Piece,
+  { tasks, ofPiece, homes }: { tasks: GraphTask[]; ofPiece: readonly number[][]; homes: readonly FormNode[] },
+): number[] {
+  const count = tasksOf(works, piece);
+  const perNode = new Map(works.nodes.map((node) => [node, itemSecondsOn(works, piece, node) / count]));
+  const seconds = homes.map((node) => perNode.get(node)!);
+  return Array.from({ length: count }, (_, nth) => {
+    const after = piece.after.flatMap((before) => {
+      const from = works.pieces[before]!;
+      const given = ofPiece[before]!;
+      const bytes = givenBytes(works, from) / given.length;
+      const isInStep = count > 1 && given.length === count;
+      return (isInStep ? [given[nth]!] : given).map((task) => ({
+        task,
+        bytes: given.length === 1 ? bytes / count : bytes,
+      }));
+    });
+    return tasks.push({ seconds, after }) - 1;
+  });
+}
+
+/** By one item, of all its stages: more than leaves it, where stages inside take from each other. */
+export function givenBytes(
+  { pipeline, facts }: Pick<Works, "pipeline" | "facts">,
+  { places }: Pick<Piece, "places">,
+): number {
+  return places.reduce((sum, place) => sum + runsPerItem(pipeline, facts, place) * (facts.outputBytes[place] ?? 0), 0);
+}
+
+/** What is handed from task to task goes over the ledger even on one node; its bytes cross the network only between two. */
+function transferOver(homes: readonly FormNode[], { nodes }: FormFacts): Transfer {
+  const handOver = ({ handOverMs }: FormNode): number => handOverMs / 1_000;
+  const meanHandOver = nodes.reduce((sum, node) => sum + handOver(node), 0) / Math.max(1, nodes.length);
+  const meanByte = nodes.reduce((sum, node) => sum + 1 / linkOf(node), 0) / Math.max(1, nodes.length);
+  return {
+    seconds: (bytes, from, to) => {
+      const [source, target] = [homes[from]!, homes[to]!];
+      const crosses = source !== target;
+      return handOver(target) + (crosses ? bytes / Math.min(linkOf(source), linkOf(target)) : 0);
+    },
+    meanSeconds: (bytes) => meanHandOver + bytes * meanByte,
+  };
+}

@@ -1,0 +1,105 @@
+import { SkeinError } from "../../../shared/errors.ts";
+import type { NodeView } from "../../../shared/fleet.ts";
+import type { JobId, NodeId } from "../../../shared/ids.ts";
+import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
+import type { JobForm } from "../../../shared/pipeline/compiled.ts";
+import type { JobRecord, Ledger } from "../../core/ledger/index.ts";
+import { stagesOf } from "../../core/ledger/index.ts";
+import { formOf } from "../../core/pipeline/index.ts";
+import type { Events } from "../events.ts";
+import type { Proposer } from "../proposer.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { type Ruling, whyNotEligible } from "../workers.ts";
+import { formFacts } from "./form-facts.ts";
+import { lostTasks } from "./lost-results.ts";
+import type { KnownPipelines } from "./segments.ts";
+import { StageFigures } from "./stage-figures.ts";
+
+/** Before what could not be recorded is offered again. */
+const RETRY_MS = 1_000;
+
+export interface StagedJobsInit {
+  ledger: Ledger;
+  proposer: Proposer;
+  events: Events;
+  pipelines: KnownPipelines;
+  nodes: () => NodeView[];
+  ruling: () => Ruling;
+}
+
+/**
+ * While this node leads: decides once how each job of a pipeline is cut, and has results made again that are lost with the
+ * nodes that held them.
+ */
+export class StagedJobs {
+  readonly #world: Surroundings;
+  readonly #init: StagedJobsInit;
+  /** What was offered to the ledger, and when last. */
+  readonly #offeredAtMs = new Map<string, number>();
+  readonly #why = new Map<JobId, string>();
+
+  constructor(world: Surroundings, init: StagedJobsInit) {
+    this.#world = world;
+    this.#init = init;
+  }
+
+  /** Why it is cut as it is, if this leader decided that. */
+  whyOf(jobId: JobId): string | undefined {
+    return this.#why.get(jobId);
+  }
+
+  forget(jobId: JobId): void {
+    this.#why.delete(jobId);
+    for (const key of this.#offeredAtMs.keys()) if (key.includes(jobId)) this.#offeredAtMs.delete(key);
+  }
+
+  /** @param given nodes that work is given to now; what others hold counts as lost */
+  look(given: ReadonlySet<NodeId>): void {
+    const { ledger } = this.#init;
+    for (const job of ledger.openJobs()) {
+      if (!job.staged) continue;
+      if (!job.form) this.#form(job);
+      else if (job.state === "running") this.#findLost(job, given);
+    }
+  }
+
+  /** Not before every stage of it can be run by some node: until then nothing could begin anyway. */
+  #form(job: JobRecord): void {
+    const { jobId } = job;
+    if (this.#isOffered(`form ${jobId}`)) return;
+    const pipeline = this.#init.pipelines.compiled(job.pipeline);
+    if (!pipeline) return;
+    const able = this.#init.nodes().filter((node) => whyNotEligible(node, this.#init.ruling()) === undefined);
+    const facts = formFacts(pipeline, job, { able, figures: new StageFigures(this.#init.nodes()) });
+    if (!pipeline.stages.every((_, place) => facts.nodes.some(({ canRun }) => canRun[place]))) return;
+    const { form, why } = formOf(pipeline, facts);
+    this.#why.set(jobId, why);
+    this.#init.events.emit("jobFormChosen", { jobId, segments: namesOf(form), why });
+    this.#offer(`form ${jobId}`, { kind: "jobFormed", jobId, form });
+  }
+
+  #findLost(job: JobRecord, given: ReadonlySet<NodeId>): void {
+    const { ledger, events } = this.#init;
+    for (const stage of stagesOf(ledger, job)) {
+      const items = lostTasks(ledger, stage, given);
+      const key = `lost ${stage.jobId}`;
+      if (items.length === 0 || this.#isOffered(key)) continue;
+      events.emit("stageResultsLost", { jobId: job.jobId, segment: stage.pipeline, tasks: items.length }, "warn");
+      this.#offer(key, { kind: "resultsLost", jobId: stage.jobId, items });
+    }
+  }
+
+  #isOffered(key: string): boolean {
+    return this.#world.clock.monotonicMs() - (this.#offeredAtMs.get(key) ?? Number.NEGATIVE_INFINITY) < RETRY_MS;
+  }
+
+  /** Looked at again later: a proposal that came to nothing is made anew. */
+  #offer(key: string, entry: LedgerEntry): void {
+    this.#offeredAtMs.set(key, this.#world.clock.monotonicMs());
+    this.#init.proposer.propose(entry).catch((error: unknown) => {
+      this.#world.telemetry.log("warn", "stagesUnrecorded", { key, reason: SkeinError.from(error).message });
+    });
+  }
+}
+
+const namesOf = ({ segments }: JobForm): string => segments.map(({ name }) => name).join(" ");
