@@ -24,7 +24,7 @@ let audio: RunningPipeline;
 beforeAll(async () => {
   audio = await RunningPipeline.open(FOLDER);
 });
-afterAll(() => audio.close());
+afterAll(() => audio?.close());
 
 const heard = (name: string) =>
   audio.run({ clip: { kind: "bytes", bytes: readFileSync(new URL(`samples/${name}.wav`, FOLDER)) } });
@@ -54,17 +54,17 @@ const shareRight = (kept: readonly Kept[], best: readonly string[], label = (one
 const mostFrequent = (kept: readonly Kept[]): number =>
   Math.max(...LANGUAGES.map((label) => kept.filter((one) => one.label === label).length)) / kept.length;
 
-test("the language of lines not learned from, by known voices, is right for at least LINES %; the most frequent one is for half as many", async () => {
+test("the language of lines not learned from, by known voices, is right for 85 % at least; always the most frequent one for less than half as many", async () => {
   expect(lines.length).toBeGreaterThan(300);
   const share = shareRight(lines, await said("language-head", lines));
   expect(share).toBeGreaterThan(0.85);
   expect(mostFrequent(lines)).toBeLessThan(share / 2);
 });
 
-test("voices that are strangers are told worse, as one voice speaks one language in most of what it learned from", async () => {
+test("the language of strangers' voices is not told: of most languages one voice alone was learned from", async () => {
   expect(strangers.length).toBeGreaterThan(100);
   const share = shareRight(strangers, await said("language-head", strangers));
-  expect(share).toBeLessThan(0.85);
+  expect(share).toBeLessThan(0.5);
 });
 
 test("music by musicians not learned from is told from speech", async () => {
@@ -84,7 +84,7 @@ test.each(LANGUAGES)("a line in %s is heard as speech, in that language", async 
 
 test("another rate and another speaker: LibriVox at 16 kHz is English speech", async () => {
   const { seconds, speech, kind, language } = await heard("en-sense-and-sensibility");
-  expect(seconds).toBeCloseTo(2.99, 1);
+  expect(seconds).toBeCloseTo(3.29, 1);
   expect(speech).toBeGreaterThan(0.7);
   expect([kind, language]).toEqual(["speech", "en"]);
 });

@@ -9,7 +9,7 @@ let recommendation: RunningPipeline;
 beforeAll(async () => {
   recommendation = await RunningPipeline.open(FOLDER);
 });
-afterAll(() => recommendation.close());
+afterAll(() => recommendation?.close());
 
 const recommended = async (visited: readonly string[]): Promise<string[]> =>
   (await recommendation.run({ visited: { kind: "json", json: [...visited] } })).recommended as string[];
