@@ -18,6 +18,7 @@ import { readCanaryInput, writeCanaryInput, writeCanaryOutput } from "../../shar
 import { SkeinError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { writePageText } from "../../shared/page-text.ts";
+import type { Segment } from "../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../shared/session-choice.ts";
 import { PretendStages } from "./pretend-stages.ts";
 
