@@ -175,4 +175,9 @@ test("one with an operator that this box does not have is listed, and told once"
   expect(registry.show("read-one")).toMatchObject({ stages: 4, outputs: { text: "any", score: "any" } });
   expect(registry.show("read-one")).not.toHaveProperty("compiled");
   expect(logged).toEqual(["pipelineUnreadable"]);
+  // The box's own operators are known once its executors have started.
+  operators.set("own/best@1", { ...operators.get("tensor/top-k@1")!, name: "own/best@1" });
+  expect(registry.show("read-one")).toMatchObject({ outputs: { text: "text" }, compiled: { reference: "read-one:1" } });
+  expect(pipelines.compiled("read-one:1")?.stages).toHaveLength(4);
+  operators.delete("own/best@1");
 });
