@@ -90,6 +90,9 @@ def fitted(seed):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+    # A name that is hardly surer than none is more often none in an agreement that was not seen.
+    with torch.no_grad():
+        net.out.bias[0] += settings["outsideBias"]
     return net.eval()
 
 
