@@ -8,7 +8,7 @@ import type { Json } from "../../shared/pipeline/definition.ts";
 const FOLDER = new URL("../../agent/applications/ticket/", import.meta.url);
 const SAMPLES = new URL("samples/", FOLDER);
 const records = (file: string) => csvRecords(readFileSync(new URL(file, SAMPLES), "utf8"));
-const truth = records("truth.csv");
+const truth = records("../data/truth.csv");
 
 interface Outcome {
   route: string;
