@@ -125,6 +125,11 @@ export const ERRORS = {
   },
   DEADLINE_EXCEEDED: { status: 504, exit: 1, say: (f) => `${f.what} did not finish within ${f.deadlineMs} ms.` },
   MODEL_INVALID: { status: 500, exit: 1, say: (f) => `The model ${f.model} cannot be loaded: ${f.reason}.` },
+  MODEL_UNTIMED: {
+    status: 500,
+    exit: 1,
+    say: (f) => `The model ${f.model} cannot be timed: no made-up input runs through it.`,
+  },
   MODEL_REFUSED: {
     status: 422,
     exit: 2,

@@ -99,7 +99,7 @@ export interface InferenceEngine {
   run(task: InferenceTask): Promise<InferenceOutcome>;
   /**
    * Median seconds of one item on one executor, measured now on the pipeline's own sample with all its executors busy.
-   * @throws UNKNOWN_PIPELINE, MODEL_INVALID for a model that no made-up input runs through
+   * @throws UNKNOWN_PIPELINE, MODEL_UNTIMED for a model that no made-up input runs through
    */
   calibrate(pipeline: string): Promise<{ secondsPerItem: number }>;
   /**

@@ -1,4 +1,5 @@
 import type { PipelineRate } from "../../shared/capacity.ts";
+import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash } from "../../shared/ids.ts";
 import type { NotedRate } from "../../shared/wire/notes.ts";
 import type { ResultSigner } from "./proof.ts";
@@ -21,6 +22,9 @@ export interface OwnRatesInit {
   /** Names of segments and pipelines of stages: what those take is told by stage. */
   isOfStages: (pipeline: string) => boolean;
 }
+
+/** What an item of a model that nobody can make inputs for is taken to cost until one was run: stages of pipelines give it sound ones. */
+const UNTIMED_SECONDS = 1;
 
 /** How fast this node runs each of its pipelines: measured once, remembered over a restart, corrected by real work. */
 export class OwnRates {
@@ -70,10 +74,19 @@ export class OwnRates {
   /** Measures a pipeline anew, as after a model was loaded: from then on this node reports a rate and gets work of it. @throws as InferenceEngine.calibrate */
   async calibrateOne(pipeline: string): Promise<void> {
     this.#secondsPerItem.delete(pipeline);
-    const { secondsPerItem: seconds } = await this.#world.engine.calibrate(pipeline);
+    const seconds = await this.#timed(pipeline);
     // Work that was done meanwhile tells more.
     if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, { seconds, source: "calibration" });
     this.#init.onChange();
+  }
+
+  async #timed(pipeline: string): Promise<number> {
+    try {
+      return (await this.#world.engine.calibrate(pipeline)).secondsPerItem;
+    } catch (error) {
+      if (SkeinError.from(error).code === "MODEL_UNTIMED") return UNTIMED_SECONDS;
+      throw error;
+    }
   }
 
   /** Tells its rate no more, so that this node gets no more work of it; or again. */

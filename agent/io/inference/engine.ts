@@ -326,8 +326,7 @@ class Engine implements InferenceEngine {
     if (bundled) return bundled();
     const shelved = this.shelf.find(pipeline);
     if (!shelved && !this.segments.has(pipeline)) throw this.unknown(pipeline);
-    const reason = "no made-up input runs through it, so it cannot be timed";
-    if (shelved?.sampleLength === undefined) throw new SkeinError("MODEL_INVALID", { model: pipeline, reason });
+    if (shelved?.sampleLength === undefined) throw new SkeinError("MODEL_UNTIMED", { model: pipeline });
     return modelSample(shelved.model.manifest, shelved.sampleLength);
   }
 
