@@ -67,19 +67,25 @@ async function f1Of(sentences: readonly TaggedSentence[]): Promise<number> {
   ).f1;
 }
 
-test("names in filings that nothing was trained on are found with an F1 of at least 0.75, whole spans only", async () => {
+/** Of the common tag of each token in what the tagger was trained on. */
+function tableF1(sentences: readonly TaggedSentence[]): number {
+  const common = commonTags([...taggedSentences("sec-filings/train-FIN5.txt"), ...wikigoldParts().train]);
+  return spanScores(
+    sentences.map(({ tags }) => tags),
+    sentences.map(({ tokens }) => common(tokens)),
+  ).f1;
+}
+
+test("names in filings that nothing was trained on are found with an F1 of 0.78, whole spans only", async () => {
   expect(filings).toHaveLength(303);
-  expect(await f1Of(filings)).toBeGreaterThan(0.75);
+  const f1 = await f1Of(filings);
+  expect(f1).toBeGreaterThan(0.775);
+  expect(f1).toBeGreaterThan(tableF1(filings));
 });
 
 test("names in Wikipedia that nothing was trained on are found far better than by the common tag of each token", async () => {
-  const { train, test: held } = wikigoldParts();
-  const common = commonTags([...taggedSentences("sec-filings/train-FIN5.txt"), ...train]);
-  const table = spanScores(
-    held.map(({ tags }) => tags),
-    held.map(({ tokens }) => common(tokens)),
-  );
-  expect(await f1Of(held)).toBeGreaterThan(table.f1 + 0.1);
+  const { test: held } = wikigoldParts();
+  expect(await f1Of(held)).toBeGreaterThan(tableF1(held) + 0.15);
 });
 
 test("padding changes no word's tags", async () => {

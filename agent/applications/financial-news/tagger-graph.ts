@@ -66,7 +66,11 @@ function weightsOf(net: TaggerNet): Weights[] {
     if (input < width) return value * vectors.scale;
     return input < width + affixWidth ? value * affixes.scale : value;
   });
-  const float = (name: string, of: string, shape = net[of]!.shape): Weights => ({ name, shape, values: net[of]!.values });
+  const float = (name: string, of: string, shape = net[of]!.shape): Weights => ({
+    name,
+    shape,
+    values: net[of]!.values,
+  });
   return [
     { name: "vectors", shape: net.vectors!.shape, values: vectors.values },
     { name: "affix_vectors", shape: net["affix.weight"]!.shape, values: affixes.values },

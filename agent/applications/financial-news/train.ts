@@ -14,7 +14,7 @@ import { bagGraph } from "../training/bag-graph.ts";
 import { linesText, vocabularyText, writeModelFolder } from "../training/model-folder.ts";
 import { bestOf, examplesOf, type LabelledText, shareOf, vocabularyOf } from "../training/texts.ts";
 import { heldOutSentences, lexiconLabel, opinions, valence, wikigoldParts } from "./sources.ts";
-import { spanScores, TAGS, type TaggedSentence, taggedSentences, tokenTags } from "./tagged.ts";
+import { commonTags, spanScores, TAGS, type TaggedSentence, taggedSentences, tokenTags } from "./tagged.ts";
 import { type TaggerNet, taggerGraph } from "./tagger-graph.ts";
 
 const TAGGER = {
@@ -92,17 +92,27 @@ async function trainTagger(): Promise<void> {
   const files = { "vocabulary.json": vocabularyText(table), "labels.txt": linesText(TAGS) };
   const bytes = await writeModelFolder(here("models/entities"), taggerGraph(net, shape), files);
   console.log(`entities: ${bytes} bytes`);
-  const secCount = score.length - wikigold.test.length;
-  const parts = { "SEC filings, test": [0, secCount], "wikigold, a half": [secCount, score.length] } as const;
-  for (const [name, [from, to]] of Object.entries(parts)) {
+  const common = commonTags([...filings, ...wikigold.train]);
+  const filingsCount = score.length - wikigold.test.length;
+  for (const [name, from, to] of [
+    ["SEC filings, test", 0, filingsCount],
+    ["wikigold, a half", filingsCount, score.length],
+  ] as const) {
     const own = score.slice(from, to);
-    const given = own.map((sentence, i) => tokenTags(sentence, told[from + i]!));
-    const { precision, recall, f1 } = spanScores(
-      own.map(({ tags }) => tags),
-      given,
-    );
-    console.log(`  ${name}: F1 ${f1.toFixed(3)}, precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`);
+    const tags = own.map((sentence, i) => tokenTags(sentence, told[from + i]!));
+    console.log(`  ${name}:
+    common tag of each token ${scoresText(
+      own,
+      own.map(({ tokens }) => common(tokens)),
+    )}
+    model                    ${scoresText(own, tags)}`);
   }
+}
+
+function scoresText(sentences: readonly TaggedSentence[], given: readonly number[][]): string {
+  const truth = sentences.map(({ tags }) => tags);
+  const { precision, recall, f1 } = spanScores(truth, given);
+  return `F1 ${f1.toFixed(3)}, precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`;
 }
 
 async function trainSentiment(): Promise<void> {
