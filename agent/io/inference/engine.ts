@@ -13,10 +13,11 @@ import type {
   Telemetry,
 } from "../../ports/index.ts";
 import { CALIBRATION_SAMPLES, type CalibrationSample, modelSample } from "./calibration.ts";
-import { ExecutorProcess, taskBytes } from "./executor-process.ts";
+import { ExecutorProcess } from "./executor-process.ts";
 import { Queue, type Waiting } from "./queue.ts";
 import { Segments } from "./segments.ts";
 import { type Seat, Shelf } from "./shelf.ts";
+import { taskBytes } from "./task-input.ts";
 
 export interface InferenceInit {
   /** One per core given to the agent. Without any it knows no pipeline. */
@@ -135,8 +136,10 @@ class Engine implements InferenceEngine {
   }
 
   install(segment: Segment): void {
-    if (!this.segments.install(segment)) return;
+    const forgotten = this.segments.install(segment);
+    if (!forgotten) return;
     this.queue.forget(segment.name);
+    for (const name of forgotten) this.refuse(this.queue.takeAll(name), this.unknown(name));
     this.shelf.bringTogether(this.segments.modelSets());
   }
 
@@ -226,6 +229,7 @@ class Engine implements InferenceEngine {
   run(task: InferenceTask): Promise<InferenceOutcome> {
     const refusal = this.refusalOf(task);
     if (refusal) return Promise.reject(refusal);
+    this.segments.used(task.pipeline);
     return new Promise((resolve, reject) => {
       const answered = (outcome: InferenceOutcome): void => {
         this.queue.learn(task.pipeline, outcome.durationMs);
@@ -265,11 +269,17 @@ class Engine implements InferenceEngine {
         idle.slice(n).filter((one) => pipeline === undefined || this.runs(one, pipeline)).length;
       const group = this.queue.takeGroup({
         runs: (pipeline) => this.runs(seat, pipeline),
-        batchOf: (pipeline) => this.find(pipeline)?.batch ?? 1,
+        batchOf: (pipeline) => this.batchOf(pipeline),
         takers,
       });
       if (group.length > 0) void this.work(seat, seat.executor!, group);
     }
+  }
+
+  /** A batch cannot be stopped half-way: of stages nobody has timed, it might be the whole of a deadline. */
+  private batchOf(pipeline: string): number {
+    if (this.segments.has(pipeline) && !this.queue.knows(pipeline)) return 1;
+    return this.find(pipeline)?.batch ?? 1;
   }
 
   private async work(seat: Seat, executor: ExecutorProcess, group: Waiting[]): Promise<void> {

@@ -11,11 +11,11 @@ import {
   type ExecutorReport,
   type ItemEnd,
   type ItemToRun,
-  inputPartBytes,
   type LocalOperatorsRead,
   operatorsVariable,
 } from "./protocol.ts";
 import { StageMark } from "./segment/stage-mark.ts";
+import { announced, chunksOf } from "./task-input.ts";
 
 /** In this process. */
 let executorsStarted = 0;
@@ -42,10 +42,6 @@ export interface Assignment {
   resolve: (outcome: InferenceOutcome) => void;
   reject: (error: SkeinError) => void;
 }
-
-/** Of what a segment starts from, or its input. */
-export const taskBytes = ({ input, parts }: InferenceTask): number =>
-  parts ? parts.reduce((sum, part) => sum + (part.kind === "gap" ? 0 : part.bytes.length), 0) : input.length;
 
 /** What was handed over together. */
 interface Run {
@@ -297,15 +293,9 @@ export class ExecutorProcess {
   }
 
   private async sendAlone(task: InferenceTask): Promise<boolean> {
-    const { pipeline, name, parts } = task;
-    const coming = parts?.map((part) => (part.kind === "gap" ? part : { kind: part.kind, bytes: part.bytes.length }));
-    let sent = await this.send({
-      kind: "run",
-      ...{ pipeline, name, inputBytes: taskBytes(task) },
-      ...(coming && { parts: coming }),
-    });
+    let sent = await this.send(announced(task));
     try {
-      for await (const bytes of partsOf(task)) {
+      for await (const bytes of chunksOf(task)) {
         if (!sent) return false;
         sent = await this.send({ kind: "inputPart", bytes });
       }
@@ -331,11 +321,4 @@ export class ExecutorProcess {
     this.killReason ??= reason;
     this.child.kill("SIGKILL");
   }
-}
-
-async function* partsOf({ input, parts }: InferenceTask): AsyncGenerator<Uint8Array> {
-  if (!parts && !(input instanceof Uint8Array)) return yield* input.read();
-  const whole = parts ? parts.flatMap((part) => (part.kind === "gap" ? [] : [part.bytes])) : [input as Uint8Array];
-  for (const bytes of whole)
-    for (let from = 0; from < bytes.length; from += inputPartBytes) yield bytes.subarray(from, from + inputPartBytes);
 }

@@ -14,6 +14,7 @@ import { choicesVariable, operatorsVariable } from "./protocol.ts";
 import type { InstalledSegment } from "./segment/installed.ts";
 import type { SegmentTask } from "./segment/item.ts";
 import { markStage } from "./segment/stage-mark.ts";
+import { ComingItem } from "./task-input.ts";
 
 /** Below the agent, whose heartbeats must not wait for a page to be read. */
 const niceness = 10;
@@ -70,47 +71,11 @@ async function loadPipelines(): Promise<Map<string, Pipeline>> {
   return new Map(pipelines.map((pipeline) => [pipeline.info.name, pipeline]));
 }
 
-/** An item whose bytes are on their way. */
-interface Coming {
-  item: ItemToRun;
-  /** To be filled one after the other. */
-  buffers: Uint8Array[];
-  filled: number;
-}
-
-function comingOf({ pipeline, name, inputBytes, parts }: ExecutorCommand & { kind: "run" }): Coming {
-  if (!parts) {
-    const input = new Uint8Array(inputBytes);
-    return { item: { pipeline, name, input }, buffers: [input], filled: 0 };
-  }
-  const buffers: Uint8Array[] = [];
-  const filling = parts.map((part) => {
-    if (part.kind === "gap") return part;
-    const bytes = new Uint8Array(part.bytes);
-    buffers.push(bytes);
-    return { kind: part.kind, bytes };
-  });
-  return { item: { pipeline, name, input: new Uint8Array(0), parts: filling }, buffers, filled: 0 };
-}
-
-function fill(coming: Coming, bytes: Uint8Array): void {
-  for (let from = 0; from < bytes.length; ) {
-    const [buffer] = coming.buffers as [Uint8Array];
-    const length = Math.min(bytes.length - from, buffer.length - coming.filled);
-    buffer.set(bytes.subarray(from, from + length), coming.filled);
-    coming.filled += length;
-    from += length;
-    if (coming.filled < buffer.length) return;
-    coming.buffers.shift();
-    coming.filled = 0;
-  }
-}
-
 class Executor {
   readonly #pipelines: ReadonlyMap<string, Pipeline>;
   readonly #models = new Map<string, ModelPipeline>();
   readonly #segments = new Map<string, Promise<InstalledSegment>>();
-  #coming: Coming | undefined;
+  #coming: ComingItem | undefined;
 
   readonly #local: ReadonlyMap<string, Operator>;
 
@@ -124,8 +89,8 @@ class Executor {
     else if (command.kind === "load") void this.#load(command.model);
     else if (command.kind === "unload") void this.#unload(command.pipeline);
     else if (command.kind === "install") this.#install(command);
-    else if (command.kind === "run") this.#coming = comingOf(command);
-    else if (this.#coming) fill(this.#coming, command.bytes);
+    else if (command.kind === "run") this.#coming = new ComingItem(command);
+    else this.#coming?.fill(command.bytes);
     this.#runWhenFilled();
   }
 
@@ -138,9 +103,8 @@ class Executor {
   }
 
   #runWhenFilled(): void {
-    while (this.#coming?.buffers[0]?.length === 0) this.#coming.buffers.shift();
-    if (!this.#coming || this.#coming.buffers.length > 0) return;
-    const { item } = this.#coming;
+    const item = this.#coming?.item;
+    if (!item) return;
     this.#coming = undefined;
     void this.#runItems([item]);
   }
