@@ -52,7 +52,6 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^pino$/, ["agent/io/telemetry"]],
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
-  [/^onnx-proto$/, ["agent/applications"]],
   // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
   [/^yaml$/, ["shared"]],
   [/^onnx-proto$/, ["agent/applications"]],
@@ -138,7 +137,7 @@ test("the map names the planted faults", () => {
 test("every file is reached from an entry point", () => {
   const inference = ["executor.ts", "provider-trial.ts", "trials/trial-executor.ts"];
   const children = inference.map((file) => `agent/io/inference/${file}`);
-  const trainers = sources.filter((file) => /^agent\/applications\/[^/]+\/train\.ts$/.test(file));
+  const trainers = sources.filter((file) => /^agent\/applications\/[^/]+\/(train|cut-[a-z]+)\.ts$/.test(file));
   const entries = [
     "agent/cli/skein.js",
     "agent/dashboard/page.js",

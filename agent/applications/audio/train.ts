@@ -72,24 +72,19 @@ const labelled = (samples: readonly Sample[], labels: readonly string[]): Labell
 
 function score(name: string, head: SoftmaxHead, samples: readonly Sample[], labels: readonly string[]): void {
   const isRight = samples.map(({ features, label }) => labels[bestLabel(head, features)] === label);
-  const share = (all: readonly boolean[]): string =>
-    `${((100 * all.filter(Boolean).length) / all.length).toFixed(1)} %`;
+  const share = (all: readonly boolean[]): string => `${((100 * all.filter(Boolean).length) / all.length).toFixed(1)} %`;
   const most = Math.max(...labels.map((label) => samples.filter((sample) => sample.label === label).length));
   const groups = [...new Set(samples.map(({ label, voice }) => `${label} ${voice}`))].map((group) => {
     const own = isRight.filter((_, i) => `${samples[i]!.label} ${samples[i]!.voice}` === group);
     return `${group} ${share(own)} of ${own.length}`;
   });
   const majority = `${((100 * most) / samples.length).toFixed(1)} %`;
-  console.log(
-    `${name}: ${share(isRight)} of ${samples.length} (the most frequent label: ${majority}); ${groups.join(", ")}`,
-  );
+  console.log(`${name}: ${share(isRight)} of ${samples.length} (the most frequent label: ${majority}); ${groups.join(", ")}`);
 }
 
 async function keep(name: string, head: SoftmaxHead, labels: readonly string[]): Promise<void> {
   const place = new URL(`models/${name}`, import.meta.url).pathname;
-  console.log(
-    `${name}: ${await writeModelFolder(place, softmaxGraph(head), { "labels.txt": linesText(labels) })} bytes`,
-  );
+  console.log(`${name}: ${await writeModelFolder(place, softmaxGraph(head), { "labels.txt": linesText(labels) })} bytes`);
 }
 
 const spoken = await allHeard(SPOKEN);

@@ -29,9 +29,9 @@ const worths = valence();
 export const lexiconLabel = (words: readonly string[]): string =>
   words.reduce((sum, word) => sum + (Object.hasOwn(worths, word) ? worths[word]! : 0), 0) > 0 ? "positive" : "negative";
 
-/** A fifth of the sentences, by a fixed seed, that nothing is trained on. */
+/** Half of the sentences, by a fixed seed; nothing is trained on the other half. */
 export function wikigoldParts(): { train: TaggedSentence[]; test: TaggedSentence[] } {
   const mixed = seededRandom(9).shuffle(taggedSentences("wikigold/wikigold.conll.txt"));
-  const fifth = Math.floor(mixed.length / 5);
-  return { test: mixed.slice(0, fifth), train: mixed.slice(fifth) };
+  const half = Math.floor(mixed.length / 2);
+  return { test: mixed.slice(0, half), train: mixed.slice(half) };
 }

@@ -1,6 +1,7 @@
 /** Sentences whose words are labelled, as CoNLL files have them, and their words as the operator text/words@1 would take them. */
 import { readFileSync } from "node:fs";
 import { wordsOf } from "../../../shared/text/words.ts";
+import { bestOf } from "../training/texts.ts";
 
 export const TAGS = ["O", "I-PER", "I-ORG", "I-LOC", "I-MISC"];
 
@@ -63,3 +64,15 @@ export function spanScores(truth: readonly number[][], given: readonly number[][
 /** The tag of a token is that of its first word. */
 export const tokenTags = ({ tokens, tokenOf }: TaggedSentence, wordTags: ArrayLike<number>): number[] =>
   tokens.map((_, token) => wordTags[tokenOf.indexOf(token)] ?? 0);
+
+/** The simplest thing to compare with: each token by the tag it has most often in training, O if it never stood there. */
+export function commonTags(train: readonly TaggedSentence[]): (tokens: readonly string[]) => number[] {
+  const counts = new Map<string, number[]>();
+  for (const { tokens, tags } of train)
+    tokens.forEach((token, i) => {
+      const own = counts.get(token) ?? TAGS.map(() => 0);
+      own[tags[i]!]!++;
+      counts.set(token, own);
+    });
+  return (tokens) => tokens.map((token) => bestOf(counts.get(token) ?? [1]));
+}

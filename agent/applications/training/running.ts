@@ -19,6 +19,7 @@ import { OPERATORS } from "../../../shared/pipeline/operators/index.ts";
 import { readPipeline } from "../../../shared/pipeline/read.ts";
 import { segmentOf } from "../../../shared/pipeline/segment.ts";
 import type { Value } from "../../../shared/pipeline/values.ts";
+import { SkeinError } from "../../../shared/errors.ts";
 import { plainChoice } from "../../../shared/session-choice.ts";
 import { loadModelPipeline } from "../../io/inference/model/pipeline.ts";
 import { IMPLEMENTATIONS } from "../../io/inference/operators/index.ts";
