@@ -7,7 +7,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import type { ModelManifest } from "../../../shared/model.ts";
 import { graphsOf, sortFiles } from "../../../shared/model-files.ts";
