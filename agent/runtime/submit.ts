@@ -27,7 +27,7 @@ export interface SubmitParts extends DurableParts {
  */
 export async function submitJob(world: Surroundings, parts: SubmitParts, spec: JobSpec): Promise<SubmitAnswer> {
   checkInputs(spec.inputs);
-  const pipeline = await pipelineOf(parts, spec);
+  const { pipeline, models } = await pipelineOf(parts, spec);
   const missing = parts.noQuorum();
   if (missing) throw missing;
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
@@ -44,19 +44,28 @@ export async function submitJob(world: Surroundings, parts: SubmitParts, spec: J
     submittedAtMs,
     priority: spec.priority ?? "normal",
     copies,
+    ...(models && { staged: true as const }),
     ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: submittedAtMs + spec.deadlineInMs }),
   });
   const answer = { jobId: outcome.jobId!, existing: outcome.existing ?? false, pipeline };
-  return parts.pipelines().has(pipeline) ? answer : { ...answer, waitsForModel: true };
+  const running = parts.pipelines();
+  const isWaiting = (models ?? [pipeline]).some((model) => !running.has(model));
+  return isWaiting ? { ...answer, waitsForModel: true } : answer;
 }
 
-/** One pipeline and, of a model, one version: what an alias points to may be another before the job ends. @throws UNKNOWN_PIPELINE, NOT_READY */
-async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<string> {
+/**
+ * One pipeline and one version of it: what an alias or a bare name points to may be another before the job ends. `models`
+ * are those of a pipeline of stages, and absent of any other. @throws UNKNOWN_PIPELINE, NOT_READY
+ */
+async function pipelineOf(parts: SubmitParts, spec: JobSpec): Promise<{ pipeline: string; models?: string[] }> {
   const running = parts.pipelines();
-  if (running.has(spec.pipeline)) return spec.pipeline;
   const isBuiltIn = (BUILT_IN as readonly string[]).includes(spec.pipeline);
-  const { pipeline, known } = isBuiltIn ? NOTHING_MEANT : await parts.meant(spec.pipeline, spec.idempotencyKey ?? null);
-  if (pipeline !== null) return pipeline;
+  // Asked even of what runs somewhere: only the ledger knows whether that is a pipeline of stages.
+  const { pipeline, models, known } = isBuiltIn
+    ? NOTHING_MEANT
+    : await parts.meant(spec.pipeline, spec.idempotencyKey ?? null);
+  if (pipeline !== null) return { pipeline, ...(models && { models }) };
+  if (running.has(spec.pipeline)) return { pipeline: spec.pipeline };
   if (running.size === 0) throw new SkeinError("NOT_READY");
   throw new SkeinError("UNKNOWN_PIPELINE", {
     pipeline: spec.pipeline,

@@ -1,9 +1,15 @@
 /** What agent/ports/inference.ts promises, held against the real engine and the simulator's. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { InferenceEngine, InferenceTask, ModelToLoad } from "../../agent/ports/index.ts";
+import type { InferenceEngine, InferenceTask, InputPart, ModelToLoad } from "../../agent/ports/index.ts";
 import { readCanaryOutput, writeCanaryInput } from "../../shared/canary.ts";
 import { INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import { readPageText } from "../../shared/page-text.ts";
+import { compilePipeline } from "../../shared/pipeline/compile.ts";
+import type { CompiledPipeline } from "../../shared/pipeline/compiled.ts";
+import type { Json } from "../../shared/pipeline/definition.ts";
+import { OPERATORS } from "../../shared/pipeline/operators/index.ts";
+import { segmentNamed } from "../../shared/pipeline/segment.ts";
+import { encodeValues, sliceValues, type Value } from "../../shared/pipeline/values.ts";
 import { decodeResponse } from "../../shared/tensors.ts";
 
 // Executors run below everything else on the machine: beside other suites they get little of it.
@@ -181,6 +187,123 @@ export function inferenceContract(name: string, prepare: () => Promise<EngineWor
       expect(engine.pipelines().map(({ name }) => name)).toEqual(["ocr", "canary"]);
       expect((await failureOf(item())).code).toBe("UNKNOWN_PIPELINE");
       await world.settle(engine.unload(pipeline));
+    });
+
+    /** The model is needed, and never run: what it makes of anything is the engine's own. */
+    const staged = (reference: string): CompiledPipeline =>
+      compilePipeline(
+        {
+          name: reference.split(":")[0],
+          version: 1,
+          inputs: { names: { type: "json" }, wants: { type: "text" }, row: { type: "FP32[-1,1]" } },
+          stages: {
+            each: { operator: "core/split@1", in: { list: "names" } },
+            pick: {
+              operator: "json/pick@1",
+              in: { json: "each.elements" },
+              map: ["json"],
+              with: { pointer: "/a" },
+              onError: "skip",
+            },
+            all: { operator: "core/join@1", in: { elements: "pick.value" } },
+            sum: { model: "tiny:1", in: { a: "row", b: "row" }, when: { value: "wants", is: "sum" } },
+          },
+          outputs: { all: "all.list", sum: "sum.sum" },
+        },
+        {
+          operator: (name) => OPERATORS.get(name),
+          model: () => world.model.manifest,
+          pipeline: () => undefined,
+        },
+      );
+    const itemOf = (names: Json) =>
+      encodeValues(
+        new Map<string, Value>([
+          ["-1.names", { kind: "json", json: names }],
+          ["-1.wants", { kind: "json", json: "none" }],
+          ["-1.row", { kind: "tensor", datatype: "FP32", shape: [1, 1], bytes: new Uint8Array(4) }],
+        ]),
+      );
+
+    test("a segment is a pipeline while it is installed and its models are loaded", async () => {
+      const pipeline = staged("whole:1");
+      const whole = segmentNamed(pipeline, "whole:1");
+      const first = segmentNamed(pipeline, "whole:1/0-2");
+      const names = () => engine.pipelines().map(({ name }) => name);
+      engine.install(whole);
+      engine.install(first);
+      expect(names()).toEqual(["ocr", "canary", "whole:1/0-2"]);
+      await world.settle(engine.load(world.model));
+      engine.install(whole);
+      expect(new Set(names())).toEqual(new Set(["ocr", "canary", "tiny:1", "whole:1/0-2", "whole:1"]));
+      expect(engine.pipelines().find(({ name }) => name === "whole:1")).toMatchObject({
+        version: "1",
+        itemsAlike: false,
+      });
+      const { output, stages } = await run(itemOf([{ a: 1 }, { a: 2 }]), { pipeline: "whole:1" });
+      expect(JSON.parse(new TextDecoder().decode(output))).toEqual({ all: [1, 2], sum: null });
+      expect(stages?.map(({ stage, runs }) => [stage, runs])).toEqual([
+        [0, 1],
+        [1, 2],
+        [2, 1],
+        [3, 0],
+      ]);
+      await world.settle(engine.unload("tiny:1"));
+      expect(names()).toEqual(["ocr", "canary", "whole:1/0-2"]);
+      const error = await failureOf(run(itemOf([]), { pipeline: "whole:1" }));
+      expect(error).toMatchObject({ code: "UNKNOWN_PIPELINE", facts: { pipeline: "whole:1" } });
+    });
+
+    test("segments of a pipeline, one after the other, give what the whole gives", async () => {
+      const pipeline = staged("cut:1");
+      await world.settle(engine.load(world.model));
+      const segmentRun = async (name: string, parts: InputPart[]) => {
+        engine.install(segmentNamed(pipeline, name));
+        return run(new Uint8Array(0), { pipeline: name, name: "page", parts });
+      };
+      const item: InputPart = { kind: "item", bytes: itemOf([{ a: 1 }, { b: 2 }, { a: 3 }]) };
+      engine.install(segmentNamed(pipeline, "cut:1"));
+      const whole = await run((item as { bytes: Uint8Array }).bytes, { pipeline: "cut:1" });
+      expect(JSON.parse(new TextDecoder().decode(whole.output))).toMatchObject({
+        all: [1, 3],
+        skipped: [{ stage: "pick", element: 1 }],
+      });
+      const split = await segmentRun("cut:1/0", [item]);
+      expect(split.elements).toEqual([3]);
+      const slices = [
+        [0, 1],
+        [1, 3],
+      ].map(([from, to]) => sliceValues(split.output, "0.elements", from!, to!));
+      const picked: InputPart[] = [];
+      for (const bytes of slices) {
+        const { output } = await segmentRun("cut:1/1", [{ kind: "values", bytes }]);
+        picked.push({ kind: "values", bytes: output });
+      }
+      const last = await segmentRun("cut:1/2-3!", [item, ...picked]);
+      expect(Buffer.from(last.output)).toEqual(Buffer.from(whole.output));
+      const gap: InputPart = { kind: "gap", segment: "cut:1/1", elements: 2 };
+      const gapped = await segmentRun("cut:1/2-3!", [item, picked[0]!, gap]);
+      expect(JSON.parse(new TextDecoder().decode(gapped.output))).toMatchObject({
+        all: [1],
+        skipped: [{ stage: "pick", element: 1 }],
+      });
+      await world.settle(engine.unload("tiny:1"));
+    });
+
+    test("parts that cannot be read fail by the input, with their place, and nothing else does", async () => {
+      const pipeline = staged("bad:1");
+      for (const name of ["bad:1/0-1", "bad:1/2"]) engine.install(segmentNamed(pipeline, name));
+      const [good, ...bad] = await Promise.all(
+        [
+          { pipeline: "bad:1/0-1", parts: [{ kind: "item" as const, bytes: itemOf([{ a: 1 }]) }] },
+          { pipeline: "bad:1/0-1", parts: [{ kind: "item" as const, bytes: new Uint8Array([1, 2]) }] },
+          { pipeline: "bad:1/0-1", parts: [{ kind: "item" as const, bytes: itemOf("no list") }] },
+          { pipeline: "bad:1/2", parts: [{ kind: "values" as const, bytes: new Uint8Array([1, 2]) }] },
+        ].map((task) => run(new Uint8Array(0), task).catch((error: SkeinError) => error)),
+      );
+      expect(good).not.toBeInstanceOf(SkeinError);
+      for (const error of bad) expect(error).toMatchObject({ code: "INPUT_INVALID", facts: { name: "page" } });
+      expect((bad[1] as SkeinError).facts).toMatchObject({ stage: "each" });
     });
 
     test("stopping ends what runs and what waits, and nothing is taken afterwards", async () => {

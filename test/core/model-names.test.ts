@@ -3,7 +3,7 @@ import { Ledger } from "../../agent/core/ledger/index.ts";
 import { modelMeant, modelsIn, pipelineMeant } from "../../agent/runtime/model-names.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
 import type { ModelManifest } from "../../shared/model.ts";
-import { A, blob, job } from "../support/nouns.ts";
+import { A, blob, job, pipelineAdded } from "../support/nouns.ts";
 
 const manifest = (name: string, version: number): ModelManifest => ({
   name,
@@ -44,6 +44,24 @@ function ledgerWithModels(): Ledger {
   });
   return ledger;
 }
+
+test("a name may be that of a pipeline of stages: its newest version, with the models that it is made of", () => {
+  const ledger = ledgerWithModels();
+  for (const [version, part] of [
+    [1, "tiny:3"],
+    [2, "other:1"],
+  ] as const)
+    ledger.apply(pipelineAdded("reading", version, { models: [part] }), ledger.appliedIndex + 1);
+  ledger.apply(pipelineAdded("outer", 1, { pipelines: ["reading:1"] }), ledger.appliedIndex + 1);
+  const meant = (text: string, key: string | null = null) => modelMeant(modelsIn(ledger), text, key);
+  expect(meant("reading")).toMatchObject({ pipeline: "reading:2", models: ["other:1"] });
+  expect(meant("reading:1")).toMatchObject({ pipeline: "reading:1", models: ["tiny:3"] });
+  expect(meant("outer")).toMatchObject({ pipeline: "outer:1", models: ["tiny:3"] });
+  expect(meant("reading:3").pipeline).toBeNull();
+  expect(meant("tiny")).not.toHaveProperty("models");
+  expect(meant("nobody").known).toContain("outer:1");
+  expect(pipelineMeant("reading", new Set(["tiny:1"]), ledger.planning)).toBe("reading:2");
+});
 
 test("a job names one version: by number, by alias, by name; and the one it had if it is handed in again", () => {
   const models = modelsIn(ledgerWithModels());

@@ -21,6 +21,7 @@ import {
   job,
   manifest,
   modelAdded,
+  pipelineAdded,
   recorded,
   result,
   shard,
@@ -64,6 +65,8 @@ const ENTRIES: LedgerEntry[] = [
   { kind: "settingChanged", name: "votersMax", value: "3" },
   modelAdded(manifest("digits", 2)),
   { kind: "modelRemoved", name: "digits", version: 2 },
+  pipelineAdded("reading", 3, { models: ["digits:2"], pipelines: ["other:1"] }),
+  { kind: "pipelineRemoved", name: "reading", version: 3 },
   { kind: "modelAliased", name: "digits", alias: "stable", version: 0 },
   { kind: "ruleChanged", ruleId: "rule-1", rule: { kind: "quiet", on: "*", from: "22:30", to: "06:00" } },
   { kind: "ruleChanged", ruleId: "rule-1" },
@@ -388,6 +391,20 @@ describe("bytes from outside are refused with a code, whatever they are", () => 
     ["a type of tensor nobody knows", { inputs: [{ name: "x", datatype: "FP128" as never, shape: [] }] }],
   ])("a model with %s", (_, change) => {
     const bytes = encodeLedgerEntry(modelAdded({ ...manifest("digits"), ...change }));
+    expect(() => decodeLedgerEntry(bytes)).toThrow(expect.objectContaining({ code: "FRAME_INVALID" }));
+  });
+
+  test.each([
+    ["no version", { version: undefined }],
+    ["a name that comes with the agent", { name: "ocr" }],
+    ["a key nobody knows", { color: "red" }],
+    ["no stages", { stages: {} }],
+    ["a stage that runs nothing", { stages: { one: {} } }],
+    ["a type nobody knows", { inputs: { x: { type: "FP128" } } }],
+    ["more than it may have", { says: "x".repeat(LIMITS.pipelineBytesMax) }],
+  ])("a pipeline with %s", (_, change) => {
+    const { definition, ...entry } = pipelineAdded("reading", 3, { models: ["digits:2"] });
+    const bytes = encodeLedgerEntry({ ...entry, definition: { ...definition, ...(change as object) } });
     expect(() => decodeLedgerEntry(bytes)).toThrow(expect.objectContaining({ code: "FRAME_INVALID" }));
   });
 

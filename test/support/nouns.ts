@@ -1,6 +1,6 @@
 /** Short makers of ids and records for tests. */
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
-import type { JobSubmitted, LedgerEntry, ModelAdded } from "../../shared/ledger-entry.ts";
+import type { JobSubmitted, LedgerEntry, ModelAdded, PipelineAdded } from "../../shared/ledger-entry.ts";
 import type { ModelFile, ModelManifest } from "../../shared/model.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 
@@ -77,3 +77,26 @@ export const modelAdded = (
 /** A model of one file, of so many bytes. */
 export const modelOfSize = (name: string, bytes: number): { kind: "modelAdded" } & ModelAdded =>
   modelAdded(manifest(name, 1, [{ path: "model.onnx", blob: blob(bytes), bytes, use: "graph" }]));
+
+/** A pipeline whose stages run these models (or pipelines) one after the other; nothing but their names matters here. */
+export const pipelineAdded = (
+  name: string,
+  version: number,
+  parts: { models?: string[]; pipelines?: string[] },
+  says = "",
+): { kind: "pipelineAdded" } & PipelineAdded => ({
+  kind: "pipelineAdded",
+  definition: {
+    name,
+    version,
+    says,
+    inputs: { x: { type: "FP32[-1,4]" } },
+    stages: Object.fromEntries([
+      ...(parts.models ?? []).map((model, i) => [`m${i}`, { model, in: { x: "x" } }] as const),
+      ...(parts.pipelines ?? []).map((pipeline, i) => [`p${i}`, { pipeline, in: { x: "x" } }] as const),
+    ]),
+    outputs: { y: parts.models ? "m0.y" : "p0.y" },
+  },
+  addedBy: A,
+  addedAtMs: 8_000,
+});

@@ -18,7 +18,9 @@ import { readCanaryInput, writeCanaryInput, writeCanaryOutput } from "../../shar
 import { SkeinError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { writePageText } from "../../shared/page-text.ts";
+import type { Segment } from "../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../shared/session-choice.ts";
+import { PretendStages } from "./pretend-stages.ts";
 
 export interface PretendEngineInit {
   clock: Clock;
@@ -80,6 +82,9 @@ export class PretendEngine implements InferenceEngine {
   readonly secondsPerItemOf = new Map<string, number>();
   /** Of loads that begin from now on. */
   secondsPerLoad = 0;
+  readonly stages = new PretendStages();
+  /** Told of each task of stages that begins to run. */
+  onStages: (pipeline: string) => void = () => {};
   /** Begun and not ended by whatever means. */
   readonly #running = new Set<Run>();
   readonly #clock: Clock;
@@ -144,14 +149,14 @@ export class PretendEngine implements InferenceEngine {
   }
 
   pipelines(): PipelineInfo[] {
-    return this.#known;
+    return [...this.#known, ...this.stages.pipelines()];
   }
 
   models(): EngineModel[] {
     return [...this.#models.values()];
   }
 
-  async load({ pipeline, manifest, choice }: ModelToLoad): Promise<void> {
+  async load({ pipeline, manifest, choice, folder }: ModelToLoad): Promise<void> {
     const loading: EngineModel = { pipeline, state: "loading" };
     this.#models.set(pipeline, loading);
     if (this.secondsPerLoad > 0)
@@ -165,6 +170,7 @@ export class PretendEngine implements InferenceEngine {
       throw new SkeinError("MODEL_INVALID", { model: pipeline, reason });
     }
     this.#models.set(pipeline, { pipeline, state: "ready" });
+    this.stages.load({ pipeline, manifest, choice, folder });
     const models = manifest.files.map(({ path: name, blob: sha256, bytes }) => ({ name, sha256, bytes }));
     const executors = Math.min(choice.executors, this.executors);
     const shape = { version: `${manifest.version}`, models, itemsAlike: true, executors, batch: choice.batch };
@@ -174,7 +180,9 @@ export class PretendEngine implements InferenceEngine {
   /** What was said last of each graph. */
   readonly tuned = new Map<string, SessionChoice>();
 
-  install(): void {}
+  install(segment: Segment): void {
+    this.stages.install(segment);
+  }
 
   tune(graph: string, choice: SessionChoice): void {
     this.tuned.set(graph, choice);
@@ -182,6 +190,7 @@ export class PretendEngine implements InferenceEngine {
 
   async unload(pipeline: string): Promise<void> {
     this.#models.delete(pipeline);
+    this.stages.unload(pipeline);
     this.#forget(pipeline);
     const refused = this.#waiting.filter(({ task }) => task.pipeline === pipeline);
     this.#waiting = this.#waiting.filter(({ task }) => task.pipeline !== pipeline);
@@ -193,7 +202,7 @@ export class PretendEngine implements InferenceEngine {
   }
 
   #unknown(pipeline: string): SkeinError {
-    return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.#known.map((known) => known.name) });
+    return new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: this.pipelines().map((known) => known.name) });
   }
 
   async run(asked: InferenceTask): Promise<InferenceOutcome> {
@@ -209,7 +218,7 @@ export class PretendEngine implements InferenceEngine {
 
   #refusalOf({ pipeline, name }: InferenceTask): SkeinError | undefined {
     if (this.#stopped) return new SkeinError("EXECUTOR_DIED", { name, reason: "the agent is stopping" });
-    if (!this.#known.some((known) => known.name === pipeline)) return this.#unknown(pipeline);
+    if (!this.pipelines().some((known) => known.name === pipeline)) return this.#unknown(pipeline);
     if (this.#waiting.length >= LIMITS.inferenceQueueMax)
       return new SkeinError("EXECUTORS_BUSY", { name, waiting: this.#waiting.length });
     return undefined;
@@ -225,8 +234,22 @@ export class PretendEngine implements InferenceEngine {
 
   #begin(run: Run): void {
     this.#running.add(run);
+    if (this.stages.has(run.task.pipeline)) return void this.#beginStages(run);
+    this.#last(run, this.#durationMs(run.task), (durationMs) => this.#finish(run, durationMs));
+  }
+
+  /** What comes of it is found out at once, and told when its stages would have ended. */
+  async #beginStages(run: Run): Promise<void> {
+    this.onStages(run.task.pipeline);
+    const { end, durationMs } = await this.stages.run(run.task);
+    if (!this.#running.has(run)) return;
+    const settle = (): void =>
+      "error" in end ? run.reject(new SkeinError(end.error.code, end.error.facts)) : run.resolve(end);
+    this.#last(run, durationMs, () => this.#end(run, settle));
+  }
+
+  #last(run: Run, durationMs: number, finish: (durationMs: number) => void): void {
     const { name, deadlineMs } = run.task;
-    const durationMs = this.#durationMs(run.task);
     const late = (): void => {
       const error = new SkeinError("DEADLINE_EXCEEDED", { what: `Work on ${name}`, name, deadlineMs });
       this.#end(run, () => run.reject(error));
@@ -237,7 +260,7 @@ export class PretendEngine implements InferenceEngine {
       this.#crashes--;
       const error = new SkeinError("EXECUTOR_DIED", { name, reason: "signal SIGSEGV" });
       run.cancels.push(this.#clock.after(durationMs / 2, () => this.#end(run, () => run.reject(error))));
-    } else run.cancels.push(this.#clock.after(durationMs, () => this.#finish(run, durationMs)));
+    } else run.cancels.push(this.#clock.after(durationMs, () => finish(durationMs)));
   }
 
   /** A canary that cannot be read fails in no time. */

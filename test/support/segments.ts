@@ -1,7 +1,7 @@
 /** Pipelines run in this process, whole or cut into segments as a fleet would: what the executor does, without one. */
 import { loadModelPipeline } from "../../agent/io/inference/model/pipeline.ts";
 import type { ModelRun } from "../../agent/io/inference/model/together.ts";
-import { CORE } from "../../agent/io/inference/operators/core.ts";
+import { IMPLEMENTATIONS } from "../../agent/io/inference/operators/index.ts";
 import type { Operator } from "../../agent/io/inference/operators/operator.ts";
 import type { ModelPipeline } from "../../agent/io/inference/protocol.ts";
 import { InstalledSegment } from "../../agent/io/inference/segment/installed.ts";
@@ -11,7 +11,6 @@ import { SkeinError } from "../../shared/errors.ts";
 import { compilePipeline } from "../../shared/pipeline/compile.ts";
 import type { CompiledPipeline, Segment } from "../../shared/pipeline/compiled.ts";
 import type { PipelineDefinition } from "../../shared/pipeline/definition.ts";
-import { OPERATORS } from "../../shared/pipeline/operators/index.ts";
 import { listsToldBy, segmentOf, sourceKey } from "../../shared/pipeline/segment.ts";
 import { sliceValues } from "../../shared/pipeline/values.ts";
 
@@ -22,8 +21,7 @@ export class Workbench {
   readonly asked: ModelRun[][] = [];
 
   constructor(operators: readonly Operator[] = []) {
-    const core = Object.entries(CORE).map(([name, prepare]): Operator => ({ spec: OPERATORS.get(name)!, prepare }));
-    this.operators = new Map([...core, ...operators].map((one) => [one.spec.name, one]));
+    this.operators = new Map([...IMPLEMENTATIONS, ...operators.map((one) => [one.spec.name, one] as const)]);
   }
 
   async load(model: ModelToLoad): Promise<void> {
@@ -72,30 +70,21 @@ export class Workbench {
     elementsPerTask = 2,
   ): Promise<InferenceOutcome> {
     const segments = cut.map((places, n) => segmentOf(pipeline, places, n === cut.length - 1));
-    const made: { segment: Segment; outcomes: InferenceOutcome[] }[] = [];
+    const made: Made[] = [];
     for (const segment of segments) {
-      const parts = this.#partsOf(segment, made, input);
       const outcomes: InferenceOutcome[] = [];
-      for (const own of slicesOf(segment, parts, made, elementsPerTask))
-        outcomes.push(await this.runSegment(segment, { name: "one", parts: own }));
+      for (const parts of tasksOf(segment, made, input, elementsPerTask))
+        outcomes.push(await this.runSegment(segment, { name: "one", parts }));
       made.push({ segment, outcomes });
     }
     return made.at(-1)!.outcomes[0]!;
   }
+}
 
-  #partsOf(
-    segment: Segment,
-    made: readonly { segment: Segment; outcomes: InferenceOutcome[] }[],
-    input: Uint8Array,
-  ): InputPart[] {
-    const taken = new Set(segment.takes.map(sourceKey));
-    const before = made.filter(({ segment: one }) => one.gives.some((source) => taken.has(sourceKey(source))));
-    const item: InputPart[] = segment.takes.some(({ stage }) => stage < 0) ? [{ kind: "item", bytes: input }] : [];
-    return [
-      ...item,
-      ...before.flatMap(({ outcomes }) => outcomes.map(({ output }): InputPart => ({ kind: "values", bytes: output }))),
-    ];
-  }
+/** What a segment gave, of each of its tasks. */
+interface Made {
+  segment: Segment;
+  outcomes: InferenceOutcome[];
 }
 
 const wholeOf = (pipeline: CompiledPipeline): Segment =>
@@ -105,23 +94,30 @@ const wholeOf = (pipeline: CompiledPipeline): Segment =>
     true,
   );
 
-/** As many tasks as its list has slices, each with the parts cut to its own. */
-function slicesOf(
-  { over }: Segment,
-  parts: readonly InputPart[],
-  made: readonly { segment: Segment; outcomes: InferenceOutcome[] }[],
-  elementsPerTask: number,
-): InputPart[][] {
-  if (!over) return [[...parts]];
+/** The parts of each of its tasks: as many tasks as its list has slices, or one. */
+function tasksOf(segment: Segment, made: readonly Made[], input: Uint8Array, elementsPerTask: number): InputPart[][] {
+  const { over, takes } = segment;
+  const taken = new Set(takes.map(sourceKey));
+  const before = made.filter((one) => one.segment.gives.some((source) => taken.has(sourceKey(source))));
+  const item: InputPart[] = takes.some(({ stage }) => stage < 0) ? [{ kind: "item", bytes: input }] : [];
+  const values = (bytes: Uint8Array): InputPart => ({ kind: "values", bytes });
+  if (!over) return [[...item, ...before.flatMap(({ outcomes }) => outcomes.map(({ output }) => values(output)))]];
   const key = sourceKey(over);
-  const maker = made.find(({ segment }) => listsToldBy(segment).some((source) => sourceKey(source) === key));
-  const place = listsToldBy(maker!.segment).findIndex((source) => sourceKey(source) === key);
-  const length = maker!.outcomes[0]!.elements![place]!;
-  return Array.from({ length: Math.ceil(length / elementsPerTask) }, (_, n) =>
-    parts.map((part): InputPart => {
-      if (part.kind !== "values") return part;
-      const [from, to] = [n * elementsPerTask, Math.min(length, (n + 1) * elementsPerTask)];
-      return { kind: "values", bytes: sliceValues(part.bytes, key, from, to) };
-    }),
-  );
+  const length = lengthTold(made, key);
+  return Array.from({ length: Math.ceil(length / elementsPerTask) }, (_, n) => {
+    const [from, to] = [n * elementsPerTask, Math.min(length, (n + 1) * elementsPerTask)];
+    // One that ran over the same slices gave this one's.
+    const own = before.map((one) =>
+      one.segment.over ? one.outcomes[n]!.output : sliceValues(one.outcomes[0]!.output, key, from, to),
+    );
+    return [...item, ...own.map(values)];
+  });
+}
+
+function lengthTold(made: readonly Made[], key: string): number {
+  for (const { segment, outcomes } of made) {
+    const place = listsToldBy(segment).findIndex((source) => sourceKey(source) === key);
+    if (place >= 0) return outcomes[0]!.elements![place]!;
+  }
+  throw new Error(`nothing told the length of ${key}`);
 }

@@ -1,3 +1,4 @@
+import { checkList } from "../../../shared/checks.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { checkManifest, type ModelManifest, modelReference } from "../../../shared/model.ts";
@@ -122,8 +123,8 @@ const NAMED_MAX = 32;
 
 /** What a member told is checked like anything else from a peer. @throws BAD_REQUEST, PIPELINE_INVALID, UNKNOWN_PIPELINE */
 function compileParts(parts: PipelineParts, reference: string, operators: Operators): CompiledPipeline {
-  const definitions = parts.pipelines.map(checkKeptDefinition);
-  const manifests = parts.models.map(checkManifest);
+  const definitions = checkList(parts.pipelines, "pipelines", LIMITS.pipelinesMax, checkKeptDefinition);
+  const manifests = checkList(parts.models, "models", LIMITS.modelsMax, checkManifest);
   const pipelines = new Map(definitions.map((one) => [pipelineReference(one), one]));
   const models = new Map(manifests.map((one) => [modelReference(one), one]));
   const definition = pipelines.get(reference);

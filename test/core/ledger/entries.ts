@@ -11,6 +11,7 @@ import {
   manifest,
   modelAdded,
   node,
+  pipelineAdded,
   recorded,
   result,
   shard,
@@ -82,6 +83,15 @@ const aPlacement = fc
     return { kind: "placementDecided", term, replicas, decisionJson: `{"term":${term}}` };
   });
 
+/** Pipelines stand on models and on one another; now and then one wants a model's name. */
+const aPipelineName = fc.constantFrom("p0", "p1", "m1");
+const aPipeline = fc
+  .record({ name: aPipelineName, version: aVersion, says: fc.constantFrom("", "more"), on: fc.nat(2), part: aVersion })
+  .map(
+    ({ name, version, says, on, part }): LedgerEntry =>
+      pipelineAdded(name, version, on < 2 ? { models: [`m${on}:${part}`] } : { pipelines: [`p0:${part}`] }, says),
+  );
+
 /** What people and leaders say of models and of where work goes. */
 const aPlanningEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
   {
@@ -98,6 +108,10 @@ const aPlanningEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
     .record({ ruleId: fc.constantFrom("rule-1", "rule-2"), rule: fc.option(aRule, { nil: undefined }) })
     .map(({ ruleId, rule }): LedgerEntry => ({ kind: "ruleChanged", ruleId, ...(rule && { rule }) })),
   aPlacement,
+  aPipeline,
+  fc
+    .record({ name: aPipelineName, version: aVersion })
+    .map((which): LedgerEntry => ({ kind: "pipelineRemoved", ...which })),
   fc
     .record({ name: aJob, made: fc.nat(99) })
     .map(({ name, made }): LedgerEntry => ({ kind: "jobPlanned", jobId: job(name), decisionJson: `{"n":${made}}` })),
@@ -182,6 +196,7 @@ export const firstEntries: LedgerEntry[] = [
   { kind: "settingChanged", name: "a", value: "1" },
   modelAdded(manifest("m0", 1, [{ path: "f0", blob: blob(1_001), bytes: 10, use: "graph" }]), { holders: [nodes[1]!] }),
   { kind: "modelAliased", name: "m0", alias: "stable", version: 1 },
+  pipelineAdded("p0", 1, { models: ["m0:1"] }),
   { kind: "ruleChanged", ruleId: "rule-1", rule: { kind: "pin", model: "m0", on: "zone=garage" } },
   {
     kind: "placementDecided",

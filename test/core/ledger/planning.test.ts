@@ -1,8 +1,20 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { findModel, Ledger, type LedgerOutcome } from "../../../agent/core/ledger/index.ts";
+import { findModel, findPipeline, Ledger, type LedgerOutcome } from "../../../agent/core/ledger/index.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import { LIMITS } from "../../../shared/limits.ts";
-import { A, B, blob, founded, job, manifest, modelAdded, recorded, result, submitted } from "../../support/nouns.ts";
+import {
+  A,
+  B,
+  blob,
+  founded,
+  job,
+  manifest,
+  modelAdded,
+  pipelineAdded,
+  recorded,
+  result,
+  submitted,
+} from "../../support/nouns.ts";
 
 let ledger: Ledger;
 const apply = (entry: LedgerEntry): LedgerOutcome => {
@@ -193,5 +205,74 @@ describe("decisions", () => {
     }
     expect(ledger.planning.decisions.size).toBe(LIMITS.decisionsKept);
     expect(ledger.planning.decisions.has(job("j0"))).toBe(false);
+  });
+});
+
+describe("pipelines", () => {
+  const gone = (name: string, version: number): LedgerEntry => ({ kind: "pipelineRemoved", name, version });
+  const pipelines = (): string[] => [...ledger.planning.pipelines.keys()];
+  const reading = pipelineAdded("reading", 1, { models: ["digits:1"] });
+  beforeEach(() => {
+    apply(modelAdded(manifest("digits")));
+    apply(reading);
+  });
+
+  test("the same again is a no-op, whoever offers it; another under that version is refused", () => {
+    expect(apply({ ...reading, addedBy: B, addedAtMs: 9 })).toEqual({ applied: true, events: [] });
+    expect(codeOf(apply(pipelineAdded("reading", 1, { models: ["digits:1"] }, "more")))).toBe("PIPELINE_EXISTS");
+    expect(apply(pipelineAdded("reading", 2, { models: ["digits:1"] }, "more")).events).toEqual([
+      { kind: "pipelinesChanged" },
+    ]);
+    expect(pipelines()).toEqual(["reading:1", "reading:2"]);
+  });
+
+  test("models and pipelines share one space of names", () => {
+    const outcome = apply(pipelineAdded("digits", 7, { models: ["digits:1"] }));
+    expect(!outcome.applied && outcome.error.toJSON()).toMatchObject({ code: "NAME_TAKEN", facts: { of: "model" } });
+    expect(codeOf(apply(modelAdded(manifest("reading", 9))))).toBe("NAME_TAKEN");
+    expect(models()).toEqual(["digits:1"]);
+  });
+
+  test("what it is made of must be there", () => {
+    expect(codeOf(apply(pipelineAdded("other", 1, { models: ["digits:1", "letters:1"] })))).toBe("MODEL_UNKNOWN");
+    expect(codeOf(apply(pipelineAdded("other", 1, { pipelines: ["other:1"] })))).toBe("UNKNOWN_PIPELINE");
+    const { definition, ...entry } = pipelineAdded("other", 1, { models: ["digits:1"] });
+    const stages = {
+      ...definition.stages,
+      words: { operator: "text/ngrams@1", files: { vocabulary: "letters:2/v.txt" } },
+    };
+    expect(codeOf(apply({ ...entry, definition: { ...definition, stages } }))).toBe("MODEL_UNKNOWN");
+    expect(pipelines()).toEqual(["reading:1"]);
+  });
+
+  test("and stays while it is there", () => {
+    apply(pipelineAdded("outer", 1, { pipelines: ["reading:1"] }));
+    const outcome = apply(removed("digits", 1));
+    expect(!outcome.applied && outcome.error.message).toBe(
+      "digits:1 is not removed: pipelines are made of it (reading:1). Remove those first.",
+    );
+    expect(codeOf(apply(gone("reading", 1)))).toBe("PART_WANTED");
+    expect(apply(gone("outer", 1)).events).toEqual([{ kind: "pipelinesChanged" }]);
+    expect(apply(gone("reading", 1)).applied).toBe(true);
+    expect(apply(gone("reading", 1))).toEqual({ applied: true, events: [] });
+    expect(apply(removed("digits", 1)).applied).toBe(true);
+    expect([pipelines(), models()]).toEqual([[], []]);
+  });
+
+  test("a bare name is the newest version, by number", () => {
+    for (const version of [10, 9]) apply(pipelineAdded("reading", version, { models: ["digits:1"] }));
+    const meant = (text: string) => findPipeline(ledger.planning, text)?.definition.version;
+    expect([meant("reading"), meant("reading:9"), meant("reading:2"), meant("digits")]).toEqual([
+      10,
+      9,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test("there are so many and no more", () => {
+    for (let version = 2; version <= LIMITS.pipelinesMax; version++)
+      apply(pipelineAdded("reading", version, { models: ["digits:1"] }));
+    expect(codeOf(apply(pipelineAdded("one-more", 1, { models: ["digits:1"] })))).toBe("TOO_LARGE");
   });
 });

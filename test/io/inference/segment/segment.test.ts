@@ -52,9 +52,14 @@ const floats: Operator = {
   },
 };
 
+const short: Operator = {
+  spec: { ...floats.spec, name: "trial/short@1" },
+  prepare: () => () => ({ value: { kind: "tensor", datatype: "FP32", shape: [1, 3], bytes: new Uint8Array(4) } }),
+};
+
 let bench: Workbench;
 beforeAll(async () => {
-  bench = new Workbench([shout, never, floats]);
+  bench = new Workbench([shout, never, floats, short]);
   for (const length of [2, 300]) {
     const folder = await mkdtemp(join(tmpdir(), "skein-test-"));
     afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -232,6 +237,12 @@ describe("an item that fails in the middle", () => {
     expect(error).toMatchObject({ code: "INTERNAL", facts: { stage: "loud", element: 0 } });
   });
 
+  it("because an operator's tensor is not as long as its shape says fails there, and not where it is read", async () => {
+    const short = pipeline({ row: { operator: "trial/short@1", in: { value: "it" } } }, { row: "row.value" });
+    const error = await failureOf(bench.run(short, inJson([])));
+    expect(error.message).toContain("in its stage row: its output value must have 12 bytes by its shape, not 4");
+  });
+
   it("because a stage gives what it did not say fails in that stage", async () => {
     const error = await failureOf(bench.run(shouting(), inJson(["wrong"])));
     expect(error.message).toContain("in its stage loud, element 0: its output value must be text, not 7");
@@ -321,6 +332,28 @@ describe("a pipeline cut into segments", () => {
       [[0], [1, 2], [3], []],
     ])
       expect(outJson((await bench.runCut(deep, cut, inJson(words), 3)).output)).toEqual(outJson(output));
+  });
+
+  it("has no elements of a list that is not there, wherever it is cut", async () => {
+    const unasked = pipeline(
+      {
+        words: { ...split, when: { value: "wants", is: "words" } },
+        loud: { operator: "trial/shout@1", in: { value: "words.elements" }, map: ["value"] },
+        all: join_,
+      },
+      { said: "all.list", words: "words.elements" },
+      { it: "json", wants: "text" } as { it: string },
+    );
+    const item = (wants: string) =>
+      encodeValues(
+        new Map<string, Value>([
+          ["-1.it", { kind: "json", json: ["a"] }],
+          ["-1.wants", { kind: "json", json: wants }],
+        ]),
+      );
+    expect(outJson((await bench.run(unasked, item("words"))).output)).toEqual({ said: ["A"], words: ["a"] });
+    for (const cut of [[[0], [1], [2]], [[0, 1], [2]], [[0], [1, 2]], [[0, 1, 2]]])
+      expect(outJson((await bench.runCut(unasked, cut, item("nothing"))).output)).toEqual({ said: [], words: null });
   });
 
   it("tells how long the lists are that others run over", async () => {
