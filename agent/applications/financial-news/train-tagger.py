@@ -1,8 +1,8 @@
-"""Fits the nets of the tagger with PyTorch, for train.ts, which prepares the words and writes the graph.
+"""Fits the net of the tagger with PyTorch, for train.ts, which prepares the words and writes the graph.
 
 Takes a folder with examples.json (train and score: lists of sentences with ids, affixes, shapes and tags by word), vectors.int8
-and settings.json; leaves weights.json and, for each net, its weights as float32 in the order that weights.json names, and
-predictions.json: by sentence of score, the tag of each word. Needs python3-torch of Debian (1.13), and nothing else.
+and settings.json; leaves net.f32, its weights as float32 in the order that weights.json names, and predictions.json: by
+sentence of score, the tag of each word. Needs python3-torch of Debian (1.13), and nothing else.
 """
 import json
 import sys
@@ -29,6 +29,8 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         hidden = settings["hidden"]
+        # Learned from where GloVe is, for the words of the training sentences; others stay where they are.
+        self.vectors = nn.Parameter(vectors.clone())
         self.affix = nn.Embedding(settings["buckets"] + 1, settings["affixWidth"], padding_idx=0)
         nn.init.normal_(self.affix.weight, std=0.1)
         with torch.no_grad():
@@ -38,7 +40,7 @@ class Net(nn.Module):
         self.out = nn.Linear(hidden, tags)
 
     def forward(self, ids, affix, shape):
-        word = F.embedding(ids, vectors)
+        word = F.embedding(ids, self.vectors, padding_idx=0)
         if self.training:
             word = word * (torch.rand(ids.shape) > settings["wordDropout"]).float().unsqueeze(2)
         known = torch.cat([word, self.affix(affix).sum(2), shape], 2).transpose(1, 2)
@@ -96,17 +98,12 @@ def fitted(seed):
     return net.eval()
 
 
-nets = [fitted(seed) for seed in settings["seeds"]]
-names = list(nets[0].state_dict())
-for i, net in enumerate(nets):
-    parts = [net.state_dict()[name].numpy().astype("<f4").ravel() for name in names]
-    np.concatenate(parts).tofile(folder / f"net{i}.f32")
+net = fitted(settings["seed"])
+weights = net.state_dict()
+np.concatenate([part.numpy().astype("<f4").ravel() for part in weights.values()]).tofile(folder / "net.f32")
 (folder / "weights.json").write_text(
-    json.dumps([{"name": name, "shape": list(nets[0].state_dict()[name].shape)} for name in names])
+    json.dumps([{"name": name, "shape": list(part.shape)} for name, part in weights.items()])
 )
 with torch.no_grad():
-    told = [
-        torch.stack([net(*batch_of([one])[:3]).softmax(2) for net in nets]).mean(0)[0].argmax(1).tolist()
-        for one in examples["score"]
-    ]
+    told = [net(*batch_of([one])[:3])[0].argmax(1).tolist() for one in examples["score"]]
 (folder / "predictions.json").write_text(json.dumps(told))

@@ -1,6 +1,6 @@
 /**
  * Trains the models of this application and prints their scores: `node agent/applications/financial-news/train.ts`, some
- * minutes. The tagger's nets are fitted by PyTorch (Debian's python3-torch, which only its own python3 sees), called from
+ * minutes. The tagger's net is fitted by PyTorch (Debian's python3-torch, which only its own python3 sees), called from
  * here; words, graph and scores are made here, so that they are those of the operators.
  */
 import { execFileSync } from "node:child_process";
@@ -14,7 +14,7 @@ import { bagGraph } from "../training/bag-graph.ts";
 import { linesText, vocabularyText, writeModelFolder } from "../training/model-folder.ts";
 import { bestOf, examplesOf, type LabelledText, shareOf, vocabularyOf } from "../training/texts.ts";
 import { heldOutSentences, lexiconLabel, opinions, valence, wikigoldParts } from "./sources.ts";
-import { spanScores, TAGS, type TaggedSentence, taggedSentences, tokenTags } from "./tagged.ts";
+import { commonTags, spanScores, TAGS, type TaggedSentence, taggedSentences, tokenTags } from "./tagged.ts";
 import { type TaggerNet, taggerGraph } from "./tagger-graph.ts";
 
 const TAGGER = {
@@ -32,7 +32,7 @@ const TAGGER = {
   filingsTimes: 3,
   /** Added to the score of O after training. */
   outsideBias: 1,
-  seeds: [1, 2],
+  seed: 1,
 };
 const SENTIMENT = {
   grams: { textsMin: 2, buckets: 16_384, wordNgrams: [2], letterNgrams: [3, 4, 5] },
@@ -51,7 +51,7 @@ const featuresOf = ({ words, tokenOf, tags }: TaggedSentence, table: WordTable) 
   tags: tokenOf.map((token) => tags[token]!),
 });
 
-function fittedNets(train: readonly TaggedSentence[], score: readonly TaggedSentence[], table: WordTable) {
+function fittedNet(train: readonly TaggedSentence[], score: readonly TaggedSentence[], table: WordTable) {
   const folder = mkdtempSync(join(tmpdir(), "tagger-"));
   try {
     const shape = { tags: TAGS.length, shapes: SHAPE_FEATURES, affixes: AFFIXES };
@@ -61,8 +61,8 @@ function fittedNets(train: readonly TaggedSentence[], score: readonly TaggedSent
     writeFileSync(join(folder, "examples.json"), JSON.stringify({ train: examples[0], score: examples[1] }));
     execFileSync("/usr/bin/python3", [here("train-tagger.py"), folder], { stdio: ["ignore", "inherit", "inherit"] });
     const read = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8"));
-    const nets = TAGGER.seeds.map((_, i) => netFrom(read("weights.json"), readFileSync(join(folder, `net${i}.f32`))));
-    return { nets, told: read("predictions.json") as number[][] };
+    const net = netFrom(read("weights.json"), readFileSync(join(folder, "net.f32")));
+    return { net, told: read("predictions.json") as number[][] };
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -70,14 +70,14 @@ function fittedNets(train: readonly TaggedSentence[], score: readonly TaggedSent
 
 function netFrom(order: { name: string; shape: number[] }[], bytes: Buffer): TaggerNet {
   const all = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-  const weights: TaggerNet["weights"] = {};
+  const net: TaggerNet = {};
   let at = 0;
   for (const { name, shape } of order) {
     const length = shape.reduce((a, b) => a * b, 1);
-    weights[name] = { shape, values: all.slice(at, at + length) };
+    net[name] = { shape, values: all.slice(at, at + length) };
     at += length;
   }
-  return { weights };
+  return net;
 }
 
 async function trainTagger(): Promise<void> {
@@ -87,23 +87,32 @@ async function trainTagger(): Promise<void> {
   const filings = taggedSentences("sec-filings/train-FIN5.txt");
   const train = [...Array.from({ length: TAGGER.filingsTimes }, () => filings).flat(), ...wikigold.train];
   const score = [...taggedSentences("sec-filings/test-FIN3.txt"), ...wikigold.test];
-  const { nets, told } = fittedNets(train, score, table);
-  const vectors = new Int8Array(readFileSync(here("data/glove/vectors.int8")));
-  const shape = { ...TAGGER, vectors, tags: TAGS.length, shapes: SHAPE_FEATURES, affixes: AFFIXES };
+  const { net, told } = fittedNet(train, score, table);
+  const shape = { tags: TAGS.length, shapes: SHAPE_FEATURES, affixes: AFFIXES };
   const files = { "vocabulary.json": vocabularyText(table), "labels.txt": linesText(TAGS) };
-  const bytes = await writeModelFolder(here("models/entities"), taggerGraph(nets, shape), files);
+  const bytes = await writeModelFolder(here("models/entities"), taggerGraph(net, shape), files);
   console.log(`entities: ${bytes} bytes`);
-  const secCount = score.length - wikigold.test.length;
-  const parts = { "SEC filings, test": [0, secCount], "wikigold, a half": [secCount, score.length] } as const;
-  for (const [name, [from, to]] of Object.entries(parts)) {
+  const common = commonTags([...filings, ...wikigold.train]);
+  const filingsCount = score.length - wikigold.test.length;
+  for (const [name, from, to] of [
+    ["SEC filings, test", 0, filingsCount],
+    ["wikigold, a half", filingsCount, score.length],
+  ] as const) {
     const own = score.slice(from, to);
-    const given = own.map((sentence, i) => tokenTags(sentence, told[from + i]!));
-    const { precision, recall, f1 } = spanScores(
-      own.map(({ tags }) => tags),
-      given,
-    );
-    console.log(`  ${name}: F1 ${f1.toFixed(3)}, precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`);
+    const tags = own.map((sentence, i) => tokenTags(sentence, told[from + i]!));
+    console.log(`  ${name}:
+    common tag of each token ${scoresText(
+      own,
+      own.map(({ tokens }) => common(tokens)),
+    )}
+    model                    ${scoresText(own, tags)}`);
   }
+}
+
+function scoresText(sentences: readonly TaggedSentence[], given: readonly number[][]): string {
+  const truth = sentences.map(({ tags }) => tags);
+  const { precision, recall, f1 } = spanScores(truth, given);
+  return `F1 ${f1.toFixed(3)}, precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`;
 }
 
 async function trainSentiment(): Promise<void> {
