@@ -11,7 +11,6 @@ import {
   type LedgerEvent,
   openItems,
   runsAs,
-  stagesOf,
   unrecordedItems,
 } from "../core/ledger/index.ts";
 import type { Cancel } from "../ports/index.ts";

@@ -17,8 +17,8 @@ import type {
 import { readCanaryInput, writeCanaryInput, writeCanaryOutput } from "../../shared/canary.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Segment } from "../../shared/pipeline/compiled.ts";
 import { writePageText } from "../../shared/page-text.ts";
+import type { Segment } from "../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../shared/session-choice.ts";
 import { PretendStages } from "./pretend-stages.ts";
 
