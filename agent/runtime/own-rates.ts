@@ -1,4 +1,5 @@
 import type { PipelineRate } from "../../shared/capacity.ts";
+import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash } from "../../shared/ids.ts";
 import type { NotedRate } from "../../shared/wire/notes.ts";
 import type { ResultSigner } from "./proof.ts";
@@ -7,6 +8,8 @@ import type { WorkerMemory } from "./worker-memory.ts";
 
 /** Weight of the newest run in this node's measured speed. */
 const RATE_WEIGHT = 0.3;
+/** Of a model that cannot be timed and was not examined. */
+const GUESSED_PER_SECOND = 1;
 /** An executor is killed when a run takes this many times what it usually does, and never sooner than the floor. */
 const DEADLINE_FACTOR = 20;
 const DEADLINE_FLOOR_MS = 60_000;
@@ -70,10 +73,23 @@ export class OwnRates {
   /** Measures a pipeline anew, as after a model was loaded: from then on this node reports a rate and gets work of it. @throws as InferenceEngine.calibrate */
   async calibrateOne(pipeline: string): Promise<void> {
     this.#secondsPerItem.delete(pipeline);
-    const { secondsPerItem: seconds } = await this.#world.engine.calibrate(pipeline);
+    const measured = await this.#timed(pipeline);
     // Work that was done meanwhile tells more.
-    if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, { seconds, source: "calibration" });
+    if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, measured);
     this.#init.onChange();
+  }
+
+  /** A model that is loaded and takes no made-up input (one with a state, say) runs all the same where a pipeline gives it what it takes. */
+  async #timed(pipeline: string): Promise<{ seconds: number; source: PipelineRate["source"] }> {
+    const { engine } = this.#world;
+    try {
+      const { secondsPerItem: seconds } = await engine.calibrate(pipeline);
+      return { seconds, source: "calibration" };
+    } catch (error) {
+      const isLoaded = engine.models().some((model) => model.pipeline === pipeline && model.state === "ready");
+      if (SkeinError.from(error).code !== "MODEL_INVALID" || !isLoaded) throw error;
+      return { seconds: 1 / (this.#init.guess(pipeline) ?? GUESSED_PER_SECOND), source: "profile" };
+    }
   }
 
   /** Tells its rate no more, so that this node gets no more work of it; or again. */
