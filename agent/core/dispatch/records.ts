@@ -108,6 +108,8 @@ export const unreported = (shard: LeasedShard): number => shard.items.size - sha
 
 export const itemsWaiting = (job: DispatchJob): number => job.waiting.size + job.picky.size + job.restingUntilMs.size;
 
-/** Items of a shard that are not reported, that nobody else runs and that may be leased. */
+/** Items of a shard that are not reported and that nobody else runs, though somebody else might. */
 export const uncovered = (job: DispatchJob, shard: LeasedShard): number[] =>
-  [...shard.items].filter((item) => !shard.reported.has(item) && !job.closed.has(item) && job.copies.get(item)!.length === 1);
+  [...shard.items].filter(
+    (item) => !shard.reported.has(item) && !job.closed.has(item) && job.copies.get(item)!.length === 1,
+  );

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Dispatch } from "../../../agent/core/dispatch/index.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { A, B, job } from "../../support/nouns.ts";
-import { backs, failed, leases, nodesAre, open, range, recorded, worker, X } from "./steps.ts";
+import { backs, failed, leases, nodesAre, open, range, recorded, silent, worker, X } from "./steps.ts";
 
 const [Y, Z] = [job("y"), job("z")];
 
@@ -49,6 +49,19 @@ test("items that are closed are not leased, and a shard of nothing else is taken
   ).toEqual([1, 2]);
   expect(backs(closes(dispatch, [1])).map(({ node, items }) => [node, items])).toEqual([[A, 0]]);
   expect(leases(opens(dispatch, [1], 10)).map(({ items }) => items)).toEqual([[1]]);
+  dispatch.assertSound();
+});
+
+test("what runs while it is closed may end; it is not begun again, nor a second time, before it is opened", () => {
+  const dispatch = new Dispatch(1);
+  nodesAre(dispatch, [worker(A, 1)]);
+  open(dispatch, { items: 2 });
+  const close = (item: number) => dispatch.step({ kind: "itemsClosed", jobId: X, items: [item], isOver: false }, 10);
+  expect([close(0), close(1), dispatch.table.itemsLeasedTo(A)]).toEqual([[], [], 2]);
+  recorded(dispatch, A, [0], 20);
+  expect(leases(nodesAre(dispatch, [silent(worker(A, 1)), worker(B, 1)], 30))).toEqual([]);
+  expect(leases(nodesAre(dispatch, [worker(B, 1)], 40))).toEqual([]);
+  expect(leases(opens(dispatch, [1], 50)).map(({ node, items }) => [node, items])).toEqual([[B, [1]]]);
   dispatch.assertSound();
 });
 

@@ -91,6 +91,7 @@ class Checked {
       const { length } = [...(this.failedOn.get(effect.item) ?? [])];
       expect(length, "an item that is given up failed").toBeGreaterThan(0);
       this.open.delete(effect.item);
+      this.closed.delete(effect.item);
     }
     if (effect.kind !== "leaseShard") return;
     expect(this.paused, "nothing of a paused job is leased").toBe(false);
@@ -115,13 +116,14 @@ class Checked {
     this.step({ kind: "itemsOpened", jobId: X, items: [item] });
   }
 
-  close(item: number): void {
+  close(item: number, isOver: boolean): void {
     if (this.open.delete(item)) this.closed.add(item);
-    this.step({ kind: "itemsClosed", jobId: X, items: [item], isOver: true });
+    this.step({ kind: "itemsClosed", jobId: X, items: [item], isOver });
   }
 
   fail(nodeId: NodeId, item: number, killed: boolean): void {
-    if (this.open.has(item)) this.failedOn.set(item, (this.failedOn.get(item) ?? new Set()).add(nodeId));
+    if (this.open.has(item) || this.closed.has(item))
+      this.failedOn.set(item, (this.failedOn.get(item) ?? new Set()).add(nodeId));
     this.step({ kind: "itemFailed", node: nodeId, jobId: X, item, killed, because: "it broke" });
   }
 
@@ -141,7 +143,7 @@ class Checked {
       this.tellNodes();
     }
     if (act === "open") this.reopen();
-    if (act === "close") this.close(pick % this.#next);
+    if (act === "close") this.close(pick % this.#next, waitMs > 100);
     if (act === "late") this.record(nodeId, pick % 20);
     const shards = this.dispatch.table.shardsOf(nodeId);
     const held = shards[pick % Math.max(1, shards.length)];
