@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { ProviderTrial } from "../shared/box.ts";
 import type { NodePart, RosterNode } from "../shared/fleet.ts";
 import type { BlobHash, FleetId } from "../shared/ids.ts";
+import { OPERATORS } from "../shared/pipeline/operators/index.ts";
+import type { OperatorSpec } from "../shared/pipeline/operators.ts";
 import { AGENT_VERSION } from "../shared/version.ts";
 import { startApi } from "./api/index.ts";
 import { openBlobs } from "./io/blobs/index.ts";
@@ -40,6 +42,8 @@ export interface AgentConfig {
   api: { host: string; port: number; token?: string };
   /** Default: what the firmware profile says for this box. 0: it runs nothing. */
   executors?: number;
+  /** Of operators of this box's owner. Default: `operators` in the data folder. */
+  operatorsFolder?: string;
   logLevel: LogLevel;
   /** Called when this box has left its fleet, before the agent stops. */
   onLeft: () => Promise<void>;
@@ -71,6 +75,11 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
   });
   const probed = await probe.probe();
   for (const refused of probed.profilesRefused) telemetry.log("warn", "profileRefused", { ...refused });
+  const operators = new Map(OPERATORS);
+  const operatorsFolder = config.operatorsFolder ?? join(dataDir, "operators");
+  const onLocalOperators = (specs: readonly OperatorSpec[]): void => {
+    for (const spec of specs) operators.set(spec.name, spec);
+  };
   const world: Surroundings = {
     clock: systemClock,
     randomness: systemRandomness,
@@ -92,7 +101,10 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     signer: createSigner(config.nodeKey),
     blobs: await openBlobs(join(dataDir, "blobs"), { telemetry, isFull }),
     models: await openModelFolders(join(dataDir, "models"), { telemetry, isFull }),
-    engine: config.part === "witness" || probed.runsNothing ? noEngine : await createEngine(probed, telemetry),
+    engine:
+      config.part === "witness" || probed.runsNothing
+        ? noEngine
+        : await createEngine(probed, telemetry, { operatorsFolder, onLocalOperators }),
     probe,
     ...(config.part === "witness" ? {} : { trials: await makeTrials() }),
     ...(config.part === "witness" ? {} : { fitting: await openFitting(join(dataDir, "datasets")) }),
@@ -116,6 +128,7 @@ export async function startAgent(config: AgentConfig): Promise<RunningAgent> {
     founder: fleet.founder,
     part: config.part,
     probed,
+    operators,
     contents: await loadJournal(world.journal, fleet.founder ? world.network.self : undefined),
     onStopRequested: () => void stop(),
     onLeft: config.onLeft,
@@ -145,10 +158,14 @@ async function tryProviders(names: readonly string[]): Promise<ProviderTrial[]> 
 }
 
 /** A witness never comes here, so it runs on a box without this room's packages. */
-async function createEngine(probed: ProbeResult, telemetry: Telemetry): Promise<InferenceEngine> {
+async function createEngine(
+  probed: ProbeResult,
+  telemetry: Telemetry,
+  local: { operatorsFolder: string; onLocalOperators: (specs: readonly OperatorSpec[]) => void },
+): Promise<InferenceEngine> {
   const { createInferenceEngine } = await import("./io/inference/index.ts");
   const memoryBytesPerExecutorMax = executorMemoryBytes(probed);
-  return createInferenceEngine({ executors: probed.executors, memoryBytesPerExecutorMax }, { telemetry });
+  return createInferenceEngine({ executors: probed.executors, memoryBytesPerExecutorMax, ...local }, { telemetry });
 }
 
 async function makeTrials(): Promise<Trials> {

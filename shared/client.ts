@@ -19,6 +19,9 @@ import {
 } from "./routes.ts";
 import { linesOf } from "./sse.ts";
 
+/** Pipelines as a program, for `pipelineAdd`. */
+export { inner, map, model, operator, type Pipeline, type Port, pipeline } from "./pipeline/builder.ts";
+
 type Texts<P extends readonly unknown[]> = { [K in keyof P]: string };
 /** The path's parameters in order, then the body where the route has one. */
 type RouteArguments<N extends RouteName> =

@@ -24,6 +24,12 @@ function faultsText(faults: unknown): string {
   return `${place ? `${place}: ` : ""}${first.reason}${rest}`;
 }
 
+/** Each on a line of its own. */
+function inputFaultsText(faults: unknown): string {
+  const all = Array.isArray(faults) ? (faults as { place?: string; reason?: string }[]) : [];
+  return all.map(({ place, reason }) => `\n  ${place}: ${reason}`).join("");
+}
+
 export const ERRORS = {
   // Asked wrongly.
   BAD_REQUEST: { status: 400, exit: 2, say: (f) => `The request is not valid: ${f.reason}.` },
@@ -62,7 +68,19 @@ export const ERRORS = {
   NO_INPUTS: {
     status: 400,
     exit: 2,
-    say: (f) => `${f.where} has no ${f.what ? `${f.what} files` : "inputs"}, so there is nothing to read.`,
+    say: (f) =>
+      `${f.where} has no ${f.what ? `${f.what} files` : "inputs"}, so there is nothing to read.${f.sample ? ` To try it: ${f.sample}` : ""}`,
+  },
+  PIPELINE_FILE_MISSING: {
+    status: 400,
+    exit: 2,
+    say: (f) =>
+      `${f.path} is neither a file nor a folder with pipeline.yaml, nor an application that comes with Skein (${list(f.known)}).`,
+  },
+  INPUTS_INVALID: {
+    status: 400,
+    exit: 2,
+    say: (f) => `Nothing was handed in, because of what is wrong with the inputs:${inputFaultsText(f.faults)}`,
   },
   FOLDER_MISSING: { status: 400, exit: 2, say: (f) => `${f.path} does not exist. Check the path.` },
   TOO_LARGE: { status: 413, exit: 2, say: (f) => `${f.what} is ${f.actual}; the most is ${f.limit}.` },

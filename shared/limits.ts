@@ -89,6 +89,9 @@ export const LIMITS = {
   canaryInputBytesMax: 2 * KiB,
   /** Items in one job, so that its entry (about 110 bytes an item) stays under entryBytesMax. */
   jobItemsMax: 5_000,
+  /** A table of inputs (CSV, JSON lines) is read whole: a job of the largest size, 12 kB an item. And what is told to be wrong in one. */
+  tableBytesMax: 64 * MiB,
+  inputFaultsMax: 20,
   /** Jobs kept in the ledger that have not ended. */
   jobsOpenMax: 1_000,
   /** One Raft entry. */

@@ -126,7 +126,24 @@ export function describeJob({ job, plan }: JobDetail): string {
   ]);
   const figures = ["RECORDED", "AT WORK", "SHARDS"];
   const body = shares.length === 0 ? "" : `\n${table(["NODE", ...figures, "WHY"], shares, figures)}`;
-  return head + body + (plan ? `\n${plain(plan.summary)}\n` : "");
+  return head + stagesText(job) + body + (plan ? `\n${plain(plan.summary)}\n` : "");
+}
+
+/** Of a job that goes stage by stage: a line for each segment, which one box runs in one go. */
+function stagesText({ stages }: JobView): string {
+  if (!stages || stages.length === 0) return "";
+  const figures = ["DONE", "FAILED", "AGAIN", "COPIES"];
+  const rows = stages.map(({ stages: names, segment, tasks, recorded, failed, runsAgain, copies, nodes }) => [
+    names.join(", ") || segment,
+    `${recorded}/${tasks}`,
+    String(failed),
+    String(runsAgain),
+    String(copies),
+    Object.entries(nodes)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ") || "-",
+  ]);
+  return `\n${table(["STAGES", ...figures, "BY"], rows, figures)}`;
 }
 
 const timeOf = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");

@@ -16,6 +16,8 @@ export interface LocalInput {
   path: string;
   bytes: number;
   blob: BlobHash;
+  /** Where it is no file as it lies on the disk: makes the same bytes each time. */
+  content?: () => Promise<Uint8Array>;
 }
 
 /** `page 2` before `page 10`, as a person would put them; the locale is fixed so that every box sorts alike. */
@@ -45,7 +47,8 @@ export async function gatherInputs(named: readonly string[], pipeline: string): 
   }));
 }
 
-async function filesAt(named: string, takes: RegExp): Promise<string[]> {
+/** The file, or those in the folder that are taken, in natural order. @throws FOLDER_MISSING */
+export async function filesAt(named: string, takes: RegExp): Promise<string[]> {
   const path = resolve(named);
   const kind = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") throw new SkeinError("FOLDER_MISSING", { path: named });

@@ -5,7 +5,7 @@ import { checkFileName } from "../../shared/checks.ts";
 import type { BlobHash } from "../../shared/ids.ts";
 import type { RecordedResult } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { filesOf } from "../../shared/pipelines.ts";
+import type { Json } from "../../shared/pipeline/definition.ts";
 import { writeWhole } from "./files.ts";
 import { inParallel } from "./in-parallel.ts";
 import { FILES_AT_ONCE } from "./inputs.ts";
@@ -29,23 +29,33 @@ export function stemsFor(names: readonly string[]): Map<string, string> {
   return stems;
 }
 
+/** How outputs are read. */
+export interface OutputForm {
+  /** For a person; undefined for bytes that are no text. @throws BAD_REQUEST if it is no output */
+  textOf(output: Uint8Array): string | undefined;
+  /** Of a fleet's pipeline: its outputs by name. */
+  jsonOf?(output: Uint8Array): Json | undefined;
+}
+
 /** Fetches and keeps what was recorded, once each. */
 export class Pages {
   readonly #getBlob: (hash: BlobHash) => Promise<Uint8Array>;
   readonly #outDir: string | undefined;
-  readonly #textOf: (output: Uint8Array) => string;
+  readonly #form: OutputForm;
   /** Text by item, where there is no folder to put it in. */
   readonly texts = new Map<number, string>();
+  /** Outputs of a fleet's pipeline, by item. */
+  readonly outputs = new Map<number, Json>();
   /** Everything kept so far, by item. */
   readonly kept = new Map<number, RecordedResult>();
 
   constructor(
     getBlob: (hash: BlobHash) => Promise<Uint8Array>,
-    { outDir, pipeline }: { outDir: string | undefined; pipeline: string },
+    { outDir, form }: { outDir: string | undefined; form: OutputForm },
   ) {
     this.#getBlob = getBlob;
     this.#outDir = outDir;
-    this.#textOf = filesOf(pipeline).textOf;
+    this.#form = form;
   }
 
   /**
@@ -74,15 +84,18 @@ export class Pages {
   }
 
   async #keepOutput(item: number, stem: string, output: Uint8Array): Promise<void> {
-    const text = this.#textOf(output);
+    const text = this.#form.textOf(output);
+    const json = this.#form.jsonOf?.(output);
+    if (json !== undefined) this.outputs.set(item, json);
     if (this.#outDir === undefined) {
-      this.texts.set(item, text);
+      this.texts.set(item, text ?? `${output.length} bytes; --out DIR writes them to a file`);
       return;
     }
-    const ending = text === "" || text.endsWith("\n") ? "" : "\n";
-    // JSON begins with a brace; tensors in their binary form do not.
+    // JSON begins with a brace; tensors in their binary form, and most other bytes, do not.
     const form = output[0] === 0x7b ? "json" : "bin";
     await writeWhole(join(this.#outDir, `${stem}.${form}`), output);
+    if (text === undefined) return;
+    const ending = text === "" || text.endsWith("\n") ? "" : "\n";
     await writeWhole(join(this.#outDir, `${stem}.txt`), text + ending);
   }
 }

@@ -5,6 +5,7 @@ import { commandsOf, several } from "./commands/command.ts";
 import { addFitting } from "./commands/fitting.ts";
 import { addDrill, addFleet } from "./commands/fleet.ts";
 import { addModels, addPlanning, addTune } from "./commands/models.ts";
+import { addPipelines } from "./commands/pipelines.ts";
 import { addService, addSetup } from "./commands/setup.ts";
 import { addWork } from "./commands/work.ts";
 import { demo } from "./demo/index.ts";
@@ -27,7 +28,7 @@ export async function main(argv: readonly string[], world: World): Promise<numbe
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ASKED_WRONGLY;
     const known = SkeinError.from(error);
     if (argv.includes("--json")) world.out(`${JSON.stringify(known)}\n`);
-    else world.err(`skein: ${plain(known.message)}\n`);
+    else world.err(`skein: ${known.message.split("\n").map(plain).join("\n")}\n`);
     if (known.code === "INTERNAL" && error instanceof Error && world.env.SKEIN_DEBUG) world.err(`${error.stack}\n`);
     return known.exitCode;
   }
@@ -52,6 +53,7 @@ function build(world: World, end: (exitCode: number) => void): Command {
   addWork(command);
   addFleet(command);
   addModels(program, run);
+  addPipelines(program, run);
   addPlanning(program, command, run);
   addDrill(command);
   addTune(command);

@@ -1,3 +1,5 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { SkeinError } from "../../shared/errors.ts";
 import { type RunningAgent, startAgent } from "../main.ts";
 import type { LogLevel } from "../ports/index.ts";
@@ -9,6 +11,7 @@ import type { World } from "./world.ts";
 
 export interface StartOptions extends CommonOptions {
   logLevel?: string;
+  operators?: string;
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -34,6 +37,7 @@ export async function start(options: StartOptions, world: World): Promise<number
       network,
       api: { host: config.api.host, port: config.api.port, ...(token === undefined ? {} : { token }) },
       ...(config.executors === undefined ? {} : { executors: config.executors }),
+      ...(options.operators === undefined ? {} : { operatorsFolder: await folderOf(options.operators) }),
       logLevel,
       onLeft: () => markLeft(dataDir, fleet.fleetName),
     });
@@ -52,6 +56,14 @@ async function untilStopped(running: RunningAgent, wished: Promise<NodeJS.Signal
   const first = await Promise.race([wished, running.stopped]);
   if (first !== undefined) await running.stop();
   await running.stopped;
+}
+
+/** A folder that was named must be there, else its operators would be missing without a word. @throws FOLDER_MISSING */
+async function folderOf(path: string): Promise<string> {
+  const folder = resolve(path);
+  const kind = await stat(folder).catch(() => undefined);
+  if (!kind?.isDirectory()) throw new SkeinError("FOLDER_MISSING", { path });
+  return folder;
 }
 
 function levelOf(text: string): LogLevel {

@@ -12,6 +12,8 @@ export interface HashedFile {
   path: string;
   bytes: number;
   blob: BlobHash;
+  /** Where it is no file as it lies on the disk: makes the same bytes each time. */
+  content?: () => Promise<Uint8Array>;
 }
 
 /** One is sent while the agent writes the other down. */
@@ -31,7 +33,7 @@ export async function uploadFiles(
   let done = 0;
   await inParallel(bundlesOf(distinct.filter(isSmall)), BUNDLES_AT_ONCE, async (bundle) => {
     const blobs = await Promise.all(
-      bundle.map(async ({ blob, path }) => ({ hash: blob, bytes: await readFile(path) })),
+      bundle.map(async ({ blob, path, content }) => ({ hash: blob, bytes: await (content?.() ?? readFile(path)) })),
     );
     await client.putBlobs(blobs);
     done += bundle.length;
@@ -39,7 +41,8 @@ export async function uploadFiles(
   });
   const large = distinct.filter((file) => !isSmall(file));
   await inParallel(large, FILES_AT_ONCE, async (file) => {
-    if (!(await client.hasBlob(file.blob))) await client.putBlob(file.blob, createReadStream(file.path));
+    if (!(await client.hasBlob(file.blob)))
+      await client.putBlob(file.blob, (await file.content?.()) ?? createReadStream(file.path));
     onUploaded(++done);
   });
 }

@@ -10,6 +10,8 @@ export interface World {
   /** Whether a person watches stderr, so that a line may be drawn over. */
   isTerminal: boolean;
   columns(): number;
+  /** Of stdout, where a person reads it; undefined where it goes to a file or a program. */
+  outColumns(): number | undefined;
   env: Readonly<Record<string, string | undefined>>;
   fetch: typeof fetch;
   /** What a person types in answer to a question on stderr; undefined where no person sits at a terminal. */
@@ -31,6 +33,7 @@ export function systemWorld(): World {
     err: (text) => void process.stderr.write(text),
     isTerminal: process.stderr.isTTY === true,
     columns: () => process.stderr.columns ?? 80,
+    outColumns: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
     env: process.env,
     fetch: globalThis.fetch,
     ask: askOnTerminal,

@@ -157,7 +157,7 @@ export function writeOutput(values: Values, skipped: readonly Skipped[]): Uint8A
 }
 
 /** As an item's output has it. */
-export function valueJson(value: Value): string {
+function valueJson(value: Value): string {
   switch (value.kind) {
     case "none":
       return "null";

@@ -29,7 +29,7 @@ export function readPipeline(text: string): PipelineText {
       lineCounter: lines,
       prettyErrors: false,
       stringKeys: true,
-      logLevel: "silent",
+      logLevel: "error",
     });
     const wrong = [...document.errors, ...document.warnings];
     if (wrong.length > 0)

@@ -65,15 +65,28 @@ export function segmentOf(pipeline: CompiledPipeline, stages: readonly number[],
   return { name, pipeline, stages: [...stages], takes, gives, isLast, ...(over && { over }) };
 }
 
-/** Every stage of it runs over one list that is made outside: then it may run over slices of that list. */
+/** Every stage of it runs over one list that is made outside, and takes no list in step with it whole: then it may run over slices of that list. */
 function overOf(
   pipeline: CompiledPipeline,
   stages: readonly number[],
   inside: ReadonlySet<number>,
 ): Source | undefined {
   const lists = distinct(stages.flatMap((place) => pipeline.stages[place]!.over ?? []));
-  const isSliced = stages.length > 0 && stages.every((place) => pipeline.stages[place]!.over) && lists.length === 1;
-  return isSliced && lists[0]!.stage >= 0 && !inside.has(lists[0]!.stage) ? lists[0] : undefined;
+  const [list] = lists;
+  if (!list || lists.length > 1 || list.stage < 0 || inside.has(list.stage)) return undefined;
+  const isSliced = stages.every((place) => {
+    const stage = pipeline.stages[place]!;
+    return stage.over && !takesWhole(pipeline, stage, sourceKey(list));
+  });
+  return isSliced ? list : undefined;
+}
+
+/** A slice of it would be less than the stage asks for. */
+function takesWhole(pipeline: CompiledPipeline, stage: CompiledStage, list: string): boolean {
+  return Object.entries(stage.in).some(([port, source]) => {
+    const { over } = pipeline.stages[source.stage] ?? {};
+    return !stage.map.includes(port) && sourceKey(over ?? source) === list;
+  });
 }
 
 /** The lists whose lengths a run of a segment tells, in this order: others run over slices of them. */

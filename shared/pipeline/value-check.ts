@@ -1,18 +1,27 @@
 /** Whether values are what their ports carry: asked of what people and operators give. */
 import { refuse } from "../checks.ts";
 import { LIMITS } from "../limits.ts";
+import { elementBytes } from "../tensor-data.ts";
+import { elementsOf } from "../tensors.ts";
 import { type PortType, typeText } from "./types.ts";
-import type { Value } from "./values.ts";
+import type { TensorValue, Value } from "./values.ts";
 
 /** `none` is of no type. @throws BAD_REQUEST, which names the path */
 export function checkValue(value: Value, type: PortType, path: string): void {
   if (type.kind !== "list" || value.kind !== "list") {
     if (!isOf(value, type)) refuse(path, `must be ${typeText(type)}, not ${valueText(value)}`);
+    if (value.kind === "tensor") checkLength(value, path);
     return;
   }
   if (value.elements.length > LIMITS.fanOutMax)
     refuse(path, `must have at most ${LIMITS.fanOutMax} elements, not ${value.elements.length}`);
   for (const [n, one] of value.elements.entries()) checkValue(one, type.element, `${path}[${n}]`);
+}
+
+/** Whoever reads it back goes by its shape. */
+function checkLength({ datatype, shape, bytes }: TensorValue, path: string): void {
+  const length = elementsOf(shape) * elementBytes(datatype);
+  if (bytes.length !== length) refuse(path, `must have ${length} bytes by its shape, not ${bytes.length}`);
 }
 
 function isOf(value: Value, type: PortType): boolean {

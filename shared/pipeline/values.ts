@@ -253,9 +253,3 @@ export function sliceValues(file: Uint8Array, sourceKey: string, from: number, t
   if (!isThere) refuse(sourceKey, `must be a list to be sliced; here are ${[...values.keys()].join(", ")}`);
   return encodeValues(values, inStep);
 }
-
-/** Those of these keys, in their order, that it has. The rest of a large file need not travel. @throws BAD_REQUEST */
-export function pickValues(file: Uint8Array, keys: ReadonlySet<string>): Uint8Array {
-  const { values, inStep } = readValues(file);
-  return encodeValues(new Map([...values].filter(([key]) => keys.has(key))), inStep);
-}

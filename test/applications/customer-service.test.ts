@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { RunningPipeline } from "../../agent/applications/training/running.ts";
 import { naiveBayes, shareOf } from "../../agent/applications/training/texts.ts";
 import type { PipelineDefinition } from "../../shared/pipeline/definition.ts";
 import { type Answer, bundledClassifier, bundledText, labelledQuestions } from "../support/text-models.ts";
@@ -67,4 +68,24 @@ test("both models together are smaller than 3 MB", () => {
       readFileSync(new URL(`../../agent/applications/${NAME}/models/${model}/model.onnx`, import.meta.url)).length,
   );
   expect(bytes[0]! + bytes[1]!).toBeLessThan(3_000_000);
+});
+
+test("the pipeline as a box runs it: what is clear gets a reply, what is not goes to a person with the likeliest intents", async () => {
+  const running = await RunningPipeline.open(new URL(`../../agent/applications/${NAME}/`, import.meta.url));
+  const run = (text: string) => running.run({ text: { kind: "json", json: text } });
+  const clear = await run("my phone is gone");
+  expect(clear).toMatchObject({
+    intent: "lost_or_stolen_phone",
+    category: "security",
+    priority: "urgent",
+    decision: "answer",
+  });
+  expect(clear.reply).toContain("another phone");
+  const odd = await run("Do you sell umbrellas?");
+  expect(odd).toMatchObject({ decision: "ask a person", reason: expect.stringContaining("unsure") });
+  expect(Object.keys(odd.candidates as object)).toHaveLength(3);
+  const first = asked.slice(0, 200);
+  const answers = await Promise.all(first.map(({ text }) => run(text)));
+  expect(answers.map(({ intent }) => intent)).toEqual((await cascade()).slice(0, 200).map(({ label }) => label));
+  await running.close();
 });

@@ -22,7 +22,10 @@ test("recall@10 on people not learned from is at least 74 %, and 12 points above
     for (const left of person) {
       const visited = person.filter((page) => page !== left);
       const top = await recommended(visited.map((page) => pages[page]!));
-      tops.set(visited.join(), top.map((page) => pages.indexOf(page)));
+      tops.set(
+        visited.join(),
+        top.map((page) => pages.indexOf(page)),
+      );
     }
   const own = scored(some, (visited) => tops.get(visited.join())!);
   const baseline = scored(some, mostVisited);

@@ -21,6 +21,7 @@ const BENCHES: Record<string, string> = {
   etcd: "agreed writes, and the next one after the leader is killed, beside etcd",
   tune: "the OCR models as tuned against onnxruntime's defaults",
   profiles: "what a profile of the OCR models is, and how much it scatters",
+  cascade: "intents by a small model first, against the large one for every question",
   idle: "an agent with nothing to do",
 };
 

@@ -98,6 +98,27 @@ test("an error with --json is its code and facts on stdout", async () => {
   expect([err, code]).toEqual(["", 3]);
 });
 
+test("a job that goes stage by stage tells how far each segment is, by whom, and what was made again", async () => {
+  const jobId = await aJob();
+  const { view } = pretend.face.pretendJobs.get(jobId)!;
+  const rest = { failed: 0, runsAgain: 0, copies: 1, nodes: {} };
+  view.stages = [
+    {
+      ...rest,
+      segment: "read:1/0-1",
+      stages: ["image", "boxes"],
+      tasks: 4,
+      recorded: 4,
+      nodes: { attic: 3, bench: 1 },
+    },
+    { ...rest, segment: "read:1/2!", stages: [], tasks: 90, recorded: 12, failed: 1, runsAgain: 2, copies: 2 },
+  ];
+  const { out } = await skein(["job", jobId, ...api()]);
+  expect(out).toMatch(/^STAGES +DONE +FAILED +AGAIN +COPIES +BY$/m);
+  expect(out).toMatch(/^image, boxes +4\/4 +0 +0 +1 +attic 3, bench 1$/m);
+  expect(out).toMatch(/^read:1\/2! +12\/90 +1 +2 +2 +-$/m);
+});
+
 test("forget lets go of ended jobs one by one, and says why not", async () => {
   const jobId = await aJob();
   const refused = await skein(["forget", jobId, ...api()]);

@@ -6,10 +6,14 @@ import { MUTANTS, STUDY_COUNT } from "../core/raft/mutants/mutants.ts";
 const AT_ONCE = 2;
 const INIT = { simulatorSeconds: 10, ...dataBeside() };
 
-// The study's thirty, which take about a minute; `npm run mutants` runs the others too.
+/** Of the study's thirty every third, and those of which it is said who must catch them; `npm run mutants` plants them all, and the others. */
+const CHOSEN = MUTANTS.filter(
+  ({ number, alsoBy }) => number <= STUDY_COUNT && (number % 3 === 1 || alsoBy !== undefined),
+);
+
 test("faults planted in the core are caught, and that of Figure 8 by the exhaustive search", async () => {
   expect(await falseAlarms({ ...INIT, layers: ["data"] })).toEqual([]);
-  const queue = MUTANTS.filter(({ number }) => number <= STUDY_COUNT);
+  const queue = [...CHOSEN];
   const verdicts: Verdict[] = [];
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
@@ -17,6 +21,6 @@ test("faults planted in the core are caught, and that of Figure 8 by the exhaust
     }),
   );
   expect(verdicts.filter(({ fault }) => fault !== undefined)).toEqual([]);
-  const caught = verdicts.filter(({ caughtBy }) => caughtBy.length > 0);
-  expect(caught.length).toBeGreaterThanOrEqual(STUDY_COUNT - 1);
+  const missed = verdicts.filter(({ caughtBy }) => caughtBy.length === 0).map(({ mutant }) => mutant.name);
+  expect(missed).toEqual([]);
 }, 240_000);

@@ -7,7 +7,7 @@ import type { BoxView } from "../../shared/box.ts";
 import type { JobCandidate, JobDecision } from "../../shared/decision.ts";
 import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
-import { SkeinError } from "../../shared/errors.ts";
+import { type ErrorBody, SkeinError } from "../../shared/errors.ts";
 import type { Explanation } from "../../shared/explanation.ts";
 import { type DatasetView, readRow } from "../../shared/fitting/dataset.ts";
 import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
@@ -85,6 +85,8 @@ export const pretendRecord = (drillId: string, lost: number, startedAtMs = 1_700
   ],
 });
 
+const failedBy = (error: unknown): { error: ErrorBody } => ({ error: SkeinError.from(error).toJSON() });
+
 interface PretendJob {
   spec: JobSpec;
   view: JobView;
@@ -119,6 +121,8 @@ export class PretendFace implements AgentFace {
   readonly #listeners = new Set<(event: AgentEvent) => void>();
   /** The pages' text by the pretend model: by default the bytes as they are. */
   read: (input: Uint8Array) => string = (input) => new TextDecoder().decode(input);
+  /** What a pipeline of the fleet gives for an item; an error thrown is the item's. */
+  runs: (input: Uint8Array) => Uint8Array = (input) => input;
 
   health(): Health {
     return {
@@ -265,14 +269,15 @@ export class PretendFace implements AgentFace {
     this.#called("submit", spec.pipeline);
     if (!this.hasQuorum)
       throw new SkeinError("NO_QUORUM", { reachable: 1, voters: 3, needed: 2, missing: ["bench", "cellar"] });
-    if (spec.pipeline !== "ocr") throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known: ["ocr"] });
+    const pipeline = spec.pipeline === "ocr" ? "ocr" : this.pipelinesKnown.details.get(spec.pipeline)?.pipeline;
+    if (!pipeline) throw new SkeinError("UNKNOWN_PIPELINE", { pipeline: spec.pipeline, known: ["ocr"] });
     const lacking = spec.inputs.find((input) => !this.blobs.has(input.blob));
     if (lacking) throw new SkeinError("BLOB_MISSING", { hash: lacking.blob });
     const { idempotencyKey } = spec;
     const first = [...this.pretendJobs.values()].find(
       ({ view }) => idempotencyKey !== undefined && view.idempotencyKey === idempotencyKey,
     );
-    if (first) return { jobId: first.view.jobId, existing: true, pipeline: "ocr" };
+    if (first) return { jobId: first.view.jobId, existing: true, pipeline };
     const jobId = `job-${String(this.pretendJobs.size + 1).padStart(4, "0")}` as JobId;
     const view: JobView = {
       jobId,
@@ -297,7 +302,7 @@ export class PretendFace implements AgentFace {
     };
     this.pretendJobs.set(jobId, { spec, view, results: [] });
     this.emit("jobSubmitted", { jobId, items: view.items });
-    return { jobId, existing: false, pipeline: "ocr" };
+    return { jobId, existing: false, pipeline };
   }
 
   /** Records the next `count` items of a job, in turns over the nodes. An empty input fails. */
@@ -637,8 +642,8 @@ export class PretendFace implements AgentFace {
   #resultOf(job: PretendJob, item: number): RecordedResult {
     const input = job.spec.inputs[item]!;
     const bytes = this.blobs.get(input.blob)!;
-    const fate =
-      bytes.length === 0 ? { error: new SkeinError("INPUT_EMPTY", { name: input.name }).toJSON() } : this.#page(bytes);
+    const isEmpty = bytes.length === 0;
+    const fate = isEmpty ? failedBy(new SkeinError("INPUT_EMPTY", { name: input.name })) : this.#outcome(job, bytes);
     return {
       item,
       name: input.name,
@@ -654,12 +659,24 @@ export class PretendFace implements AgentFace {
     };
   }
 
+  #outcome({ spec }: PretendJob, input: Uint8Array): { output: BlobHash; outputBytes: number } | { error: ErrorBody } {
+    if (spec.pipeline === "ocr") return this.#page(input);
+    try {
+      return this.#kept(this.runs(input));
+    } catch (error) {
+      return failedBy(error);
+    }
+  }
+
+  #kept(output: Uint8Array): { output: BlobHash; outputBytes: number } {
+    this.blobs.set(sha256(output), output);
+    return { output: sha256(output), outputBytes: output.length };
+  }
+
   #page(input: Uint8Array): { output: BlobHash; outputBytes: number } {
     const text = this.read(input);
     const lines = text.split("\n").map((line) => ({ text: line, score: 0.99, box: [0, 0, 90, 10] as PageLine["box"] }));
-    const output = writePageText({ version: 1, width: 100, height: 100, text, lines });
-    this.blobs.set(sha256(output), output);
-    return { output: sha256(output), outputBytes: output.length };
+    return this.#kept(writePageText({ version: 1, width: 100, height: 100, text, lines }));
   }
 }
 

@@ -26,6 +26,7 @@ export function pretendWorld(more: Partial<World> = {}): PretendWorld {
     },
     isTerminal: false,
     columns: () => 80,
+    outColumns: () => undefined,
     env: {},
     fetch: globalThis.fetch,
     ask: async () => undefined,

@@ -1,7 +1,7 @@
 /** Pipelines run in this process, whole or cut into segments as a fleet would: what the executor does, without one. */
 import { loadModelPipeline } from "../../agent/io/inference/model/pipeline.ts";
 import type { ModelRun } from "../../agent/io/inference/model/together.ts";
-import { CORE } from "../../agent/io/inference/operators/core.ts";
+import { IMPLEMENTATIONS } from "../../agent/io/inference/operators/index.ts";
 import type { Operator } from "../../agent/io/inference/operators/operator.ts";
 import type { ModelPipeline } from "../../agent/io/inference/protocol.ts";
 import { InstalledSegment } from "../../agent/io/inference/segment/installed.ts";
@@ -11,7 +11,6 @@ import { SkeinError } from "../../shared/errors.ts";
 import { compilePipeline } from "../../shared/pipeline/compile.ts";
 import type { CompiledPipeline, Segment } from "../../shared/pipeline/compiled.ts";
 import type { PipelineDefinition } from "../../shared/pipeline/definition.ts";
-import { OPERATORS } from "../../shared/pipeline/operators/index.ts";
 import { listsToldBy, segmentOf, sourceKey } from "../../shared/pipeline/segment.ts";
 import { sliceValues } from "../../shared/pipeline/values.ts";
 
@@ -22,8 +21,7 @@ export class Workbench {
   readonly asked: ModelRun[][] = [];
 
   constructor(operators: readonly Operator[] = []) {
-    const core = Object.entries(CORE).map(([name, prepare]): Operator => ({ spec: OPERATORS.get(name)!, prepare }));
-    this.operators = new Map([...core, ...operators].map((one) => [one.spec.name, one]));
+    this.operators = new Map([...IMPLEMENTATIONS, ...operators.map((one) => [one.spec.name, one] as const)]);
   }
 
   async load(model: ModelToLoad): Promise<void> {

@@ -75,7 +75,11 @@ function isHeldOut(file: string): boolean {
   return hash % 4 === 0;
 }
 
-/** The first so many pieces of equal length, one behind the other; of a WAV file with one channel of 16 bits and nothing behind its samples. */
+/** Of a WAV file with nothing in front of its samples but the format, and nothing behind them. */
+export const secondsOf = (wav: Uint8Array): number =>
+  (wav.length - HEADER_BYTES) / Buffer.from(wav.subarray(0, HEADER_BYTES)).readUInt32LE(28);
+
+/** The first so many pieces of equal length of such a file, one behind the other. */
 export function piecesOf(wav: Uint8Array, seconds: number, most: number): Uint8Array[] {
   const header = Buffer.from(wav.subarray(0, HEADER_BYTES));
   const bytes = seconds * header.readUInt32LE(28);

@@ -9,7 +9,18 @@ import { gzipSync } from "node:zlib";
 import { linesText, writeModelFolder } from "../training/model-folder.ts";
 import { RunningPipeline } from "../training/running.ts";
 import { bestLabel, type LabelledFeatures, type SoftmaxHead, softmaxGraph, trainSoftmax } from "../training/softmax.ts";
-import { type Clip, clipsOf, LANGUAGES, MUSIC, piecesOf, type Source, SPOKEN, STRANGERS, unpacked } from "./clips.ts";
+import {
+  type Clip,
+  clipsOf,
+  LANGUAGES,
+  MUSIC,
+  piecesOf,
+  type Source,
+  SPOKEN,
+  STRANGERS,
+  secondsOf,
+  unpacked,
+} from "./clips.ts";
 
 const KINDS = ["music", "speech"];
 /** Of a piece of music: as long as a longer line that is spoken. */
@@ -17,25 +28,29 @@ const PIECE_SECONDS = 4;
 const PIECES_MAX = 40;
 /** Musicians from whom the head for kinds of sound does not learn. */
 const MUSIC_HELD_OUT = ["manolo", "reno"];
-/** Recordings with less in them than one window of the embedding are of no use. */
+/** What is shorter has less in it than one window of the embedding; what is longer are whole menus, which say what shorter ones say. */
 const SECONDS_MIN = 0.8;
+const SECONDS_MAX = 8;
 const TRAINING = { steps: 400, rate: 0.3, decay: 0.03 };
 
 const folder = process.argv[2] ?? join(tmpdir(), "skein-audio");
 mkdirSync(folder, { recursive: true });
 unpacked([...SPOKEN, ...STRANGERS, MUSIC], folder);
 const hearing = await RunningPipeline.open(new URL("./", import.meta.url), {
-  outputs: { features: "features.tensor", seconds: "sound.seconds" },
+  outputs: { features: "features.tensor" },
 });
 
 interface Sample extends Omit<Clip, "read"> {
   features: number[];
 }
 
-/** None of what is too short. */
+/** None of what is too short, or too long. */
 async function heard({ read, ...clip }: Clip): Promise<Sample[]> {
-  const { seconds, features } = await hearing.run({ clip: { kind: "bytes", bytes: read() } });
-  return Number(seconds) < SECONDS_MIN ? [] : [{ ...clip, features: (features as { data: number[] }).data }];
+  const bytes = read();
+  const seconds = secondsOf(bytes);
+  if (seconds < SECONDS_MIN || seconds > SECONDS_MAX) return [];
+  const { features } = await hearing.run({ clip: { kind: "bytes", bytes } });
+  return [{ ...clip, features: (features as { data: number[] }).data }];
 }
 
 async function allHeard(sources: readonly Source[]): Promise<Sample[]> {
@@ -57,19 +72,24 @@ const labelled = (samples: readonly Sample[], labels: readonly string[]): Labell
 
 function score(name: string, head: SoftmaxHead, samples: readonly Sample[], labels: readonly string[]): void {
   const isRight = samples.map(({ features, label }) => labels[bestLabel(head, features)] === label);
-  const share = (all: readonly boolean[]): string => `${((100 * all.filter(Boolean).length) / all.length).toFixed(1)} %`;
+  const share = (all: readonly boolean[]): string =>
+    `${((100 * all.filter(Boolean).length) / all.length).toFixed(1)} %`;
   const most = Math.max(...labels.map((label) => samples.filter((sample) => sample.label === label).length));
   const groups = [...new Set(samples.map(({ label, voice }) => `${label} ${voice}`))].map((group) => {
     const own = isRight.filter((_, i) => `${samples[i]!.label} ${samples[i]!.voice}` === group);
     return `${group} ${share(own)} of ${own.length}`;
   });
   const majority = `${((100 * most) / samples.length).toFixed(1)} %`;
-  console.log(`${name}: ${share(isRight)} of ${samples.length} (the most frequent label: ${majority}); ${groups.join(", ")}`);
+  console.log(
+    `${name}: ${share(isRight)} of ${samples.length} (the most frequent label: ${majority}); ${groups.join(", ")}`,
+  );
 }
 
 async function keep(name: string, head: SoftmaxHead, labels: readonly string[]): Promise<void> {
   const place = new URL(`models/${name}`, import.meta.url).pathname;
-  console.log(`${name}: ${await writeModelFolder(place, softmaxGraph(head), { "labels.txt": linesText(labels) })} bytes`);
+  console.log(
+    `${name}: ${await writeModelFolder(place, softmaxGraph(head), { "labels.txt": linesText(labels) })} bytes`,
+  );
 }
 
 const spoken = await allHeard(SPOKEN);

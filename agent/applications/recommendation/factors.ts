@@ -72,7 +72,8 @@ export function factorised(weights: Matrix, width: number, rounds = 8): Factors 
 /** Each row times the matrix, or times it transposed. */
 function times(rows: Matrix, matrix: Matrix, isTransposed: boolean): Matrix {
   return rows.map((row) => {
-    if (isTransposed) return Float64Array.from(matrix, (line) => line.reduce((sum, value, j) => sum + value * row[j]!, 0));
+    if (isTransposed)
+      return Float64Array.from(matrix, (line) => line.reduce((sum, value, j) => sum + value * row[j]!, 0));
     const sum = new Float64Array(row.length);
     matrix.forEach((line, i) => {
       for (let j = 0; j < line.length; j++) sum[j]! += row[i]! * line[j]!;
@@ -106,5 +107,8 @@ export function topTenBy({ width, taken, given }: Factors, visited: readonly num
     return { page, score };
   });
   const open = scores.filter(({ page }) => !visited.includes(page));
-  return open.sort((a, b) => b.score - a.score || a.page - b.page).slice(0, 10).map(({ page }) => page);
+  return open
+    .sort((a, b) => b.score - a.score || a.page - b.page)
+    .slice(0, 10)
+    .map(({ page }) => page);
 }

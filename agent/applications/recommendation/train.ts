@@ -15,7 +15,9 @@ const { pages, train, choice, test } = readVisits();
 const text = ({ hits, reciprocal, visits }: Scores): string =>
   `recall@10 ${(100 * hits).toFixed(1)} %, MRR@10 ${reciprocal.toFixed(3)} (${visits} visits left out)`;
 
-console.log(`${train.length} people learned from, ${choice.length} chosen with, ${test.length} tested on; ${pages.length} pages`);
+console.log(
+  `${train.length} people learned from, ${choice.length} chosen with, ${test.length} tested on; ${pages.length} pages`,
+);
 const tried = WIDTHS.flatMap((width) =>
   REGULARISATIONS.map((regularisation) => {
     const factors = factorised(togetherness(train, pages.length, regularisation), width);

@@ -33,10 +33,19 @@ export interface Training {
   smoothing: number;
 }
 
-/** Adagrad (Duchi, Hazan, Singer, 2011), one example at a time: rare features keep a high rate. The same seed gives the same weights. */
-export function trainBag(examples: readonly Example[], shape: BagShape, training: Training): BagWeights {
+/**
+ * Adagrad (Duchi, Hazan, Singer, 2011), one example at a time: rare features keep a high rate. The same seed gives the same weights.
+ * @param known embeddings to begin with, by id
+ */
+export function trainBag(
+  examples: readonly Example[],
+  shape: BagShape,
+  training: Training,
+  known: ReadonlyMap<number, ArrayLike<number>> = new Map(),
+): BagWeights {
   const random = seededRandom(training.seed);
   const weights = firstWeights(shape, random);
+  for (const [id, vector] of known) weights.embedding.set(vector, id * shape.width);
   const step = stepOf(weights, training.smoothing);
   for (let epoch = 0, taken = 0; epoch < training.epochs; epoch++) {
     for (const { ids, label } of random.shuffle(examples)) {

@@ -4,7 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
 import type { ModelManifest } from "../../../shared/model.ts";
 import { graphsOf, sortFiles } from "../../../shared/model-files.ts";
@@ -16,13 +19,13 @@ import { OPERATORS } from "../../../shared/pipeline/operators/index.ts";
 import { readPipeline } from "../../../shared/pipeline/read.ts";
 import { segmentOf } from "../../../shared/pipeline/segment.ts";
 import type { Value } from "../../../shared/pipeline/values.ts";
-import { SkeinError } from "../../../shared/errors.ts";
 import { plainChoice } from "../../../shared/session-choice.ts";
 import { loadModelPipeline } from "../../io/inference/model/pipeline.ts";
 import { IMPLEMENTATIONS } from "../../io/inference/operators/index.ts";
 import type { ModelPipeline } from "../../io/inference/protocol.ts";
 import { InstalledSegment } from "../../io/inference/segment/installed.ts";
 import { examine } from "../../io/inference/trials/session.ts";
+import { type PackagedFile, packagedFiles } from "../../io/models/index.ts";
 
 export interface RunningOptions {
   /** Other outputs than those it has, by reference; only the stages that these need are run, and only their models loaded. */
@@ -52,7 +55,7 @@ export class RunningPipeline {
     const pipelines = new Map(beside.map(definitionIn).map((one) => [`${one.name}:1`, one]));
     const named = [definition, ...pipelines.values()].flatMap(modelsNamed);
     const models = new Map<string, ModelPipeline>();
-    for (const reference of new Set(named)) models.set(reference, await loaded(reference, [folder, ...beside]));
+    for (const reference of new Set(named)) models.set(reference, await loadedModel(reference, [folder, ...beside]));
     const pipeline = compilePipeline(definition, {
       operator: (name) => OPERATORS.get(name),
       model: (reference) => models.get(reference)?.model.manifest,
@@ -70,7 +73,10 @@ export class RunningPipeline {
   }
 
   async close(): Promise<void> {
-    for (const model of this.#models) await model.release();
+    for (const { release, model } of this.#models) {
+      await release();
+      if (model.folder.startsWith(join(tmpdir(), LAID_OUT))) await rm(model.folder, { recursive: true });
+    }
   }
 }
 
@@ -98,19 +104,33 @@ const modelsNamed = ({ stages }: PipelineDefinition): string[] =>
     ...Object.values(files).map((file) => file.slice(0, file.indexOf("/"))),
   ]);
 
-async function loaded(reference: string, folders: readonly URL[]): Promise<ModelPipeline> {
+/** A model of an application, in this process. @param folders of applications, in the order in which it is looked for */
+export async function loadedModel(reference: string, folders: readonly URL[]): Promise<ModelPipeline> {
   const name = reference.split(":")[0]!;
   const places = folders.map((folder) => new URL(`models/${name}/`, folder).pathname);
   const folder = places.find((place) => filesIn(place).length > 0);
   if (folder === undefined) throw new SkeinError("FOLDER_MISSING", { path: places[0] });
+  const files = await packagedFiles(folder);
+  const whole = files ? await laidOut(files) : folder;
   return loadModelPipeline({
     pipeline: reference,
-    manifest: await manifestOf(name, folder),
-    folder,
+    manifest: await manifestOf(name, whole),
+    folder: whole,
     choice: { ...plainChoice(1), batch: BATCH },
   });
 }
 const BATCH = 32;
+
+/** A folder of a model of which a package has the files, until the pipeline is closed. */
+async function laidOut(files: readonly PackagedFile[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), LAID_OUT));
+  for (const { path, at } of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await copyFile(at, join(folder, path));
+  }
+  return folder;
+}
+const LAID_OUT = "skein-packaged-";
 
 function filesIn(folder: string): string[] {
   try {

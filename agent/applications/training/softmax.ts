@@ -71,7 +71,8 @@ function spreadOf(examples: readonly LabelledFeatures[], width: number): Pick<So
 /** Weights [features + 1, labels], the last row the bias. */
 function probabilities(weights: ArrayLike<number>, row: ArrayLike<number>, labels: number): Float64Array {
   const scores = Float64Array.from({ length: labels }, (_, c) => weights[row.length * labels + c]!);
-  for (let k = 0; k < row.length; k++) for (let c = 0; c < labels; c++) scores[c]! += row[k]! * weights[k * labels + c]!;
+  for (let k = 0; k < row.length; k++)
+    for (let c = 0; c < labels; c++) scores[c]! += row[k]! * weights[k * labels + c]!;
   const highest = scores.reduce((a, b) => Math.max(a, b));
   const powers = scores.map((score) => Math.exp(score - highest));
   const sum = powers.reduce((a, b) => a + b);

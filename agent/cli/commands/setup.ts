@@ -34,10 +34,12 @@ export function addSetup(command: AddCommand): void {
     "--witness",
     "only vote: this box keeps no pages, no log and runs no models; for a fleet of two",
   );
-  command("start", "run this box's agent until Ctrl-C", start).option(
-    "--log-level <level>",
-    "debug, info, warn, error",
-  );
+  command("start", "run this box's agent until Ctrl-C", start)
+    .option("--log-level <level>", "debug, info, warn, error")
+    .option(
+      "--operators <dir>",
+      "own operators of this box, loaded into its executors (default: operators in its data folder)",
+    );
   command("probe", "what this box is: what was found, its firmware profile and why, where they disagree", probe);
   command("stop", "stop the agent in order", calls.stop);
   command("invite", "a one-time token that brings one box in", calls.invite).option(

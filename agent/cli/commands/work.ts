@@ -9,8 +9,8 @@ import { type AddCommand, several } from "./command.ts";
 /** Work that is handed in, what comes of it, and why it went so. */
 export function addWork(command: AddCommand): void {
   command(
-    "run <pipeline> <paths...>",
-    "hand in folders or files (ocr: PNG, JPEG, WebP; a model: requests as .json or .bin) and wait for the result",
+    "run <pipeline> [paths...]",
+    "hand in folders or files (ocr: PNG, JPEG, WebP; a model: requests as .json or .bin; a pipeline: .csv, .jsonl, or a file an item) and wait for the result",
     run,
   )
     .option("--out <dir>", "write NAME.txt and NAME.json for each page here; without it, text goes to stdout")

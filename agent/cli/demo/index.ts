@@ -2,8 +2,10 @@
  * `skein demo`, which is what `npm start` runs: three agents on this machine, a job of real pages, the leader killed in the
  * middle, and a table of what became of every promise. It uses the same commands and the same API as everyone else.
  */
+import { relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobId } from "../../../shared/ids.ts";
+import { bundledApplication, samplesOf } from "../pipelines/applications.ts";
 import { uploadAndSubmit } from "../submit.ts";
 import { duration, table } from "../table.ts";
 import type { World } from "../world.ts";
@@ -20,6 +22,8 @@ export interface DemoOptions {
   json: boolean;
 }
 
+/** The application that is named when the demonstration is over. */
+const TRIED = "customer-service";
 const NAMES = ["attic", "bench", "cellar"] as const;
 const ROUNDS = 2;
 /** The leader dies when this part of the pages is recorded. */
@@ -45,8 +49,11 @@ export async function demo(options: DemoOptions, world: World): Promise<number> 
     world.out(options.json ? `${JSON.stringify(told, null, 2)}\n` : verdictText(told));
     const stays = !options.once && !options.json && world.isTerminal;
     if (stays) {
+      const urls = fleet.agents.map((agent) => agent.client.url);
+      const [sample] = await samplesOf((await bundledApplication(TRIED))!);
+      const command = `npm run skein -- run ${TRIED} ${relative("", sample!)} --api ${urls[0]}`;
       world.out(
-        `\nThe fleet stays up. Dashboard: ${fleet.agents.map((agent) => agent.client.url).join("  ")}\nCtrl-C ends it.\n`,
+        `\nThe fleet stays up. Dashboard: ${urls.join("  ")}\nModels that work together: ${command}\nCtrl-C ends it.\n`,
       );
       await interrupted;
     }

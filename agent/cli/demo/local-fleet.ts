@@ -1,15 +1,15 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, existsSync } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Client, createClient } from "../../../shared/client.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { NodeId } from "../../../shared/ids.ts";
+import { packageRoot } from "../package-root.ts";
 import { readRunFile } from "../run-file.ts";
 import { freePorts } from "./ports.ts";
 
@@ -28,13 +28,6 @@ const READY_MS = 60_000;
 const ASK_MS = 100;
 /** How long an agent may take to stop in order before it is killed. */
 const STOP_MS = 5_000;
-
-/** The folder with package.json, from sources and from dist/ alike. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
-  return folder;
-}
 
 const skein = (args: string[]): string[] => [join(packageRoot(), "agent", "cli", "skein.js"), ...args];
 

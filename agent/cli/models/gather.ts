@@ -15,6 +15,7 @@ import {
   type UnsortedFile,
 } from "../../../shared/model-files.ts";
 import { externalDataOf } from "../../../shared/onnx-outline.ts";
+import { packagedFiles } from "../../io/models/index.ts";
 
 /** A file of a model, and where it is on this disk. */
 export interface LocalModelFile extends UnsortedFile {
@@ -30,8 +31,8 @@ export interface LocalModel {
 type Found = UnsortedFile & { at: string };
 
 /**
- * A folder is a model with all that is in it, but for names that begin with a dot; a file is a graph, and the files that it
- * names come with it. Nothing is followed out of the folder.
+ * A folder is a model with all that is in it, but for names that begin with a dot, or with the files of an npm package that
+ * its model.json names; a file is a graph, and the files that it names come with it. Nothing else is followed out of the folder.
  * @throws FOLDER_MISSING, NO_INPUTS, TOO_LARGE, BAD_REQUEST; MODEL_REFUSED for what is no ONNX, or names a file that is not there
  */
 export async function gatherModel(named: string, wishedName: string | undefined): Promise<LocalModel> {
@@ -39,13 +40,14 @@ export async function gatherModel(named: string, wishedName: string | undefined)
   const isFolder = (await kindOf(path, named)).isDirectory();
   const name = nameOf(path, isFolder, wishedName);
   if (!isFolder) return { name, files: await graphAlone(name, path) };
-  const found = await filesIn(path, "");
+  const found = (await packagedFiles(path)) ?? (await filesIn(path, ""));
   if (!found.some((file) => isOnnxPath(file.path))) throw new SkeinError("NO_INPUTS", { where: named, what: "ONNX" });
   checkPathsApart(found.map((file) => file.path));
   const chosen = graphsOf(found);
   const weights: string[] = [];
   for (const graph of [chosen.graph, ...(chosen.int8 === undefined ? [] : [chosen.int8])]) {
-    const needed = await weightsOf(name, join(path, graph), graph);
+    const { at } = found.find((file) => file.path === graph)!;
+    const needed = await weightsOf(name, at, graph);
     weights.push(...needed);
     const missing = needed.find((one) => !found.some((file) => file.path === one));
     if (missing !== undefined) throw refused(name, `${graph} needs ${missing}, which is not in ${named}`);

@@ -1,6 +1,7 @@
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 import type { Segment } from "../../../shared/pipeline/compiled.ts";
+import type { OperatorSpec } from "../../../shared/pipeline/operators.ts";
 import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type {
   EngineModel,
@@ -12,16 +13,21 @@ import type {
   Telemetry,
 } from "../../ports/index.ts";
 import { CALIBRATION_SAMPLES, type CalibrationSample, modelSample } from "./calibration.ts";
-import { ExecutorProcess, taskBytes } from "./executor-process.ts";
+import { ExecutorProcess } from "./executor-process.ts";
 import { Queue, type Waiting } from "./queue.ts";
 import { Segments } from "./segments.ts";
 import { type Seat, Shelf } from "./shelf.ts";
+import { taskBytes } from "./task-input.ts";
 
 export interface InferenceInit {
   /** One per core given to the agent. Without any it knows no pipeline. */
   executors: number;
   /** An executor that holds more after a run, beside what its loaded models take, is replaced: the arena of onnxruntime grows and never shrinks. */
   memoryBytesPerExecutorMax?: number;
+  /** Of operators of this box's owner: one module each (operators/README.md). None where there is no such folder. */
+  operatorsFolder?: string;
+  /** Told what is in it, once: before then no pipeline that needs one can be run here. */
+  onLocalOperators?: (specs: readonly OperatorSpec[]) => void;
 }
 
 const GiB = 1024 ** 3;
@@ -44,8 +50,11 @@ class Engine implements InferenceEngine {
   private readonly outdated = new Set<Seat>();
   private readonly segments: Segments;
   private stopped = false;
+  private readonly init: InferenceInit;
+  private localTold = false;
 
   constructor(init: InferenceInit, telemetry: Telemetry) {
+    this.init = init;
     invariant(Number.isInteger(init.executors) && init.executors >= 0, "executors are counted");
     this.seats = Array.from({ length: init.executors }, () => ({ state: "empty", failedStarts: 0, loaded: new Map() }));
     this.memoryBytesMax = init.memoryBytesPerExecutorMax ?? memoryBytesPerExecutorDefault;
@@ -115,6 +124,7 @@ class Engine implements InferenceEngine {
     seat.state = "starting";
     void executor.ended.then((reason) => this.emptied(seat, executor, reason));
     this.builtIn = await executor.ready;
+    this.tellLocal(executor);
     seat.failedStarts = 0;
     const { pid, rssBytes } = executor;
     this.telemetry.log("info", "executorStarted", {
@@ -163,13 +173,23 @@ class Engine implements InferenceEngine {
 
   private spawn(seat: Seat): ExecutorProcess {
     try {
-      return new ExecutorProcess(this.choices);
+      return new ExecutorProcess(this.choices, this.init.operatorsFolder);
     } catch (error) {
       // Not even a process came of it (no memory for one), so no end of one will set off the next try.
       this.startFailed(seat, SkeinError.from(error));
       if (!this.stopped) this.refill(seat);
       throw error;
     }
+  }
+
+  /** The first one's word: all read the same folder. */
+  private tellLocal({ local }: ExecutorProcess): void {
+    if (this.localTold) return;
+    this.localTold = true;
+    for (const fault of local.faults) this.telemetry.log("warn", "localOperatorRefused", { ...fault });
+    if (local.specs.length === 0) return;
+    this.telemetry.log("info", "localOperatorsLoaded", { operators: local.specs.map(({ name }) => name) });
+    this.init.onLocalOperators?.(local.specs);
   }
 
   private emptied(seat: Seat, executor: ExecutorProcess, reason: string): void {
@@ -246,11 +266,17 @@ class Engine implements InferenceEngine {
         idle.slice(n).filter((one) => pipeline === undefined || this.runs(one, pipeline)).length;
       const group = this.queue.takeGroup({
         runs: (pipeline) => this.runs(seat, pipeline),
-        batchOf: (pipeline) => this.find(pipeline)?.batch ?? 1,
+        batchOf: (pipeline) => this.batchOf(pipeline),
         takers,
       });
       if (group.length > 0) void this.work(seat, seat.executor!, group);
     }
+  }
+
+  /** A batch cannot be stopped half-way: of stages nobody has timed, it might be the whole of a deadline. */
+  private batchOf(pipeline: string): number {
+    if (this.segments.has(pipeline) && !this.queue.knows(pipeline)) return 1;
+    return this.find(pipeline)?.batch ?? 1;
   }
 
   private async work(seat: Seat, executor: ExecutorProcess, group: Waiting[]): Promise<void> {

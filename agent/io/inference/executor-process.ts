@@ -11,9 +11,11 @@ import {
   type ExecutorReport,
   type ItemEnd,
   type ItemToRun,
-  inputPartBytes,
+  type LocalOperatorsRead,
+  operatorsVariable,
 } from "./protocol.ts";
 import { StageMark } from "./segment/stage-mark.ts";
+import { announced, chunksOf } from "./task-input.ts";
 
 /** In this process. */
 let executorsStarted = 0;
@@ -40,10 +42,6 @@ export interface Assignment {
   resolve: (outcome: InferenceOutcome) => void;
   reject: (error: SkeinError) => void;
 }
-
-/** Of what a segment starts from, or its input. */
-export const taskBytes = ({ input, parts }: InferenceTask): number =>
-  parts ? parts.reduce((sum, part) => sum + (part.kind === "gap" ? 0 : part.bytes.length), 0) : input.length;
 
 /** What was handed over together. */
 interface Run {
@@ -72,6 +70,8 @@ export class ExecutorProcess {
   usable = true;
   /** After the last run. */
   rssBytes = 0;
+  /** Set before `ready` resolves. */
+  local: LocalOperatorsRead = { specs: [], faults: [] };
   private readonly child: ChildProcess;
   private current: Run | undefined;
   private order: Order | undefined;
@@ -85,7 +85,7 @@ export class ExecutorProcess {
   private settleEnded!: (reason: string) => void;
 
   /** Graphs of the pipelines that come with the agent run as `choices` say, or plainly. */
-  constructor(choices: ReadonlyMap<string, SessionChoice> = new Map()) {
+  constructor(choices: ReadonlyMap<string, SessionChoice> = new Map(), operatorsFolder?: string) {
     this.ready = new Promise((resolve, reject) => {
       this.settleReady = {
         resolve,
@@ -98,16 +98,20 @@ export class ExecutorProcess {
     this.ended = new Promise((resolve) => {
       this.settleEnded = resolve;
     });
-    this.child = this.forked(choices);
+    this.child = this.forked(choices, operatorsFolder);
     this.watch();
   }
 
-  private forked(choices: ReadonlyMap<string, SessionChoice>): ChildProcess {
+  private forked(choices: ReadonlyMap<string, SessionChoice>, operatorsFolder: string | undefined): ChildProcess {
+    const told = {
+      [choicesVariable]: JSON.stringify(Object.fromEntries(choices)),
+      ...(operatorsFolder !== undefined && { [operatorsVariable]: operatorsFolder }),
+    };
     try {
       return fork(executorFile, [], {
         serialization: "advanced",
         execArgv: [],
-        env: { ...environment(), [choicesVariable]: JSON.stringify(Object.fromEntries(choices)) },
+        env: { ...environment(), ...told },
         stdio: ["ignore", "ignore", "pipe", "ipc", this.mark.descriptor],
       });
     } catch (error) {
@@ -141,6 +145,7 @@ export class ExecutorProcess {
   private hear(message: ExecutorReport): void {
     if (message.kind === "ready") {
       this.rssBytes = message.rssBytes;
+      this.local = message.local;
       this.settleReady.resolve(message.pipelines);
     } else if (message.kind === "unfit") this.settleReady.reject(SkeinError.from(message.error));
     else if (message.kind !== "ended") {
@@ -288,15 +293,9 @@ export class ExecutorProcess {
   }
 
   private async sendAlone(task: InferenceTask): Promise<boolean> {
-    const { pipeline, name, parts } = task;
-    const coming = parts?.map((part) => (part.kind === "gap" ? part : { kind: part.kind, bytes: part.bytes.length }));
-    let sent = await this.send({
-      kind: "run",
-      ...{ pipeline, name, inputBytes: taskBytes(task) },
-      ...(coming && { parts: coming }),
-    });
+    let sent = await this.send(announced(task));
     try {
-      for await (const bytes of partsOf(task)) {
+      for await (const bytes of chunksOf(task)) {
         if (!sent) return false;
         sent = await this.send({ kind: "inputPart", bytes });
       }
@@ -322,11 +321,4 @@ export class ExecutorProcess {
     this.killReason ??= reason;
     this.child.kill("SIGKILL");
   }
-}
-
-async function* partsOf({ input, parts }: InferenceTask): AsyncGenerator<Uint8Array> {
-  if (!parts && !(input instanceof Uint8Array)) return yield* input.read();
-  const whole = parts ? parts.flatMap((part) => (part.kind === "gap" ? [] : [part.bytes])) : [input as Uint8Array];
-  for (const bytes of whole)
-    for (let from = 0; from < bytes.length; from += inputPartBytes) yield bytes.subarray(from, from + inputPartBytes);
 }

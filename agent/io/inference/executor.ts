@@ -7,11 +7,14 @@ import { SkeinError } from "../../../shared/errors.ts";
 import type { Segment } from "../../../shared/pipeline/compiled.ts";
 import type { SessionChoice } from "../../../shared/session-choice.ts";
 import type { ModelToLoad } from "../../ports/index.ts";
+import type { LocalOperators } from "./operators/local.ts";
+import type { Operator } from "./operators/operator.ts";
 import type { ExecutorCommand, ExecutorReport, ItemEnd, ItemToRun, ModelPipeline, Pipeline } from "./protocol.ts";
-import { choicesVariable } from "./protocol.ts";
+import { choicesVariable, operatorsVariable } from "./protocol.ts";
 import type { InstalledSegment } from "./segment/installed.ts";
 import type { SegmentTask } from "./segment/item.ts";
 import { markStage } from "./segment/stage-mark.ts";
+import { ComingItem } from "./task-input.ts";
 
 /** Below the agent, whose heartbeats must not wait for a page to be read. */
 const niceness = 10;
@@ -40,10 +43,21 @@ async function loadModelPipeline(model: ModelToLoad): Promise<ModelPipeline> {
 }
 
 /** The same of operators, of which some use sharp. */
-async function loadSegment(segment: Segment, models: ReadonlyMap<string, ModelPipeline>): Promise<InstalledSegment> {
+async function loadSegment(
+  segment: Segment,
+  models: ReadonlyMap<string, ModelPipeline>,
+  local: ReadonlyMap<string, Operator>,
+): Promise<InstalledSegment> {
   const { IMPLEMENTATIONS } = await import("./operators/index.ts");
   const { InstalledSegment: Installed } = await import("./segment/installed.ts");
-  return new Installed(segment, { models, operators: IMPLEMENTATIONS }, markStage);
+  return new Installed(segment, { models, operators: new Map([...IMPLEMENTATIONS, ...local]) }, markStage);
+}
+
+async function loadLocalOperators(): Promise<LocalOperators> {
+  const folder = process.env[operatorsVariable];
+  if (folder === undefined) return { operators: new Map(), faults: [] };
+  const { readLocalOperators } = await import("./operators/local.ts");
+  return readLocalOperators(folder);
 }
 
 async function loadPipelines(): Promise<Map<string, Pipeline>> {
@@ -57,50 +71,17 @@ async function loadPipelines(): Promise<Map<string, Pipeline>> {
   return new Map(pipelines.map((pipeline) => [pipeline.info.name, pipeline]));
 }
 
-/** An item whose bytes are on their way. */
-interface Coming {
-  item: ItemToRun;
-  /** To be filled one after the other. */
-  buffers: Uint8Array[];
-  filled: number;
-}
-
-function comingOf({ pipeline, name, inputBytes, parts }: ExecutorCommand & { kind: "run" }): Coming {
-  if (!parts) {
-    const input = new Uint8Array(inputBytes);
-    return { item: { pipeline, name, input }, buffers: [input], filled: 0 };
-  }
-  const buffers: Uint8Array[] = [];
-  const filling = parts.map((part) => {
-    if (part.kind === "gap") return part;
-    const bytes = new Uint8Array(part.bytes);
-    buffers.push(bytes);
-    return { kind: part.kind, bytes };
-  });
-  return { item: { pipeline, name, input: new Uint8Array(0), parts: filling }, buffers, filled: 0 };
-}
-
-function fill(coming: Coming, bytes: Uint8Array): void {
-  for (let from = 0; from < bytes.length; ) {
-    const [buffer] = coming.buffers as [Uint8Array];
-    const length = Math.min(bytes.length - from, buffer.length - coming.filled);
-    buffer.set(bytes.subarray(from, from + length), coming.filled);
-    coming.filled += length;
-    from += length;
-    if (coming.filled < buffer.length) return;
-    coming.buffers.shift();
-    coming.filled = 0;
-  }
-}
-
 class Executor {
   readonly #pipelines: ReadonlyMap<string, Pipeline>;
   readonly #models = new Map<string, ModelPipeline>();
   readonly #segments = new Map<string, Promise<InstalledSegment>>();
-  #coming: Coming | undefined;
+  #coming: ComingItem | undefined;
 
-  constructor(pipelines: ReadonlyMap<string, Pipeline>) {
+  readonly #local: ReadonlyMap<string, Operator>;
+
+  constructor(pipelines: ReadonlyMap<string, Pipeline>, local: ReadonlyMap<string, Operator>) {
     this.#pipelines = pipelines;
+    this.#local = local;
   }
 
   hear(command: ExecutorCommand): void {
@@ -108,23 +89,22 @@ class Executor {
     else if (command.kind === "load") void this.#load(command.model);
     else if (command.kind === "unload") void this.#unload(command.pipeline);
     else if (command.kind === "install") this.#install(command);
-    else if (command.kind === "run") this.#coming = comingOf(command);
-    else if (this.#coming) fill(this.#coming, command.bytes);
+    else if (command.kind === "run") this.#coming = new ComingItem(command);
+    else this.#coming?.fill(command.bytes);
     this.#runWhenFilled();
   }
 
   #install({ segment, forgotten }: ExecutorCommand & { kind: "install" }): void {
     if (forgotten !== undefined) this.#segments.delete(forgotten);
-    const installed = loadSegment(segment, this.#models);
+    const installed = loadSegment(segment, this.#models, this.#local);
     this.#segments.set(segment.name, installed);
     // Whoever runs it is told.
     installed.catch(() => {});
   }
 
   #runWhenFilled(): void {
-    while (this.#coming?.buffers[0]?.length === 0) this.#coming.buffers.shift();
-    if (!this.#coming || this.#coming.buffers.length > 0) return;
-    const { item } = this.#coming;
+    const item = this.#coming?.item;
+    if (!item) return;
     this.#coming = undefined;
     void this.#runItems([item]);
   }
@@ -197,15 +177,16 @@ class Executor {
 /** A whole pipeline starts from the item's input. */
 const taskOf = ({ name, input, parts = [{ kind: "item", bytes: input }] }: ItemToRun): SegmentTask => ({ name, parts });
 
-function serve(pipelines: ReadonlyMap<string, Pipeline>): void {
-  const executor = new Executor(pipelines);
+function serve(pipelines: ReadonlyMap<string, Pipeline>, { operators, faults }: LocalOperators): void {
+  const executor = new Executor(pipelines, operators);
   process.on("message", (command: ExecutorCommand) => executor.hear(command));
   const infos = [...pipelines.values()].map(({ info }) => info);
-  report({ kind: "ready", pipelines: infos, rssBytes: rssBytes() });
+  const local = { specs: [...operators.values()].map(({ spec }) => spec), faults };
+  report({ kind: "ready", pipelines: infos, local, rssBytes: rssBytes() });
 }
 
 try {
-  serve(await loadPipelines());
+  serve(await loadPipelines(), await loadLocalOperators());
 } catch (error) {
   const known = SkeinError.from(error);
   const unfit =

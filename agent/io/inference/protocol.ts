@@ -1,5 +1,6 @@
 import type { ErrorBody } from "../../../shared/errors.ts";
 import type { Segment } from "../../../shared/pipeline/compiled.ts";
+import type { OperatorSpec } from "../../../shared/pipeline/operators.ts";
 import type { InferenceOutcome, InputPart, ModelToLoad, PipelineInfo } from "../../ports/index.ts";
 import type { ModelRun, ModelRunEnd } from "./model/together.ts";
 
@@ -33,6 +34,13 @@ export interface ItemToRun {
 /** A part whose bytes come behind it, after those of the parts before. */
 export type ComingPart = { kind: "item" | "values"; bytes: number } | (InputPart & { kind: "gap" });
 
+/** What came of the folder of operators of this box's owner. */
+export interface LocalOperatorsRead {
+  specs: OperatorSpec[];
+  /** Files that could not be used. */
+  faults: { file: string; reason: string }[];
+}
+
 /** How one item ended. */
 export type ItemEnd = InferenceOutcome | { error: ErrorBody };
 
@@ -52,7 +60,7 @@ export type ExecutorCommand =
 
 /** From an executor to the agent. */
 export type ExecutorReport =
-  | { kind: "ready"; pipelines: PipelineInfo[]; rssBytes: number }
+  | { kind: "ready"; pipelines: PipelineInfo[]; local: LocalOperatorsRead; rssBytes: number }
   /** The models cannot be loaded; the executor ends. */
   | { kind: "unfit"; error: ErrorBody }
   /** The next of the items it was given, in their order. */
@@ -64,6 +72,8 @@ export type ExecutorReport =
 
 /** Of an executor's environment: how graphs that come with the agent are run, as JSON by their names. */
 export const choicesVariable = "GRAPH_CHOICES";
+/** The folder of operators of this box's owner. */
+export const operatorsVariable = "OPERATORS_FOLDER";
 
 export const inputPartBytes = 1024 * 1024;
 

@@ -1,6 +1,7 @@
 import { LIMITS } from "../../../shared/limits.ts";
 import type { InferenceTask } from "../../ports/index.ts";
-import { type Assignment, taskBytes } from "./executor-process.ts";
+import type { Assignment } from "./executor-process.ts";
+import { taskBytes } from "./task-input.ts";
 
 /** Items handed over together: as many as are done in about this time, by what runs of their pipelines took last. */
 const groupMs = 2;
@@ -134,6 +135,11 @@ export class Queue {
   learn(pipeline: string, durationMs: number): void {
     const before = this.runMs.get(pipeline) ?? durationMs;
     this.runMs.set(pipeline, Math.max(durationMs, before + runWeight * (durationMs - before)));
+  }
+
+  /** Whether it is known how long its items take. */
+  knows(pipeline: string): boolean {
+    return this.runMs.has(pipeline);
   }
 
   /** It is loaded anew, or gone. */

@@ -1,3 +1,4 @@
+import { checkList } from "../../../shared/checks.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { checkManifest, type ModelManifest, modelReference } from "../../../shared/model.ts";
@@ -16,7 +17,7 @@ export type Operators = ReadonlyMap<string, OperatorSpec>;
 export interface PipelineCatalogueInit {
   ledger: Ledger;
   holdsLedger: () => boolean;
-  /** Those that this box knows. */
+  /** Those that this box knows; more may be added. */
   operators: Operators;
   /** Of a member. @throws UNKNOWN_PIPELINE, NO_LEADER */
   askParts: (reference: string) => Promise<PipelineParts>;
@@ -29,8 +30,10 @@ const TOLD_MS = 60_000;
 export class PipelineCatalogue {
   readonly #world: Surroundings;
   readonly #init: PipelineCatalogueInit;
-  /** By what the ledger keeps of it, which is another if the name is given anew; null: it cannot be read here. */
-  readonly #compiled = new WeakMap<object, CompiledPipeline | null>();
+  /** By what the ledger keeps of it, which is another if the name is given anew. */
+  readonly #compiled = new WeakMap<object, CompiledPipeline>();
+  /** Those that cannot be read here, and with how many operators: a box's own become known only once its executors have started. */
+  readonly #unreadable = new WeakMap<object, number>();
   /** What members told, the oldest first. */
   readonly #told = new Map<string, { compiled: CompiledPipeline; atMs: number }>();
 
@@ -50,10 +53,11 @@ export class PipelineCatalogue {
     const kept = ledger.planning.pipelines.get(reference);
     if (!kept) return undefined;
     const known = this.#compiled.get(kept);
-    if (known !== undefined) return known ?? undefined;
+    if (known || this.#unreadable.get(kept) === this.operators.size) return known;
     const compiled = this.#compile(kept.definition);
-    this.#compiled.set(kept, compiled);
-    return compiled ?? undefined;
+    if (compiled) this.#compiled.set(kept, compiled);
+    else this.#unreadable.set(kept, this.operators.size);
+    return compiled;
   }
 
   /** The same; a node without the ledger asks a member. @throws UNKNOWN_PIPELINE, PIPELINE_INVALID, NO_LEADER */
@@ -75,14 +79,14 @@ export class PipelineCatalogue {
   }
 
   /** One that was agreed on cannot be read only where it names an operator that this box does not have. */
-  #compile(definition: PipelineDefinition): CompiledPipeline | null {
+  #compile(definition: PipelineDefinition): CompiledPipeline | undefined {
     try {
       return compilePipeline(definition, knownIn(this.#init.ledger.planning, this.operators));
     } catch (error) {
       const { code, message } = SkeinError.from(error);
       if (code !== "PIPELINE_INVALID") throw error;
       this.#world.telemetry.log("warn", "pipelineUnreadable", { reason: message });
-      return null;
+      return undefined;
     }
   }
 }
@@ -122,8 +126,8 @@ const NAMED_MAX = 32;
 
 /** What a member told is checked like anything else from a peer. @throws BAD_REQUEST, PIPELINE_INVALID, UNKNOWN_PIPELINE */
 function compileParts(parts: PipelineParts, reference: string, operators: Operators): CompiledPipeline {
-  const definitions = parts.pipelines.map(checkKeptDefinition);
-  const manifests = parts.models.map(checkManifest);
+  const definitions = checkList(parts.pipelines, "pipelines", LIMITS.pipelinesMax, checkKeptDefinition);
+  const manifests = checkList(parts.models, "models", LIMITS.modelsMax, checkManifest);
   const pipelines = new Map(definitions.map((one) => [pipelineReference(one), one]));
   const models = new Map(manifests.map((one) => [modelReference(one), one]));
   const definition = pipelines.get(reference);

@@ -66,3 +66,19 @@ test("the last segment may have no stage: it hands on the outputs", () => {
   expect(none.isLast).toBe(true);
   expect(keys(none.takes)).toEqual(["4.text"]);
 });
+
+test("a stage that takes a list whole, beside one in step with it, is not run over slices", () => {
+  const [detect, crop, turn, read, merge] = reading.stages as [
+    CompiledStage,
+    CompiledStage,
+    CompiledStage,
+    CompiledStage,
+    CompiledStage,
+  ];
+  const compared = { ...read, in: { ...read.in, all: from(1, "crops") } };
+  const pipeline = { ...reading, stages: [detect, crop, turn, compared, merge] };
+  expect(segmentOf(pipeline, [3], false).over).toBeUndefined();
+  expect(segmentOf(pipeline, [2], false).over).toEqual(from(1, "crops"));
+  const inStep = { ...read, in: { crop: from(1, "crops"), turned: from(2, "crop") } };
+  expect(segmentOf({ ...pipeline, stages: [detect, crop, turn, inStep, merge] }, [3], false).over).toBeUndefined();
+});

@@ -6,7 +6,6 @@ import {
   FROM_KEY,
   firstElements,
   NONE,
-  pickValues,
   readValues,
   sliceValues,
   type Value,
@@ -72,11 +71,6 @@ describe("values between stages", () => {
     const cut = decodeValues(sliceValues(written, "0.rows", 9_990, 10_000)).get("0.rows");
     expect(cut).toEqual(list(...many.slice(9_990)));
     expect(performance.now() - startedMs).toBeLessThan(1_000);
-  });
-
-  it("that are picked leave the others behind", () => {
-    const picked = pickValues(encodeValues(everyKind), new Set(["2.says", "1.scores", "7.none"]));
-    expect([...decodeValues(picked).keys()]).toEqual(["1.scores", "2.says"]);
   });
 });
 

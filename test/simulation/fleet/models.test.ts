@@ -56,6 +56,16 @@ async function add(fleet: SimFleet, node: SimNode, request: ModelAddRequest): Pr
 const addTiny = (fleet: SimFleet, node: SimNode, more: Partial<ModelAddRequest> = {}) =>
   add(fleet, node, { name: "tiny", files: upload(node, TINY), ...more });
 
+/** Two stages of the model, one after the other. */
+const twice = (port = "y"): string => `name: twice
+inputs:
+  x: { type: "FP32[-1,4]" }
+stages:
+  first: { model: "tiny:1", in: { x: x } }
+  second: { model: "tiny:1", in: { x: first.${port} } }
+outputs:
+  y: second.y
+`;
 const follower = (fleet: SimFleet): SimNode => fleet.nodes.find((node) => node !== fleet.leader)!;
 const ledgerOf = (fleet: SimFleet) => fleet.leader!.agent!.ledger;
 const modelsOf = (fleet: SimFleet): string[] => [...ledgerOf(fleet).planning.models.keys()];
@@ -121,8 +131,22 @@ describe("a model is added", () => {
       aliases: ["stable"],
     });
     expect(await during(fleet, worker.agent!.aliasModel("tiny", "stable", 7))).toMatchObject({ code: "MODEL_UNKNOWN" });
+    // A pipeline that is made of it goes the same way, and must go first.
+    expect(await during(fleet, worker.agent!.addPipeline({ text: twice("z") }))).toMatchObject({
+      code: "PIPELINE_INVALID",
+      facts: {
+        faults: [{ path: "stages.second.in.x", line: 6, reason: expect.stringMatching(/takes "?z"? of first/) }],
+      },
+    });
+    const added = { pipeline: "twice:1", existing: false };
+    expect(await during(fleet, worker.agent!.addPipeline({ text: twice() }))).toEqual(added);
+    expect(await during(fleet, worker.agent!.checkPipeline({ text: twice() }))).toMatchObject({ existing: true });
+    expect(await during(fleet, worker.agent!.pipeline("twice"))).toMatchObject({ pipeline: "twice:1", stages: 2 });
+    expect(await during(fleet, worker.agent!.removeModel("tiny", false))).toMatchObject({ code: "PART_WANTED" });
+    expect(await during(fleet, worker.agent!.removePipeline("twice", false))).toMatchObject({ removed: "twice:1" });
     expect(await during(fleet, worker.agent!.removeModel("tiny", false))).toEqual({ removed: "tiny:1", cancelled: [] });
     expect(await during(fleet, worker.agent!.models())).toEqual([]);
+    expect(await during(fleet, worker.agent!.pipelines())).toEqual([]);
     expect(worker.agent!.ledger.appliedIndex, "what a worker knows of the log").toBe(0);
   });
 
@@ -232,12 +256,14 @@ describe("what dies meanwhile", () => {
     away.crash();
     await add(fleet, node, { name: "tiny", files: upload(node, other(2)) });
     await during(fleet, node.agent!.aliasModel("tiny", "stable", 1));
+    await during(fleet, node.agent!.addPipeline({ text: twice() }));
     for (let i = 0; i < 30; i++) await during(fleet, node.agent!.setSetting(`s${i}`, "1"));
     await away.start();
     const known = (): string[] => [...(away.agent?.ledger.planning.models.keys() ?? [])];
     await fleet.until("it knows them", () => known().join() === "tiny:1,tiny:2", SOON_MS);
     expect(away.story.some((line) => line.includes("snapshotInstalled"))).toBe(true);
     expect(away.agent!.ledger.planning).toEqual(node.agent!.ledger.planning);
+    expect([...away.agent!.ledger.planning.pipelines.keys()]).toEqual(["twice:1"]);
     for (const blob of blobsOf(TINY)) expect(away.agent!.ledger.copiesOf(blob)).toBe(2);
   });
 

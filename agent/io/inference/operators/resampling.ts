@@ -3,10 +3,12 @@
  * old ones (polyphase): Smith, Digital Audio Resampling (ccrma.stanford.edu/~jos/resample), with a Kaiser window.
  */
 
-/** Zero crossings of the sinc on each side: with the window below some 80 dB between what is kept and what is not. */
-const crossings = 32;
+/**
+ * Zero crossings of the sinc on each side, and the window's shape: 90 dB between what is kept and what is not, and from one
+ * to the other a twelfth of the band. Around this share of the band that both rates have: up to nine tenths are kept.
+ */
+const crossings = 64;
 const beta = 9;
-/** Of the band that both rates have, what is kept; the filter falls off above. */
 const passband = 0.94;
 /** Coefficients in all: rates of which none divides the other have as many places as the new rate. */
 const coefficientsMax = 8_000_000;

@@ -66,7 +66,10 @@ describe("tensors", () => {
 
   test("stack makes a new dimension, or goes on along the first", async () => {
     const rows = list(floats([1, 2], [1, 2]), NONE, floats([1, 2], [3, 4]));
-    expect(plain((await run("tensor/stack@1", { tensors: rows })).tensor)).toEqual({ shape: [2, 1, 2], values: [1, 2, 3, 4] });
+    expect(plain((await run("tensor/stack@1", { tensors: rows })).tensor)).toEqual({
+      shape: [2, 1, 2],
+      values: [1, 2, 3, 4],
+    });
     const along = await run("tensor/stack@1", { tensors: rows }, { with: { along: true } });
     expect(plain(along.tensor)).toEqual({ shape: [2, 2], values: [1, 2, 3, 4] });
     await expect(run("tensor/stack@1", { tensors: list(NONE) })).rejects.toThrow("at least one tensor");
@@ -87,19 +90,29 @@ describe("tensors", () => {
   });
 
   test("the scaling of mel spectra is x / 10 + 2", async () => {
-    const { tensor } = await run("tensor/scale-add@1", { tensor: floats([3], [-20, 0, 5]) }, { with: { scale: 0.1, add: 2 } });
+    const { tensor } = await run(
+      "tensor/scale-add@1",
+      { tensor: floats([3], [-20, 0, 5]) },
+      { with: { scale: 0.1, add: 2 } },
+    );
     expect(plain(tensor)).toEqual({ shape: [3], values: [0, 2, 2.5] });
   });
 
   test("windows of a mel spectrum have the shape that the embedding takes; what is left over is none", async () => {
-    const mel = floats([1, 1, 92, 32], Float32Array.from({ length: 92 * 32 }, (_, at) => at));
+    const mel = floats(
+      [1, 1, 92, 32],
+      Float32Array.from({ length: 92 * 32 }, (_, at) => at),
+    );
     const how = { axis: 2, size: 76, step: 8, shape: [1, 76, 32, 1] };
     const { windows } = await run("tensor/window@1", { tensor: mel }, { with: how });
     const all = windows?.kind === "list" ? windows.elements : [];
     expect(all).toHaveLength(3);
     expect(all.map((one) => (one.kind === "tensor" ? one.shape : []))).toEqual([...Array(3)].map(() => [1, 76, 32, 1]));
     expect(all.map((one) => numbersOf(one)[0])).toEqual([0, 8 * 32, 16 * 32]);
-    const short = floats([1, 1, 10, 32], Float32Array.from({ length: 320 }, () => 1));
+    const short = floats(
+      [1, 1, 10, 32],
+      Float32Array.from({ length: 320 }, () => 1),
+    );
     expect(plain((await run("tensor/window@1", { tensor: short }, { with: how })).windows)).toEqual([]);
     const padded = await run("tensor/window@1", { tensor: short }, { with: { ...how, short: "zeros" } });
     const [only] = padded.windows?.kind === "list" ? padded.windows.elements : [];
@@ -107,9 +120,21 @@ describe("tensors", () => {
   });
 
   test("numbers become tensors and come back", async () => {
-    const { tensor } = await run("tensor/from-json@1", { json: json([[1, 2], [3, 4]]) }, { with: { datatype: "INT64" } });
+    const { tensor } = await run(
+      "tensor/from-json@1",
+      {
+        json: json([
+          [1, 2],
+          [3, 4],
+        ]),
+      },
+      { with: { datatype: "INT64" } },
+    );
     expect(plain(tensor)).toEqual({ shape: [2, 2], values: [1, 2, 3, 4] });
-    expect(plain((await run("tensor/to-json@1", { tensor: tensor! })).json)).toEqual([[1, 2], [3, 4]]);
+    expect(plain((await run("tensor/to-json@1", { tensor: tensor! })).json)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(plain((await run("tensor/to-json@1", { tensor: floats([2], [0.1, 3]) })).json)).toEqual([0.100000001, 3]);
     const rate = await run("tensor/constant@1", {}, { with: { values: [16_000], shape: [], datatype: "INT64" } });
     expect(plain(rate.tensor)).toEqual({ shape: [], values: [16_000] });
@@ -140,12 +165,18 @@ describe("neighbours", () => {
   });
 
   test("rows are found by their ids", async () => {
-    const found = await run("near/rows@1", { ids: json(["west", "nowhere", "north"]) }, { with: { dimensions: 2 }, files });
+    const found = await run(
+      "near/rows@1",
+      { ids: json(["west", "nowhere", "north"]) },
+      { with: { dimensions: 2 }, files },
+    );
     expect(plain(found.rows)).toEqual({ shape: [2, 2], values: [-1, 0, 0, 1] });
     expect(plain(found.indexes)).toEqual({ shape: [1, 2], values: [3, 1] });
   });
 
   test("a matrix that its ids do not match is refused when it is read", async () => {
-    await expect(async () => run("near/rows@1", {}, { with: { dimensions: 3 }, files })).rejects.toThrow("do not match");
+    await expect(async () => run("near/rows@1", {}, { with: { dimensions: 3 }, files })).rejects.toThrow(
+      "do not match",
+    );
   });
 });

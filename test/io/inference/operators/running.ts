@@ -29,7 +29,11 @@ export function floats(shape: number[], values: Iterable<number>): TensorValue {
   return { kind: "tensor", datatype: "FP32", shape, bytes: new Uint8Array(elements.buffer) };
 }
 
-export const image = (height: number, width: number, pixel: (x: number, y: number) => [number, number, number]): Value => ({
+export const image = (
+  height: number,
+  width: number,
+  pixel: (x: number, y: number) => [number, number, number],
+): Value => ({
   kind: "tensor",
   datatype: "UINT8",
   shape: [height, width, 3],

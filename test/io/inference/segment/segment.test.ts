@@ -52,9 +52,14 @@ const floats: Operator = {
   },
 };
 
+const short: Operator = {
+  spec: { ...floats.spec, name: "trial/short@1" },
+  prepare: () => () => ({ value: { kind: "tensor", datatype: "FP32", shape: [1, 3], bytes: new Uint8Array(4) } }),
+};
+
 let bench: Workbench;
 beforeAll(async () => {
-  bench = new Workbench([shout, never, floats]);
+  bench = new Workbench([shout, never, floats, short]);
   for (const length of [2, 300]) {
     const folder = await mkdtemp(join(tmpdir(), "skein-test-"));
     afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -230,6 +235,12 @@ describe("an item that fails in the middle", () => {
   it("for want of memory is not skipped: another box may have it", async () => {
     const error = await failureOf(bench.run(shouting({ onError: "skip" }), inJson(["starve"])));
     expect(error).toMatchObject({ code: "INTERNAL", facts: { stage: "loud", element: 0 } });
+  });
+
+  it("because an operator's tensor is not as long as its shape says fails there, and not where it is read", async () => {
+    const short = pipeline({ row: { operator: "trial/short@1", in: { value: "it" } } }, { row: "row.value" });
+    const error = await failureOf(bench.run(short, inJson([])));
+    expect(error.message).toContain("in its stage row: its output value must have 12 bytes by its shape, not 4");
   });
 
   it("because a stage gives what it did not say fails in that stage", async () => {
