@@ -136,8 +136,10 @@ class Engine implements InferenceEngine {
   }
 
   install(segment: Segment): void {
-    if (!this.segments.install(segment)) return;
+    const forgotten = this.segments.install(segment);
+    if (!forgotten) return;
     this.queue.forget(segment.name);
+    for (const name of forgotten) this.refuse(this.queue.takeAll(name), this.unknown(name));
     this.shelf.bringTogether(this.segments.modelSets());
   }
 
@@ -227,6 +229,7 @@ class Engine implements InferenceEngine {
   run(task: InferenceTask): Promise<InferenceOutcome> {
     const refusal = this.refusalOf(task);
     if (refusal) return Promise.reject(refusal);
+    this.segments.used(task.pipeline);
     return new Promise((resolve, reject) => {
       const answered = (outcome: InferenceOutcome): void => {
         this.queue.learn(task.pipeline, outcome.durationMs);

@@ -26,23 +26,23 @@ export class Segments {
     this.#seats = seats;
   }
 
-  /** False if it was there already. */
-  install(segment: Segment): boolean {
+  /** Undefined if it was there already; else the names of those that are forgotten for it. */
+  install(segment: Segment): string[] | undefined {
     const { name } = segment;
     const before = this.#known.get(name);
     this.#known.delete(name);
     if (before && (before.segment === segment || canonicalJson(before.segment) === canonicalJson(segment))) {
       this.#known.set(name, before);
-      return false;
+      return undefined;
     }
     const { pipeline } = segment;
     const text = canonicalJson(pipeline);
     const sha256 = createHash("sha256").update(text).digest("hex");
     const definition = { name: pipeline.reference, sha256, bytes: Buffer.byteLength(text) };
     this.#known.set(name, { segment, models: modelsOf(segment), definition });
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > LIMITS.segmentsInstalledMax) this.#known.delete(oldest!);
-    return true;
+    const forgotten = [...this.#known.keys()].slice(0, Math.max(0, this.#known.size - LIMITS.segmentsInstalledMax));
+    for (const one of forgotten) this.#known.delete(one);
+    return forgotten;
   }
 
   /** It is wanted: others are forgotten before it. */

@@ -49,6 +49,8 @@ const late = (stage: string, deadlineMs: number): SkeinError =>
  */
 async function within(running: Promise<BodyEnd[]>, deadlineMs: number): Promise<BodyEnd[] | undefined> {
   let timer: NodeJS.Timeout | undefined;
+  // Nobody hears of it any more once its time is over.
+  running.catch(() => {});
   const over = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), deadlineMs);
   });

@@ -163,6 +163,14 @@ test("of more segments than are kept the least used is forgotten, until it is in
   expect(outJson((await run("pass1:1", text("d"))).output)).toEqual({ out1: "d" });
 });
 
+test("what waits for a segment that is forgotten meanwhile is told so", async () => {
+  engine.install(pass(0));
+  const busy = Array.from({ length: 200 }, () => failureOrOutcome(run("pass0:1", text("a"))));
+  for (let n = 1; n <= LIMITS.segmentsInstalledMax; n++) engine.install(pass(n));
+  const ends = await Promise.all(busy);
+  expect(ends.at(-1)).toMatchObject({ code: "UNKNOWN_PIPELINE", facts: { pipeline: "pass0:1" } });
+});
+
 test("an input in parts larger than a message arrives as it was, and one that is too large is refused", async () => {
   const long = "x".repeat(3_000_000);
   engine.install(pass(0));

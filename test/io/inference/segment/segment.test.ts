@@ -334,6 +334,28 @@ describe("a pipeline cut into segments", () => {
       expect(outJson((await bench.runCut(deep, cut, inJson(words), 3)).output)).toEqual(outJson(output));
   });
 
+  it("has no elements of a list that is not there, wherever it is cut", async () => {
+    const unasked = pipeline(
+      {
+        words: { ...split, when: { value: "wants", is: "words" } },
+        loud: { operator: "trial/shout@1", in: { value: "words.elements" }, map: ["value"] },
+        all: join_,
+      },
+      { said: "all.list", words: "words.elements" },
+      { it: "json", wants: "text" } as { it: string },
+    );
+    const item = (wants: string) =>
+      encodeValues(
+        new Map<string, Value>([
+          ["-1.it", { kind: "json", json: ["a"] }],
+          ["-1.wants", { kind: "json", json: wants }],
+        ]),
+      );
+    expect(outJson((await bench.run(unasked, item("words"))).output)).toEqual({ said: ["A"], words: ["a"] });
+    for (const cut of [[[0], [1], [2]], [[0, 1], [2]], [[0], [1, 2]], [[0, 1, 2]]])
+      expect(outJson((await bench.runCut(unasked, cut, item("nothing"))).output)).toEqual({ said: [], words: null });
+  });
+
   it("tells how long the lists are that others run over", async () => {
     const whole = shouting();
     const first = segmentOf(whole, [0], false);
