@@ -21,7 +21,37 @@ export const ELEMENTS_TOLERANCE = 0.01;
 /** Why these outputs are not the same by their pipeline's tolerance, as the end of a sentence; undefined if they are. */
 export function outputDifference(pipeline: string, recorded: Uint8Array, again: Uint8Array): string | undefined {
   if (pipeline === "ocr") return pageDifference(recorded, again);
-  return pipeline === "canary" ? "its bytes are others" : tensorsDifference(recorded, again);
+  if (pipeline === "canary") return "its bytes are others";
+  const [record, other] = [recordOf(recorded), recordOf(again)];
+  return record && other ? jsonDifference(record, other, "it") : tensorsDifference(recorded, again);
+}
+
+/** What a pipeline of stages gave, as an object by output; undefined of a model's response, and of what is no JSON. */
+function recordOf(output: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(output));
+    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isRecord && !("model_name" in value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Numbers within the tolerance of FP32, of the larger of the two or of one; all else the same. */
+function jsonDifference(value: unknown, other: unknown, path: string): string | undefined {
+  if (typeof value === "number" && typeof other === "number") {
+    const most = TENSOR_TOLERANCE.FP32 * Math.max(1, Math.abs(value), Math.abs(other));
+    return Math.abs(value - other) <= most ? undefined : `${path} is ${other} and not ${value}`;
+  }
+  if (typeof value !== "object" || typeof other !== "object" || value === null || other === null)
+    return value === other ? undefined : `${path} is another`;
+  const [mine, theirs] = [Object.entries(value), Object.entries(other)];
+  if (Array.isArray(value) !== Array.isArray(other) || mine.length !== theirs.length) return `${path} is another`;
+  for (const [key, one] of mine) {
+    const difference = jsonDifference(one, (other as Record<string, unknown>)[key], `${path}.${key}`);
+    if (difference) return difference;
+  }
+  return undefined;
 }
 
 function pageDifference(recorded: Uint8Array, again: Uint8Array): string | undefined {

@@ -8,6 +8,8 @@ import type { WorkerMemory } from "./worker-memory.ts";
 
 /** Weight of the newest run in this node's measured speed. */
 const RATE_WEIGHT = 0.3;
+/** Of a model that cannot be timed and was not examined. */
+const GUESSED_PER_SECOND = 1;
 /** An executor is killed when a run takes this many times what it usually does, and never sooner than the floor. */
 const DEADLINE_FACTOR = 20;
 const DEADLINE_FLOOR_MS = 60_000;
@@ -22,9 +24,6 @@ export interface OwnRatesInit {
   /** Names of segments and pipelines of stages: what those take is told by stage. */
   isOfStages: (pipeline: string) => boolean;
 }
-
-/** What an item of a model that nobody can make inputs for is taken to cost until one was run: stages of pipelines give it sound ones. */
-const UNTIMED_SECONDS = 1;
 
 /** How fast this node runs each of its pipelines: measured once, remembered over a restart, corrected by real work. */
 export class OwnRates {
@@ -74,18 +73,21 @@ export class OwnRates {
   /** Measures a pipeline anew, as after a model was loaded: from then on this node reports a rate and gets work of it. @throws as InferenceEngine.calibrate */
   async calibrateOne(pipeline: string): Promise<void> {
     this.#secondsPerItem.delete(pipeline);
-    const seconds = await this.#timed(pipeline);
+    const measured = await this.#timed(pipeline);
     // Work that was done meanwhile tells more.
-    if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, { seconds, source: "calibration" });
+    if (!this.#secondsPerItem.has(pipeline)) this.#secondsPerItem.set(pipeline, measured);
     this.#init.onChange();
   }
 
-  async #timed(pipeline: string): Promise<number> {
+  /** A model that is loaded and takes no made-up input (one with a state, say) runs all the same where a pipeline gives it what it takes. */
+  async #timed(pipeline: string): Promise<{ seconds: number; source: PipelineRate["source"] }> {
+    const { engine } = this.#world;
     try {
-      return (await this.#world.engine.calibrate(pipeline)).secondsPerItem;
+      const { secondsPerItem: seconds } = await engine.calibrate(pipeline);
+      return { seconds, source: "calibration" };
     } catch (error) {
-      if (SkeinError.from(error).code === "MODEL_UNTIMED") return UNTIMED_SECONDS;
-      throw error;
+      if (SkeinError.from(error).code !== "MODEL_UNTIMED") throw error;
+      return { seconds: 1 / (this.#init.guess(pipeline) ?? GUESSED_PER_SECOND), source: "profile" };
     }
   }
 

@@ -16,6 +16,8 @@ const TASK_SECONDS = 0.3;
 const HAND_OVERS_PER_TASK = 10;
 /** Tasks of one item for each executor, where a list is long enough. */
 const TASKS_PER_EXECUTOR = 2;
+/** Elements of a task, where it was not measured what one takes. */
+const UNKNOWN_ELEMENTS = { model: 8, operator: 128 };
 /** A node that gives less than this share of the strongest one's work does not set the size of tasks. */
 const USEFUL_SHARE = 0.05;
 /** Whole items need no agreement between stages: another form has to be so much quicker. */
@@ -151,14 +153,21 @@ function elementsPerTask(pipeline: CompiledPipeline, facts: FormFacts, places: r
   const slowest = Math.max(0, ...useful.map(({ seconds }) => seconds));
   const handOver = Math.max(0, ...useful.map(({ node }) => node.handOverMs / 1_000));
   const executors = useful.reduce((sum, { node }) => sum + node.executors, 0);
-  const length = Math.max(1, runsPerItem(pipeline, facts, places[0]!));
-  if (slowest === 0)
-    return Math.min(LIMITS.elementsPerTaskMax, Math.max(1, Math.ceil(length / Math.max(1, executors))));
+  if (!isKnown(facts, places)) {
+    const hasModel = places.some((place) => pipeline.stages[place]!.runs.kind === "model");
+    return hasModel ? UNKNOWN_ELEMENTS.model : UNKNOWN_ELEMENTS.operator;
+  }
+  // Of a list of which nothing is known yet no more is asked than that tasks are as long as they should be.
+  const length = facts.elements.get(listOf(pipeline, places[0]!)) ?? Number.POSITIVE_INFINITY;
+  if (slowest === 0) return LIMITS.elementsPerTaskMax;
   const fitting = Math.floor(Math.max(TASK_SECONDS, HAND_OVERS_PER_TASK * handOver) / slowest);
   const spread = Math.ceil((length * facts.items) / (TASKS_PER_EXECUTOR * Math.max(1, executors)));
   const worthIt = Math.ceil(handOver / slowest);
   return Math.min(LIMITS.elementsPerTaskMax, Math.max(1, worthIt, Math.min(fitting, spread)));
 }
+
+const isKnown = ({ nodes }: FormFacts, places: readonly number[]): boolean =>
+  places.every((place) => nodes.some(({ seconds }) => seconds[place] !== undefined));
 
 /** One copy where making an output again, if it is lost, costs less than copying it each time. */
 function copiesOf(pipeline: CompiledPipeline, facts: FormFacts, places: readonly number[], perTask?: number): number {
@@ -166,8 +175,7 @@ function copiesOf(pipeline: CompiledPipeline, facts: FormFacts, places: readonly
   if (kept.has("durable")) return facts.copies;
   if (!kept.has("auto")) return 1;
   const able = ableNodes(facts, places);
-  if (able.length === 0 || places.some((place) => able.every(({ seconds }) => seconds[place] === undefined)))
-    return facts.copies;
+  if (able.length === 0 || !isKnown(facts, places)) return facts.copies;
   const ofItem = Math.min(
     ...able.map((node) => secondsOn(node, places, (place) => runsPerItem(pipeline, facts, place))),
   );
