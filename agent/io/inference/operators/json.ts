@@ -54,10 +54,16 @@ export function parsedJson(bytes: Uint8Array, what: string, operator: string): J
   }
 }
 
+/** Of a text in UTF-8; the line end at its end begins none. */
+export const linesOf = (bytes: Uint8Array): string[] =>
+  new TextDecoder()
+    .decode(bytes)
+    .replace(/\r?\n$/, "")
+    .split(/\r?\n/);
+
 /** Texts of a file: a JSON list of texts, or one a line. @throws INPUT_INVALID */
 export function readTexts(bytes: Uint8Array, what: string, operator: string): string[] {
-  const text = new TextDecoder().decode(bytes);
-  if (!/^\s*\[/.test(text)) return text.replace(/\r?\n$/, "").split(/\r?\n/);
+  if (!/^\s*\[/.test(new TextDecoder().decode(bytes.subarray(0, 64)))) return linesOf(bytes);
   const texts = parsedJson(bytes, what, operator);
   const isTexts = Array.isArray(texts) && texts.every((one): one is string => typeof one === "string");
   return isTexts ? texts : refuseInput(operator, `${what} must be a list of texts`);

@@ -4,7 +4,7 @@ import type { Value } from "../../../../shared/pipeline/values.ts";
 import { ngramIds, readVocabulary, type WordTable } from "../../../../shared/text/ngrams.ts";
 import { AFFIXES, affixIds, SHAPE_FEATURES, wordIds, wordShapes, wordsOf } from "../../../../shared/text/words.ts";
 import { decodeCtc } from "../ocr/ctc.ts";
-import { fieldOf, inWords, parsedJson, readTexts } from "./json.ts";
+import { fieldOf, inWords, linesOf, parsedJson } from "./json.ts";
 import type { Implementation } from "./operator.ts";
 import { isRecord, type Ports, refuseInput } from "./ports.ts";
 import { floats, json, tensor } from "./values.ts";
@@ -92,7 +92,7 @@ export const TEXTS: Record<string, Implementation> = {
   },
   "text/ctc@1": ({ space }, files) => {
     const hasSpace = space as boolean;
-    const alphabet = readTexts(files.alphabet!, "its file alphabet", "text/ctc@1");
+    const alphabet = linesOf(files.alphabet!);
     const characters = ["", ...alphabet, ...(hasSpace ? [" "] : [])];
     return (ports) => {
       const { elements } = ports.floats("probabilities", [1, -1, characters.length]);

@@ -152,9 +152,9 @@ describe("hashed n-grams and words", () => {
     const without = await run(
       "text/ctc@1",
       { probabilities },
-      { files: { alphabet: "a\nb\nc" }, with: { space: false } },
+      { files: { alphabet: "[\nb\nc" }, with: { space: false } },
     );
-    expect(plain(without.text)).toBe("aabcb");
+    expect(plain(without.text)).toBe("[[bcb");
   });
 });
 
