@@ -22,6 +22,7 @@ const BENCHES: Record<string, string> = {
   tune: "the OCR models as tuned against onnxruntime's defaults",
   profiles: "what a profile of the OCR models is, and how much it scatters",
   cascade: "intents by a small model first, against the large one for every question",
+  fit: "a head over rows on three boxes against one box with all rows, and with the box that was asked killed",
   idle: "an agent with nothing to do",
 };
 
