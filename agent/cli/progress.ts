@@ -30,7 +30,8 @@ export class Progress {
 
   /** Before there is a job. */
   showUpload(done: number, of: number): void {
-    if (this.#world.isTerminal) this.#draw([`${bar(done / of, BAR_CELLS)} sent ${done} of ${plural(of, this.item.noun)}`]);
+    if (this.#world.isTerminal)
+      this.#draw([`${bar(done / of, BAR_CELLS)} sent ${done} of ${plural(of, this.item.noun)}`]);
   }
 
   show(job: JobView): void {

@@ -200,6 +200,18 @@ describe("folders and files", () => {
     ]);
   });
 
+  test("a folder of tables alone gives those, one with such files those alone", async () => {
+    file("in/t.csv", "ticket\nhello\nagain\n");
+    file("in/SOURCE.md", "where it is from");
+    expect(await given([join(folder, "in")], TEXT)).toEqual([
+      ["1", "hello"],
+      ["2", "again"],
+    ]);
+    file("in/a.txt", "a text");
+    const items = await gatherItems([join(folder, "in")], TEXT);
+    expect(items.map(({ name }) => name)).toEqual(["a.txt"]);
+  });
+
   test("a folder without such files, and a path that is not there", async () => {
     mkdirSync(join(folder, "in"));
     await expect(gatherItems([join(folder, "in")], TEXT)).rejects.toMatchObject({ code: "NO_INPUTS" });
