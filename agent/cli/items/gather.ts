@@ -22,8 +22,8 @@ export interface FilesTaken {
 }
 
 const TABLE = /\.(csv|jsonl|ndjson)$/i;
-/** Of bytes: all but what lies beside data to describe it. */
-const BYTES: FilesTaken = { takes: /^(?!.*\.(csv|jsonl|ndjson|md|ya?ml)$)/i, says: "data" };
+/** Of bytes: all but what lies beside data to describe it, as the text of a page does. */
+const BYTES: FilesTaken = { takes: /^(?!.*\.(csv|jsonl|ndjson|md|txt|ya?ml)$)/i, says: "binary" };
 const JSON_FILES: FilesTaken = { takes: /\.json$/i, says: "JSON" };
 
 export function filesTaken(inputs: readonly PipelineInput[]): FilesTaken {
