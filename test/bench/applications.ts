@@ -45,7 +45,11 @@ async function jobUntil(agent: RealAgent, jobId: JobId, holds: (job: JobView) =>
 
 async function outputsOf(fleet: RealFleet, agent: RealAgent, jobId: JobId): Promise<string[]> {
   const job = await jobUntil(agent, jobId, () => false);
-  if (job.state !== "done" || job.itemsFailed > 0) throw new Error(`${job.state}, ${job.itemsFailed} items failed`);
+  if (job.state !== "done" || job.itemsFailed > 0) {
+    const { results } = await agent.client.results(jobId);
+    const faults = results.flatMap(({ name, error }) => (error ? [`${name}: ${error.message}`] : []));
+    throw new Error([`${jobId} is ${job.state}, ${job.itemsFailed} items failed`, ...faults].join("\n"));
+  }
   const outputs = await fleet.outputs(jobId, agent);
   return Array.from({ length: job.items }, (_, item) => Buffer.from(outputs.get(item)!).toString("base64"));
 }
