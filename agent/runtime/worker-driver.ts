@@ -87,7 +87,7 @@ export class WorkerDriver {
     this.#memory = memory;
     const { guess, onRateChange: onChange } = init;
     this.stageTimes = new StageTimes(onChange);
-    this.#inputs = new TaskInputs({ ...init, inHand: this.inHand });
+    this.#inputs = new TaskInputs({ ...init, clock: world.clock, inHand: this.inHand });
     const isOfStages = (name: string): boolean => this.segments.has(name);
     this.rates = new OwnRates(world, { signer, memory, guess, onChange, isOfStages });
     init.peers.answer("lease", async (_from, { contents, ...lease }) => this.#accept(lease, contents && { contents }));
