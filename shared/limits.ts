@@ -271,6 +271,8 @@ export const LIMITS = {
   smallInHandBytesMax: 4 * KiB,
   smallInHandAskedMax: 128,
   smallInHandKeptBytesMax: 4 * MiB,
+  /** Of those, small outputs of stages that go along with one report or lease: a request saved on the way of a lone item; where there are more, they are asked for together. */
+  carriedMax: 16,
   /** Items waiting for an executor on one node: a quarter of a job of the largest size; leases keep it far lower. */
   inferenceQueueMax: 1_024,
   /** Their inputs together, in memory: larger ones wait on the disk. */
@@ -509,6 +511,10 @@ const mustHold: [boolean, string][] = [
   [
     LIMITS.smallInHandAskedMax * (LIMITS.smallInHandBytesMax + 64) < LIMITS.frameBytesMax,
     "small inputs fit in a frame",
+  ],
+  [
+    LIMITS.carriedMax * LIMITS.smallInHandBytesMax <= 64 * KiB,
+    "what is carried leaves a frame to what it goes along with",
   ],
   [LIMITS.bundledBlobBytesMax < LIMITS.bundleBytesMax, "a blob of a bundle fits in one"],
   [LIMITS.blobHeldBytesMax * 2 < LIMITS.inferenceQueueBytesMax, "an input that is held may wait"],

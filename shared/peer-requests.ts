@@ -41,6 +41,11 @@ export interface Lease {
   itemDeadlineMs?: number;
 }
 
+/** Small outputs of stages that go along with the word of them, so that whoever goes on need not ask for them; what they are tells their hash. */
+export interface Carried {
+  contents?: Uint8Array[];
+}
+
 /** A worker's word on a lease it still has. */
 export interface HeldShard {
   shardId: ShardId;
@@ -62,10 +67,10 @@ export interface FleetNews {
 }
 
 export interface PeerRequests {
-  lease: { question: Lease; answer: { accepted: boolean; reason: string } };
+  lease: { question: Lease & Carried; answer: { accepted: boolean; reason: string } };
   takeBack: { question: { term: number; shardIds: ShardId[]; because: string }; answer: Record<string, never> };
   /** Worker to leader. Answered once the results are recorded (committed and applied at the leader). */
-  report: { question: { results: ReportedResult[] }; answer: { recordedAtIndex: number } };
+  report: { question: { results: ReportedResult[] } & Carried; answer: { recordedAtIndex: number } };
   /** A new leader to every worker. */
   holding: { question: { term: number }; answer: { shards: HeldShard[] } };
   /** Any node to the leader: a ledger entry to propose. The asker waits for it to be applied on its own ledger. */

@@ -2,7 +2,7 @@ import { INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import type { NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Answer } from "../../shared/peer-requests.ts";
+import type { Answer, Question } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
 import {
@@ -29,6 +29,7 @@ import { StagedJobs } from "./pipelines/staged-jobs.ts";
 import { proofFault } from "./proof.ts";
 import type { Proposer } from "./proposer.ts";
 import { Recorder } from "./recorder.ts";
+import type { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { within } from "./waiting.ts";
 import { isReachable } from "./workers.ts";
@@ -45,6 +46,7 @@ export interface LeaderInit {
   peers: Peers;
   events: Events;
   pipelines: KnownPipelines;
+  inHand: SmallInHand;
   nodes: () => NodeView[];
 }
 
@@ -138,7 +140,7 @@ export class LeaderLoop {
    * A worker's results. Faults of the input are results like any other; faults of the node send the item to another node.
    * Answered once all that was worth recording is recorded.
    */
-  async takeReport(from: NodeId, results: ReportedResult[]): Promise<Answer<"report">> {
+  async takeReport(from: NodeId, { results, ...carried }: Question<"report">): Promise<Answer<"report">> {
     await this.#begun.promise;
     if (this.#ended) throw new SkeinError("NO_LEADER");
     if (results.some(({ node }) => node !== from))
@@ -153,6 +155,8 @@ export class LeaderLoop {
       else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#faults.blame(result, result.error);
       else worthRecording.push(result);
     }
+    const outputs = new Set(worthRecording.map(({ output }) => output));
+    this.#init.inHand.take(carried, (hash) => outputs.has(hash));
     const told = worthRecording.map((result) => withLostAttempts(this.#dispatch, this.#world.clock, result));
     for (const { jobId, item, node, durationMs, error } of worthRecording)
       if (!error) this.#step({ kind: "itemReported", jobId, item, node, durationMs });

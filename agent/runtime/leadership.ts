@@ -13,6 +13,7 @@ import type { KnownPipelines } from "./pipelines/segments.ts";
 import type { PlacementLoop } from "./placement-loop.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Retention } from "./retention.ts";
+import type { SmallInHand } from "./small-in-hand.ts";
 import type { Standing } from "./standing.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -26,6 +27,7 @@ export interface LeadershipInit {
   events: Events;
   pipelines: KnownPipelines;
   standing: Standing;
+  inHand: SmallInHand;
   nodes: () => NodeView[];
   copies: CopiesLoop;
   placement: PlacementLoop;
@@ -46,7 +48,7 @@ export class Leadership {
     this.#world = world;
     this.#init = init;
     const { peers } = init;
-    peers.answer("report", (from, { results }) => this.#lead().takeReport(from, results));
+    peers.answer("report", (from, report) => this.#lead().takeReport(from, report));
     peers.answer("workAt", async (_from, { nodeId }) => ({ items: this.#lead().workAt(nodeId) }));
     peers.answer("story", async (_from, { jobId }) => this.#lead().story(jobId));
     peers.answer("jobNews", async (_from, { jobId }) => this.#lead().news(jobId));
@@ -58,8 +60,9 @@ export class Leadership {
 
   /** To be called when this node may speak for the log. */
   begin(term: number): void {
-    const { ledger, proposer, peers, events, pipelines, nodes, founding, onFatal } = this.#init;
-    this.#leading = new LeaderLoop(this.#world, { term, ledger, proposer, peers, events, pipelines, nodes });
+    const { ledger, proposer, peers, events, pipelines, inHand, nodes, founding, onFatal } = this.#init;
+    const parts = { ledger, proposer, peers, events, pipelines, inHand, nodes };
+    this.#leading = new LeaderLoop(this.#world, { term, ...parts });
     this.#init.copies.begin();
     this.#init.placement.begin(term);
     this.#init.retention.begin();

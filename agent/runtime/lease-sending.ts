@@ -1,11 +1,12 @@
 import { SkeinError } from "../../shared/errors.ts";
-import type { JobId, NodeId, ShardId } from "../../shared/ids.ts";
+import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { LeasedItem } from "../../shared/peer-requests.ts";
 import type { DispatchEffect, DispatchEvent } from "../core/dispatch/index.ts";
 import { isOpenItem, type JobRecord, type Ledger, runsAs, taskParts } from "../core/ledger/index.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
+import type { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 const LEASE_DEADLINE_MS = 3_000;
@@ -15,6 +16,7 @@ export interface LeaseSendingInit {
   ledger: Ledger;
   peers: Peers;
   events: Events;
+  inHand: SmallInHand;
   /** A task has more parts than fit in a lease. */
   onTooLarge: (task: { jobId: JobId; node: NodeId; shardId: ShardId; item: number }) => void;
 }
@@ -32,7 +34,7 @@ export class LeaseSending {
   }
 
   async lease(effect: DispatchEffect & { kind: "leaseShard" }): Promise<void> {
-    const { ledger, term, peers, events } = this.#init;
+    const { ledger, term, peers, events, inHand } = this.#init;
     const job = ledger.jobs.get(effect.jobId);
     if (!job) return;
     const { shardId, jobId, node, because, isHedge, itemDeadlineMs } = effect;
@@ -49,7 +51,7 @@ export class LeaseSending {
     events.emit("shardLeased", { shardId, node, items: items.length, because, isHedge }, "debug");
     try {
       for (const some of fittingFrames(items)) {
-        const asked = { ...lease, items: some };
+        const asked = { ...lease, items: some, ...inHand.carry(some.flatMap(blobsOf)) };
         const answer = await peers.ask(node, "lease", asked, { deadlineMs: LEASE_DEADLINE_MS });
         if (!answer.accepted) return this.#refused(effect, answer.reason, false);
       }
@@ -73,6 +75,10 @@ export class LeaseSending {
     });
   }
 }
+
+/** Of stages before, that a task starts from. */
+const blobsOf = ({ parts = [] }: LeasedItem): BlobHash[] =>
+  parts.flatMap((part) => (part.kind === "values" ? [part.blob] : []));
 
 /** Nearly always one: only what gathers much is told of in several, as one lease. */
 function fittingFrames(items: readonly LeasedItem[]): LeasedItem[][] {

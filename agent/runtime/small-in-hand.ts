@@ -1,6 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { Carried } from "../../shared/peer-requests.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
@@ -62,6 +63,22 @@ export class SmallInHand {
   /** What was fetched or made here, if it is still kept. */
   kept(hash: BlobHash): Uint8Array | undefined {
     return this.#kept.get(hash);
+  }
+
+  /** Bytes that came along with a request, of which only their hash tells what they are. */
+  take({ contents = [] }: Carried, isWanted: (hash: BlobHash) => boolean = () => true): void {
+    for (const bytes of contents) {
+      const hash = this.#world.sha256(bytes);
+      // A piece of a frame would keep all of it.
+      if (isWanted(hash)) this.keep(hash, bytes.slice());
+    }
+  }
+
+  /** What is kept of these, to go along with a request; none of so many that they are better asked for together. */
+  carry(hashes: readonly BlobHash[]): Carried {
+    const distinct = [...new Set(hashes)];
+    const contents = distinct.flatMap((hash) => this.#kept.get(hash) ?? []);
+    return contents.length > 0 && distinct.length <= LIMITS.carriedMax ? { contents } : {};
   }
 
   /** Larger ones are not kept. */

@@ -1,7 +1,8 @@
 import { SkeinError } from "../../shared/errors.ts";
 import type { BlobHash, FleetId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { HeldShard, Lease } from "../../shared/peer-requests.ts";
+import type { Carried, HeldShard, Lease } from "../../shared/peer-requests.ts";
+import { isGoingOn } from "../../shared/pipeline/segment.ts";
 import type { CopyPlace } from "../core/replication/index.ts";
 import {
   type FinishedResult,
@@ -62,7 +63,7 @@ export class WorkerDriver {
   readonly #world: Surroundings;
   readonly #init: WorkerInit;
   readonly #worker: Worker;
-  readonly #inHand: SmallInHand;
+  readonly inHand: SmallInHand;
   readonly signer: ResultSigner;
   readonly #memory: WorkerMemory;
   readonly rates: OwnRates;
@@ -78,7 +79,7 @@ export class WorkerDriver {
     this.#world = world;
     this.#init = init;
     this.#worker = new Worker(world.network.self, world.engine.executors, (pipeline) => this.#atOnce(pipeline));
-    this.#inHand = new SmallInHand(world, init);
+    this.inHand = new SmallInHand(world, init);
     this.segments = new Segments(world.engine, init.pipelines);
     this.signer = new ResultSigner(world, init.fleetId, (name) => this.segments.pipelineOf(name));
     const { signer } = this;
@@ -86,10 +87,10 @@ export class WorkerDriver {
     this.#memory = memory;
     const { guess, onRateChange: onChange } = init;
     this.stageTimes = new StageTimes(onChange);
-    this.#inputs = new TaskInputs({ ...init, inHand: this.#inHand });
+    this.#inputs = new TaskInputs({ ...init, clock: world.clock, inHand: this.inHand });
     const isOfStages = (name: string): boolean => this.segments.has(name);
     this.rates = new OwnRates(world, { signer, memory, guess, onChange, isOfStages });
-    init.peers.answer("lease", async (_from, lease) => this.#accept(lease));
+    init.peers.answer("lease", async (_from, { contents, ...lease }) => this.#accept(lease, contents && { contents }));
     init.peers.answer("takeBack", async (_from, { term, shardIds }) => {
       if (!this.#worker.fence(term, init.term())) this.#step({ kind: "takenBack", shardIds });
       return {};
@@ -137,11 +138,12 @@ export class WorkerDriver {
     return this.#worker.holds(pipeline);
   }
 
-  async #accept(lease: Lease): Promise<{ accepted: boolean; reason: string }> {
+  async #accept(lease: Lease, carried: Carried = {}): Promise<{ accepted: boolean; reason: string }> {
     const known = this.#init.term();
     const refusal = await this.#refusal(lease);
     const reason = refusal ?? this.#worker.fence(lease.term, Math.max(known, this.#init.term()));
     if (reason) return { accepted: false, reason };
+    this.inHand.take(carried);
     this.#step({ kind: "leased", lease });
     return { accepted: true, reason: "" };
   }
@@ -197,7 +199,7 @@ export class WorkerDriver {
       else this.rates.learn(pipeline, durationMs);
       this.#step({ kind: "runEnded", jobId, item: item.item, durationMs });
       const { hash, bytes } = await blobs.put(outcome.output);
-      this.#inHand.keep(hash, outcome.output);
+      this.inHand.keep(hash, outcome.output);
       const stored = { output: hash, outputBytes: bytes, durationMs, ...(elements && { elements }) };
       this.#step({ kind: "outputStored", jobId, item: item.item, ...stored });
     } catch (error) {
@@ -224,7 +226,7 @@ export class WorkerDriver {
   }
 
   #toCopy({ output, bytes }: OutputToCopy): BlobToCopy {
-    const content = this.#inHand.kept(output);
+    const content = this.inHand.kept(output);
     return { hash: output, bytes, ...(content && { content }) };
   }
 
@@ -251,7 +253,9 @@ export class WorkerDriver {
     try {
       const leader = this.#init.leader();
       if (!leader) throw new SkeinError("NO_LEADER");
-      const question = { results: results.map((result) => this.signer.signed(result)) };
+      const going = results.flatMap(({ output, pipeline }) => (output && isGoingOn(pipeline) ? [output] : []));
+      const signed = results.map((result) => this.signer.signed(result));
+      const question = { results: signed, ...this.inHand.carry(going) };
       await this.#init.peers.ask(leader, "report", question, { deadlineMs: REPORT_DEADLINE_MS });
       this.#step({ kind: "resultsRecorded", results });
     } catch (error) {

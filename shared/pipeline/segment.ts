@@ -16,6 +16,12 @@ export function readSegmentName(name: string): { pipeline: string; places?: stri
   return cut < 0 ? { pipeline: name } : { pipeline: name.slice(0, cut), places: name.slice(cut + 1) };
 }
 
+/** Whether another segment starts from what one of this name gives. */
+export function isGoingOn(name: string): boolean {
+  const { places } = readSegmentName(name);
+  return places !== undefined && !places.endsWith("!");
+}
+
 /** Places as ranges: [0, 1, 2, 5] is `0-2,5`. */
 export function placesText(places: readonly number[]): string {
   const ranges: [number, number][] = [];

@@ -133,7 +133,7 @@ function framed(record: unknown, behind: readonly Placed[], bytes: number): Uint
 }
 
 /** What a file says, checked as far as its shape; what lies behind is pointed to. */
-interface Read {
+export interface ValuesRead {
   values: Values;
   inStep: Map<string, string>;
 }
@@ -141,7 +141,7 @@ interface Read {
 /** Tensors and bytes are views of `file`, and not copies. @throws BAD_REQUEST with the place and the reason */
 export const decodeValues = (file: Uint8Array): Values => readValues(file).values;
 
-export function readValues(file: Uint8Array): Read {
+export function readValues(file: Uint8Array): ValuesRead {
   const frame = openFrame(file);
   const inStep = new Map<string, string>();
   const values: Values = new Map();
@@ -237,9 +237,16 @@ function readPacking(said: unknown, path: string): Packing {
  * @throws BAD_REQUEST for what is no values, where there is no such list, or the list has no such elements
  */
 export function sliceValues(file: Uint8Array, sourceKey: string, from: number, to: number): Uint8Array {
-  const { values, inStep } = readValues(file);
+  const sliced = sliceOf(readValues(file), sourceKey, from, to);
+  return encodeValues(sliced.values, sliced.inStep);
+}
+
+/** The same of what was read already, of which nothing is changed. @throws as sliceValues */
+export function sliceOf(read: ValuesRead, sourceKey: string, from: number, to: number): ValuesRead {
+  const { inStep } = read;
+  const values: Values = new Map(read.values);
   let isThere = false;
-  for (const [key, value] of values) {
+  for (const [key, value] of read.values) {
     if (key !== sourceKey && inStep.get(key) !== sourceKey) continue;
     if (value.kind !== "list") refuse(key, `must be a list to be sliced, and is ${value.kind}`);
     checkWhole(to, `${key}: the end of the slice`, 0, value.elements.length);
@@ -251,5 +258,5 @@ export function sliceValues(file: Uint8Array, sourceKey: string, from: number, t
   first.set(sourceKey, (first.get(sourceKey) ?? 0) + from);
   values.set(FROM_KEY, { kind: "json", json: Object.fromEntries(first) });
   if (!isThere) refuse(sourceKey, `must be a list to be sliced; here are ${[...values.keys()].join(", ")}`);
-  return encodeValues(values, inStep);
+  return { values, inStep };
 }

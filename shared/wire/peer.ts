@@ -5,7 +5,7 @@ import { checkFitRound, readDatasetViews, readFitPart } from "../fitting/wire.ts
 import type { PredictionError } from "../fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../ids.ts";
 import { LIMITS, TIMING } from "../limits.ts";
-import type { Answer, HeldShard, Lease, LeasedPart, PeerMethod, Question } from "../peer-requests.ts";
+import type { Answer, Carried, HeldShard, Lease, LeasedPart, PeerMethod, Question } from "../peer-requests.ts";
 import { type Plan, WAYS, type Way } from "../plan.ts";
 import {
   checkCount,
@@ -123,6 +123,12 @@ function readParts(value: unknown): { parts?: LeasedPart[] } {
   return parts.length > 0 ? { parts } : {};
 }
 
+function carried(value: unknown): Carried {
+  const contents = checkList(value, "contents", LIMITS.carriedMax, (bytes) => bytes as Uint8Array);
+  if (contents.some(({ length }) => length > LIMITS.smallInHandBytesMax)) throw invalid("what is carried is not small");
+  return contents.length > 0 ? { contents } : {};
+}
+
 function checkDeadline(value: unknown): number {
   const deadlineMs = checkFinite(value, "item deadline");
   if (deadlineMs <= 0) throw invalid("an item deadline is not above 0");
@@ -198,7 +204,11 @@ const readPredictionError = (value: unknown): PredictionError & { nodeId: NodeId
 /** Every request between agents, question and answer, both ways. */
 export const PEER_WIRE: Wire = {
   lease: {
-    question: half("LeaseRequest", leaseFields, readLease),
+    question: half(
+      "LeaseRequest",
+      ({ contents = [], ...lease }) => ({ ...leaseFields(lease), contents }),
+      (f) => ({ ...readLease(f), ...carried(f.contents) }),
+    ),
     answer: half(
       "LeaseAnswer",
       (answer) => answer,
@@ -220,8 +230,11 @@ export const PEER_WIRE: Wire = {
   report: {
     question: half(
       "ReportRequest",
-      (question) => ({ results: question.results.map(resultFields) }),
-      (f) => ({ results: checkList(f.results, "results", LIMITS.resultsPerEntryMax, (r) => checkResult(r as Fields)) }),
+      ({ results, contents = [] }) => ({ results: results.map(resultFields), contents }),
+      (f) => ({
+        results: checkList(f.results, "results", LIMITS.resultsPerEntryMax, (r) => checkResult(r as Fields)),
+        ...carried(f.contents),
+      }),
     ),
     answer: half(
       "ReportAnswer",

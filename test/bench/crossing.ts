@@ -96,7 +96,7 @@ async function fanOut({ client }: LocalAgent): Promise<number> {
     const [result] = (await client.results(job.jobId)).results;
     const { all } = JSON.parse(new TextDecoder().decode(await client.getBlob(result!.output!))) as { all: unknown[] };
     if (all.length !== ELEMENTS) throw new Error(`${all.length} elements came back`);
-    if (n === FAN_OUTS - 1)
+    if (n === 0 || n === FAN_OUTS - 1)
       console.log(job.stages!.map(({ segment, tasks }) => `${segment} ${tasks} tasks`).join(", "));
   }
   const peaks = fleet.agents.map((agent) => memoryMb(agent, "VmHWM"));

@@ -187,9 +187,15 @@ const plan = {
   boundSeconds: 2,
 };
 const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
-  lease: { question: lease, answer: { accepted: false, reason: "its disk is full" } },
+  lease: {
+    question: { ...lease, contents: [Uint8Array.of(1, 2), new Uint8Array(4_096)] },
+    answer: { accepted: false, reason: "its disk is full" },
+  },
   takeBack: { question: { term: 3, shardIds: [shard("s")], because: "gone" }, answer: {} },
-  report: { question: { results: [result("x", 0), failed] }, answer: { recordedAtIndex: 12 } },
+  report: {
+    question: { results: [result("x", 0), failed], contents: [Uint8Array.of(3)] },
+    answer: { recordedAtIndex: 12 },
+  },
   fault: {
     question: { drillId: "drill-1", deed: "partition", inMs: 200, forMs: 5_000 },
     answer: { beginsInMs: 200, how: "its own network is cut" },
@@ -326,6 +332,17 @@ describe("what is written is read back the same", () => {
     expect(() => question.decode(question.encode({ ...lease, items: [bad] }))).toThrowError(
       expect.objectContaining({ code: "FRAME_INVALID" }),
     );
+  });
+
+  test("what goes along with a lease or a report is small and not much, or refused", () => {
+    const { lease: leased, report } = PEER_WIRE;
+    const tooLarge = [new Uint8Array(LIMITS.smallInHandBytesMax + 1)];
+    const tooMany = Array.from({ length: LIMITS.carriedMax + 1 }, () => Uint8Array.of(1));
+    for (const contents of [tooLarge, tooMany]) {
+      const refused = expect.objectContaining({ code: "FRAME_INVALID" });
+      expect(() => leased.question.decode(leased.question.encode({ ...lease, contents }))).toThrowError(refused);
+      expect(() => report.question.decode(report.question.encode({ results: [], contents }))).toThrowError(refused);
+    }
   });
 
   test("an error that quotes pages of complaint is cut, and still read", () => {

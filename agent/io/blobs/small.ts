@@ -181,10 +181,10 @@ export class SmallBlobs {
           this.#reopening = undefined;
         });
       }
-      const freeBytes = await this.#freeBytes();
       group = this.#nextGroup();
       // One look for the whole group: one for each is a task for a thread, which costs more than the write.
-      const places = await this.#placesOf(group.map(({ hash }) => hash));
+      const looked = this.#placesOf(group.map(({ hash }) => hash));
+      const [freeBytes, places] = await Promise.all([this.#freeBytes(), looked]);
       const isFull = freeBytes < LIMITS.diskFreeBytesMin;
       const isRefused = ({ hash, bytes }: Waiting): boolean => isFull && bytes !== undefined && !places.has(hash);
       for (const waiting of group.filter(isRefused))

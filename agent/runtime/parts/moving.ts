@@ -30,6 +30,7 @@ export function movingParts(
       events,
       pipelines,
       standing,
+      inHand: worker.inHand,
       nodes: outlook.nodes,
       copies,
       placement,

@@ -7,6 +7,7 @@ import {
   firstElements,
   NONE,
   readValues,
+  sliceOf,
   sliceValues,
   type Value,
 } from "../../../shared/pipeline/values.ts";
@@ -149,4 +150,27 @@ describe("what is no file of values", () => {
       expect.objectContaining({ code: "BAD_REQUEST", message: expect.stringMatching(reason) }),
     );
   });
+});
+
+it("what was read once is sliced again and again, each time as from its file", () => {
+  const elements = Array.from({ length: 9 }, (_, json): Value => ({ kind: "json", json }));
+  const inStep = new Map([["1.b", "0.a"]]);
+  const file = encodeValues(
+    new Map([
+      ["0.a", { kind: "list", elements }],
+      ["1.b", { kind: "list", elements: elements.toReversed() }],
+    ]),
+    inStep,
+  );
+  const read = readValues(file);
+  for (const [from, to] of [
+    [0, 3],
+    [3, 6],
+    [0, 9],
+    [6, 9],
+  ] as const) {
+    const cut = sliceOf(read, "0.a", from, to);
+    expect(encodeValues(cut.values, cut.inStep)).toEqual(sliceValues(file, "0.a", from, to));
+  }
+  expect(readValues(file)).toEqual(read);
 });

@@ -170,6 +170,27 @@ describe("a job of a pipeline", () => {
     for (const node of apart.nodes) for (const blob of between) expect(node.blobs.held().has(blob)).toBe(false);
   });
 
+  test("goes from box to box with what its stages made, which nobody asks for", async () => {
+    const fleet = await raise(["ends", "middle"]);
+    await warm(fleet, "cheap");
+    const asked: string[] = [];
+    for (const { network } of fleet.nodes) {
+      const { request } = network!;
+      network!.request = (to, method, ...rest) => {
+        asked.push(method);
+        return request.call(network, to, method, ...rest);
+      };
+    }
+    const jobId = await submit(fleet, fleet.nodes[0]!, "cheap", [page(["x"])]);
+    await done(fleet, jobId);
+    expect(segmentsOf(fleet, jobId)).toEqual(["cheap:1/0", "cheap:1/1-2", "cheap:1/3!"]);
+    const makers = [0, 1].map((segment) => stageOf(fleet, jobId, segment).results[0]!.node);
+    expect(new Set(makers).size).toBe(2);
+    expect(outputs(fleet, jobId)).toEqual([expected(["x"])]);
+    expect(asked).toContain("lease");
+    expect(asked).not.toContain("readSmall");
+  });
+
   test("is cut when its stages are measured, so that boxes share the list of one item", async () => {
     const fleet = await raise([undefined, undefined, undefined]);
     await done(fleet, await submit(fleet, fleet.nodes[0]!, "anywhere", [page(words(40, "a"))]));
