@@ -168,6 +168,14 @@ describe("the form of a job", () => {
     expect(formOf(READING, facts(seen))).toMatchObject({ seconds: 0.2, form: { segments: [{ name: "p:1" }] } });
   });
 
+  test("is whole where much would have to be handed over, even on one box", () => {
+    const partsFor = (bytes: number): number => {
+      const of = facts([node("a", quick, { executors: 3 })], { outputBytes: [bytes, 1_000, 1_000, 1_000] });
+      return formOf(READING, of).form.segments.length;
+    };
+    expect([partsFor(1_000), partsFor(200_000_000)]).toEqual([3, 1]);
+  });
+
   test("keeps stages of different labels apart", () => {
     const labelled = pipelineOf([stage("a", { on: { zone: "line" } }), stage("b", { in: { in: at(0) } })]);
     const of = facts([
