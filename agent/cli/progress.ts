@@ -1,4 +1,5 @@
 import type { JobView } from "../../shared/job.ts";
+import type { PipelineFiles } from "../../shared/pipelines.ts";
 import { duration, plain, plural } from "./table.ts";
 import type { World } from "./world.ts";
 
@@ -14,6 +15,8 @@ export class Progress {
   #recordedAtStart: number | undefined;
   #linesDrawn = 0;
   #stepTold = -1;
+  /** What is counted, once it is known what is run. */
+  item: PipelineFiles["item"] = { noun: "file", done: "read" };
 
   constructor(world: World) {
     this.#world = world;
@@ -27,12 +30,13 @@ export class Progress {
 
   /** Before there is a job. */
   showUpload(done: number, of: number): void {
-    if (this.#world.isTerminal) this.#draw([`${bar(done / of, BAR_CELLS)} sent ${done} of ${plural(of, "file")}`]);
+    if (this.#world.isTerminal)
+      this.#draw([`${bar(done / of, BAR_CELLS)} sent ${done} of ${plural(of, this.item.noun)}`]);
   }
 
   show(job: JobView): void {
     this.#recordedAtStart ??= job.itemsRecorded;
-    if (this.#world.isTerminal) this.#draw([this.#headline(job), ...nodeLines(job)]);
+    if (this.#world.isTerminal) this.#draw([this.#headline(job), ...nodeLines(job, this.item.done)]);
     else this.#tellStep(job);
   }
 
@@ -58,7 +62,7 @@ export class Progress {
     this.#stepTold = step;
     const shares = job.shares.filter((share) => share.itemsRecorded > 0);
     const by = shares.map((share) => `${plain(share.name)} ${share.itemsRecorded}`).join(", ");
-    this.#world.err(`${job.itemsRecorded} of ${job.items} read${by ? ` (${by})` : ""}\n`);
+    this.#world.err(`${job.itemsRecorded} of ${job.items} ${this.item.done}${by ? ` (${by})` : ""}\n`);
   }
 
   /** A line longer than the terminal would wrap, and the next draw would then start too low. */
@@ -70,11 +74,11 @@ export class Progress {
   }
 }
 
-function nodeLines(job: JobView): string[] {
+function nodeLines(job: JobView, done: string): string[] {
   const most = Math.max(1, ...job.shares.map((share) => share.itemsRecorded));
   const width = Math.max(0, ...job.shares.map((share) => share.name.length));
   return job.shares.map((share) => {
-    const figures = `${String(share.itemsRecorded).padStart(5)} read  ${share.itemsLeased} at work`;
+    const figures = `${String(share.itemsRecorded).padStart(5)} ${done}  ${share.itemsLeased} at work`;
     return `  ${plain(share.name).padEnd(width)} ${bar(share.itemsRecorded / most, NODE_BAR_CELLS)} ${figures}`;
   });
 }

@@ -37,6 +37,7 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
   const client = await clientFor(options, world, FOLLOW_DEADLINE_MS);
   const progress = new Progress(world);
   const { form, item, ...what } = await whatToRun(pipeline, paths, client, { world, progress });
+  progress.item = item;
   const inputs = await what.gather(paths);
   // Without this a missing agent would be waited for as if it were restarting.
   await client.call((one) => one.health());
@@ -53,7 +54,7 @@ export async function run(pipeline: string, paths: string[], options: RunOptions
     return 0;
   }
   progress.say(
-    existing ? `${jobId} was submitted before under this key.` : `${jobId}: ${plural(inputs.length, "file")}`,
+    existing ? `${jobId} was submitted before under this key.` : `${jobId}: ${plural(inputs.length, item.noun)}`,
   );
   const interrupted = new AbortController();
   const quit = world.onInterrupt(() => interrupted.abort());

@@ -180,15 +180,11 @@ describe("folders and files", () => {
     (await gatherItems(paths, inputs)).map(({ name }) => name);
 
   test("a folder gives the files that the input can be, and a file that is named is taken whatever it is called", async () => {
-    for (const name of ["b 10.txt", "b 2.txt", "notes.md", ".hidden.txt", "a.json"]) file(`in/${name}`, "x");
+    for (const name of ["b 10.txt", "b 2.txt", "notes.md", ".hidden.txt", "a.json", "p.png"]) file(`in/${name}`, "x");
     expect(await names([join(folder, "in")], TEXT)).toEqual(["b 2.txt", "b 10.txt"]);
     expect(await names([join(folder, "in", "notes.md")], TEXT)).toEqual(["notes.md"]);
     expect(await names([join(folder, "in")], [{ name: "x", type: "json" }])).toEqual(["a.json"]);
-    expect(await names([join(folder, "in")], [{ name: "x", type: "bytes" }])).toEqual([
-      "a.json",
-      "b 2.txt",
-      "b 10.txt",
-    ]);
+    expect(await names([join(folder, "in")], [{ name: "x", type: "bytes" }])).toEqual(["a.json", "p.png"]);
   });
 
   test("a pipeline of several inputs takes a JSON file an item, and no other", async () => {
@@ -198,6 +194,18 @@ describe("folders and files", () => {
     expect(await faults([join(folder, "p.png")], TICKET)).toEqual([
       "p.png: is no .csv, .jsonl or .json, and the pipeline takes text and picture and urgent",
     ]);
+  });
+
+  test("a folder of tables alone gives those, one with such files those alone", async () => {
+    file("in/t.csv", "ticket\nhello\nagain\n");
+    file("in/SOURCE.md", "where it is from");
+    expect(await given([join(folder, "in")], TEXT)).toEqual([
+      ["1", "hello"],
+      ["2", "again"],
+    ]);
+    file("in/a.txt", "a text");
+    const items = await gatherItems([join(folder, "in")], TEXT);
+    expect(items.map(({ name }) => name)).toEqual(["a.txt"]);
   });
 
   test("a folder without such files, and a path that is not there", async () => {

@@ -14,18 +14,19 @@ export function addPipelines(program: Command, run: Run): void {
   const command = commandsOf(group, run);
   command(
     "add <file>",
-    "take in a definition (YAML or JSON), or an application by its name or folder: its models first",
+    "add a definition (YAML or JSON), or an application by its name or folder, its models first. The same again is no new version",
     by("add"),
   );
-  command("check <file>", "whether a definition holds together, every fault with its line", by("check"));
-  command("list", "every pipeline: what it takes and gives", by("list"));
+  command("check <file>", "whether a definition is sound: every fault with its line; nothing is added", by("check"));
+  command("list", "every pipeline with what it takes and gives, and the applications that come with Skein", by("list"));
   command("show <pipeline>", "one pipeline (NAME or NAME:VERSION) and its stages", by("show"));
-  command("graph <pipeline>", "draw one, of the fleet or in a file", by("graph")).option(
+  command("graph <pipeline>", "draw one of the fleet, or in a file, on the terminal", by("graph")).option(
     "--svg <file>",
-    "as a picture, here",
+    "as an SVG picture into this file instead",
   );
-  command("remove <pipeline>", "take a version (NAME:VERSION) away, unless open jobs want it", by("remove")).option(
-    "--force",
-    "cancel those jobs",
-  );
+  command(
+    "remove <pipeline>",
+    "take a version (NAME:VERSION) away, unless open jobs want it; its models stay",
+    by("remove"),
+  ).option("--force", "cancel those jobs first");
 }

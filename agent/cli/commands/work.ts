@@ -10,13 +10,16 @@ import { type AddCommand, several } from "./command.ts";
 export function addWork(command: AddCommand): void {
   command(
     "run <pipeline> [paths...]",
-    "hand in folders or files (ocr: PNG, JPEG, WebP; a model: requests as .json or .bin; a pipeline: .csv, .jsonl, or a file an item) and wait for the result",
+    "hand in folders or files and wait for the result. ocr takes PNG, JPEG or WebP; a model requests as .json or .bin; a pipeline .csv or .jsonl with a column or key for each input, or a file an item. An application that comes with Skein (skein pipeline list) is added by itself; without PATHS it says what to try",
     run,
   )
-    .option("--out <dir>", "write NAME.txt and NAME.json for each page here; without it, text goes to stdout")
+    .option(
+      "--out <dir>",
+      "write NAME.txt and NAME.json for each item here; without it a table goes to the terminal, JSON lines to a pipe (ocr and models: text)",
+    )
     .option("--key <key>", "idempotency key: a second run under it is the same job")
-    .option("--priority <priority>", "low, normal or high: whose pages go first (normal)")
-    .option("--copies <n>", "nodes that hold each page and each result (the setting `copies`)")
+    .option("--priority <priority>", "low, normal or high: whose items go first (normal)")
+    .option("--copies <n>", "nodes that hold each input and each result (the setting `copies`)")
     .option("--deadline <time>", "what is not done by then is not done any more: 90s, 30m, 2h, 1d (none)")
     .option(
       "--cut <cut>",
@@ -25,8 +28,8 @@ export function addWork(command: AddCommand): void {
     .option("--detach", "print the job's id and do not wait");
   command("ask <pipeline> <file>", "one file, now: nothing is recorded, so it works without a quorum too", ask);
   command("jobs", "all jobs, newest first", calls.jobs);
-  command("job <id>", "one job: how far it is, each node's share and why", calls.job);
-  command("results <id>", "the pages recorded so far", results).option("--out <dir>", "write them here");
+  command("job <id>", "one job: how far it is, each stage and node, and why", calls.job);
+  command("results <id>", "what is recorded of a job so far", results).option("--out <dir>", "write them here");
   command("receipt <id>", "who computed what, where it is recorded, where the copies are", receipt).option(
     "--out <file>",
     "write it as a signed document that `skein verify --receipt` checks anywhere",

@@ -1,7 +1,7 @@
 /** From what a person names (tables, folders, files) to the items of a job over a pipeline. */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { basename, dirname, extname, parse, resolve } from "node:path";
+import { basename, dirname, extname, join, parse, resolve } from "node:path";
 import { checkFileName } from "../../../shared/checks.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import type { BlobHash } from "../../../shared/ids.ts";
@@ -15,15 +15,15 @@ import { type GivenItem, type GivenTable, InputFaults, type PipelineInput, tried
 import { itemOfJson, itemsOfJsonLines } from "./json-lines.ts";
 import { valuesOf } from "./values.ts";
 
-/** What a folder gives where an item is a file, in words too. */
+/** What a folder gives where an item is a file, in words too; one without such files gives its tables. */
 export interface FilesTaken {
   takes: RegExp;
   says: string;
 }
 
 const TABLE = /\.(csv|jsonl|ndjson)$/i;
-/** Of bytes: all but what lies beside data to describe it. */
-const BYTES: FilesTaken = { takes: /^(?!.*\.(csv|jsonl|ndjson|md|ya?ml)$)/i, says: "data" };
+/** Of bytes: all but what lies beside data to describe it, as the text of a page does. */
+const BYTES: FilesTaken = { takes: /^(?!.*\.(csv|jsonl|ndjson|md|txt|ya?ml)$)/i, says: "binary" };
 const JSON_FILES: FilesTaken = { takes: /\.json$/i, says: "JSON" };
 
 export function filesTaken(inputs: readonly PipelineInput[]): FilesTaken {
@@ -38,11 +38,17 @@ export function filesTaken(inputs: readonly PipelineInput[]): FilesTaken {
 /** @throws FOLDER_MISSING, NO_INPUTS, TOO_LARGE, INPUTS_INVALID with every fault, its file and line */
 export async function gatherItems(named: readonly string[], inputs: readonly PipelineInput[]): Promise<LocalInput[]> {
   const { takes, says } = filesTaken(inputs);
-  const perName = await inParallel(named, FILES_AT_ONCE, async (one) =>
-    (await filesAt(one, takes)).map((path) => ({ path, isNamed: resolve(one) === path, named: one })),
-  );
+  const perName = await inParallel(named, FILES_AT_ONCE, async (one) => {
+    const files = (await filesAt(one, takes)).map((path) => ({ path, isNamed: resolve(one) === path, named: one }));
+    if (files.length > 0) return files;
+    // A folder of tables alone: there is nothing else in it that could be meant.
+    return (await filesAt(one, TABLE)).map((path) => ({ path, isNamed: true, named: join(one, basename(path)) }));
+  });
   const files = [...new Map(perName.flat().map((file) => [file.path, file])).values()];
-  if (files.length === 0) throw new SkeinError("NO_INPUTS", { where: named.join(", "), what: says });
+  if (files.length === 0) {
+    const what = `${says}, CSV or JSONL`;
+    throw new SkeinError("NO_INPUTS", { where: named.join(", "), what });
+  }
   const faults = new InputFaults();
   const isTable = ({ path, isNamed }: (typeof files)[number]): boolean =>
     (isNamed && TABLE.test(path)) || (inputs.length > 1 && JSON_FILES.takes.test(path));

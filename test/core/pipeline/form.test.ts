@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type FormFacts, type FormNode, formOf } from "../../../agent/core/pipeline/index.ts";
 import type { NodeId } from "../../../shared/ids.ts";
@@ -239,6 +240,43 @@ describe("the form of a job", () => {
     };
     expect(rules("skip")).toEqual(["fail", "skip", "fail"]);
     expect(rules("fail")).toEqual(["fail", "fail", "fail"]);
+  });
+
+  test("keeps what gives an output alone before the end, which waits for it", () => {
+    const pipeline = {
+      ...pipelineOf([
+        stage("look"),
+        stage("aside", { in: { in: at(0) } }),
+        stage("more", { in: { in: at(0) } }),
+        stage("end", { in: { in: at(0), other: at(2) } }),
+      ]),
+      outputs: { aside: at(1), end: at(3) },
+    };
+    for (const seconds of [0.0001, 0.1]) {
+      const each = [seconds, seconds, seconds, seconds];
+      checkSound(pipeline, facts([node("x", each), node("y", each)], { items: 35 }));
+    }
+  });
+
+  test("is sound whatever takes from whatever, and whatever is an output", () => {
+    const drawn = fc.record({
+      takes: fc.array(fc.array(fc.nat(10), { maxLength: 3 }), { minLength: 2, maxLength: 10 }),
+      gives: fc.array(fc.nat(10), { minLength: 1, maxLength: 4 }),
+      seconds: fc.array(fc.constantFrom(0, 0.0005, 0.02, 0.4), { minLength: 10, maxLength: 10 }),
+      items: fc.constantFrom(1, 35),
+    });
+    fc.assert(
+      fc.property(drawn, ({ takes, gives, seconds, items }) => {
+        const stages = takes.map((from, place) => {
+          const taken = place === 0 || from.length === 0 ? [at(-1)] : from.map((one) => at(one % place));
+          return stage(`s${place}`, { in: Object.fromEntries(taken.map((source, nth) => [`i${nth}`, source])) });
+        });
+        const outputs = Object.fromEntries(gives.map((one, nth) => [`o${nth}`, at(one % stages.length)]));
+        const each = seconds.slice(0, stages.length);
+        checkSound({ ...pipelineOf(stages), outputs }, facts([node("x", each), node("y", each)], { items }));
+      }),
+      { numRuns: 300, seed: 20261130 },
+    );
   });
 
   test("of a pipeline of many stages on many nodes is found quickly", () => {
