@@ -84,7 +84,7 @@ export class LeaderLoop {
     const [workforce, dispatch, recorder] = [this.#workforce, this.#dispatch, this.#recorder];
     const formBecause = (jobId: JobId) => this.#staged.whyOf(jobId);
     this.#planning = new JobPlanning(world, { ...init, dispatch, workforce, formBecause });
-    this.#staged = new StagedJobs(world, { ...init, ruling: () => workforce.ruling() });
+    this.#staged = new StagedJobs(world, { ...init, dispatch, ruling: () => workforce.ruling() });
     this.#faults = new ItemFaults(world, {
       ...{ ledger: init.ledger, events: init.events, dispatch, recorder },
       step: (event) => this.#step(event),
@@ -253,7 +253,7 @@ export class LeaderLoop {
   }
 
   #close(job: JobRecord): void {
-    this.#staged.forget(job.jobId);
+    this.#staged.close(job);
     this.#planning.forget(job.jobId);
     this.#tellPredictions(job);
     this.#expiry.forget(job.jobId);

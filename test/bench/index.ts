@@ -16,6 +16,7 @@ const BENCHES: Record<string, string> = {
   bigjob: "a job over more bytes than the boxes have memory",
   failover: "leader killed to next recorded result",
   quotas: "three boxes of unequal speed together against the sum of each alone, and small jobs against the fastest",
+  reading: "whole pages against pages stage by stage on three boxes of unequal speed, and which the fleet chooses",
   plugs: "what a box killed, frozen, slowed or cut off costs a job of four boxes",
   alarms: "false alarms at full load, with agents that pause",
   silence: "a worker frozen to its work leased elsewhere",

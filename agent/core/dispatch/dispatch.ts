@@ -117,6 +117,12 @@ export class Dispatch {
     return this.#speeds.rateOf(node, pipeline);
   }
 
+  /** The same as this leader saw it in runs; undefined until it saw one. */
+  seenRateOf(nodeId: NodeId, pipeline: string): number | undefined {
+    const node = this.table.nodes.get(nodeId);
+    return node && this.#speeds.seenRateOf(node, pipeline);
+  }
+
   assertSound(): void {
     assertTableSound(this.table);
   }

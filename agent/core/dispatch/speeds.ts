@@ -84,8 +84,13 @@ export class Speeds {
   rateOf(node: DispatchNode, pipeline: string): number | undefined {
     const reported = node.rates.get(pipeline);
     if (reported === undefined) return undefined;
+    return this.seenRateOf(node, pipeline) ?? reported;
+  }
+
+  /** The same, but only if it was seen. */
+  seenRateOf(node: DispatchNode, pipeline: string): number | undefined {
     const speed = this.#speedOf(node.nodeId, pipeline);
-    return speed ? 1 / (speed.runSeconds / node.executors + medianOf(speed.besideSeconds)) : reported;
+    return speed && 1 / (speed.runSeconds / node.executors + medianOf(speed.besideSeconds));
   }
 
   /** Of one run on one executor. */

@@ -15,6 +15,8 @@ export interface FormFacts {
   elements: ReadonlyMap<string, number>;
   /** How likely it is that what one node holds is lost before it is needed. */
   lossShare: number;
+  /** How many times longer than foretold jobs of either form took lately; 1 where none was seen. */
+  slowness?: { whole: number; stages: number };
 }
 
 export interface FormNode {
@@ -29,6 +31,8 @@ export interface FormNode {
   canRun: readonly boolean[];
   /** By stage: of one run on one executor; undefined until it was measured anywhere. */
   seconds: readonly (number | undefined)[];
+  /** Of one whole item on one executor, as it was seen, with all that is beside its stages; undefined if it was not. */
+  wholeSeconds?: number;
 }
 
 /** A link of which nothing is known: a good home's. */

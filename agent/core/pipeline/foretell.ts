@@ -1,5 +1,6 @@
 import { LIMITS } from "../../../shared/limits.ts";
 import type { CompiledPipeline } from "../../../shared/pipeline/compiled.ts";
+import { sourcesOf } from "../../../shared/pipeline/segment.ts";
 import { type FormFacts, type FormNode, linkOf, runsPerItem, secondsOn } from "./facts.ts";
 import { type GraphTask, heft, type Transfer } from "./heft.ts";
 import { steadyRate } from "./steady-rate.ts";
@@ -25,6 +26,11 @@ export interface Foretold {
 
 /** An executor's part in a run that is none of its stages: to take it and to hand it back. */
 const RUN_SECONDS = 0.001;
+/**
+ * What a byte between two segments costs the quickest node on either side, on one box too: to and from the executor, encoded,
+ * hashed, to disk and back, to a second box. By a blob of 512 MB from disk to disk between two agents: 100 MB/s.
+ */
+const BYTE_SECONDS = 10e-9;
 
 /**
  * How long a form takes: the items that fit into one schedule by HEFT, all others at the rate that is left when every node
@@ -32,7 +38,9 @@ const RUN_SECONDS = 0.001;
  */
 export function foretell(pipeline: CompiledPipeline, pieces: readonly Piece[], facts: FormFacts): Foretold {
   const nodes = strongest(pipeline, facts);
-  const works = { pipeline, facts, nodes, pieces };
+  const about = { pipeline, facts, nodes, pieces };
+  const slowness = slownessOf(nodes, pipeline.stages.length);
+  const works: Works = { ...about, slowness, handedBytes: handedBytes(pieces, about) };
   const itemTasks = pieces.reduce((sum, piece) => sum + tasksOf(works, piece), 0);
   const scheduled = Math.max(1, Math.min(facts.items, Math.floor(LIMITS.formTasksMax / itemTasks)));
   const itemsPerSecond = steadyRate({
@@ -50,6 +58,8 @@ interface Works {
   facts: FormFacts;
   nodes: readonly FormNode[];
   pieces: readonly Piece[];
+  slowness: ReadonlyMap<FormNode, number>;
+  handedBytes: ReadonlyMap<Piece, number>;
 }
 
 /** Those with most executors for their speed: a schedule over all of a large fleet costs more than it tells. */
@@ -84,8 +94,49 @@ function tasksOf(works: Works, piece: Piece): number {
 
 function itemSecondsOn(works: Works, piece: Piece, node: FormNode): number {
   const { pipeline, facts } = works;
+  // What was seen counts more than the sum of stages that were measured apart, in runs of other forms too.
+  if (piece.places.length === pipeline.stages.length && node.wholeSeconds !== undefined) return node.wholeSeconds;
   const runs = secondsOn(node, piece.places, (place) => runsPerItem(pipeline, facts, place));
-  return runs + tasksOf(works, piece) * RUN_SECONDS;
+  return (
+    runs +
+    tasksOf(works, piece) * RUN_SECONDS +
+    works.handedBytes.get(piece)! * BYTE_SECONDS * works.slowness.get(node)!
+  );
+}
+
+/** By piece, of one item: what it takes from others, and what it gives to them. */
+function handedBytes(
+  pieces: readonly Piece[],
+  about: { pipeline: CompiledPipeline; facts: FormFacts },
+): Map<Piece, number> {
+  const given = pieces.map((piece) => givenBytes(about, piece));
+  return new Map(
+    pieces.map((piece, place) => {
+      const gives = place < pieces.length - 1 ? given[place]! : 0;
+      return [piece, piece.after.reduce((sum, before) => sum + given[before]!, gives)];
+    }),
+  );
+}
+
+/** By node: how many times longer it takes for the stages that it can run than whoever is quickest at each. */
+function slownessOf(nodes: readonly FormNode[], stages: number): Map<FormNode, number> {
+  const known = ({ canRun, seconds }: FormNode, place: number): number | undefined =>
+    canRun[place] ? seconds[place] : undefined;
+  const least = Array.from({ length: stages }, (_, place) =>
+    Math.min(...nodes.map((node) => known(node, place) ?? Number.POSITIVE_INFINITY)),
+  );
+  return new Map(
+    nodes.map((node) => {
+      const [own, quickest] = least.reduce(
+        ([mine, best], one, place) => {
+          const seconds = known(node, place);
+          return seconds === undefined ? [mine, best] : [mine + seconds, best + one];
+        },
+        [0, 0] as [number, number],
+      );
+      return [node, quickest > 0 ? own / quickest : 1];
+    }),
+  );
 }
 
 function makespanOf(works: Works, items: number): number {
@@ -123,12 +174,21 @@ function addTasks(
   });
 }
 
-/** By one item, of all its stages: more than leaves it, where stages inside take from each other. */
+/** By one item, of those of its stages of which others take, or the item's output. */
 export function givenBytes(
   { pipeline, facts }: Pick<Works, "pipeline" | "facts">,
   { places }: Pick<Piece, "places">,
 ): number {
-  return places.reduce((sum, place) => sum + runsPerItem(pipeline, facts, place) * (facts.outputBytes[place] ?? 0), 0);
+  const takenOutside = new Set([
+    ...pipeline.stages.flatMap((stage, place) =>
+      places.includes(place) ? [] : sourcesOf(stage).map((source) => source.stage),
+    ),
+    ...Object.values(pipeline.outputs).map(({ stage }) => stage),
+  ]);
+  return places.reduce((sum, place) => {
+    const bytes = takenOutside.has(place) ? (facts.outputBytes[place] ?? 0) : 0;
+    return sum + runsPerItem(pipeline, facts, place) * bytes;
+  }, 0);
 }
 
 /** What is handed from task to task goes over the ledger even on one node; its bytes cross the network only between two. */

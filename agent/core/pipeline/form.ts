@@ -10,6 +10,8 @@ export interface ChosenForm {
   form: JobForm;
   /** In words, with what was foretold. */
   why: string;
+  /** Until its last item is done, as foretold; absent where nothing could be. */
+  seconds?: number;
 }
 
 /** A task shall last so long on the slowest node that is of use, or so many times what it costs to hand it over. */
@@ -29,7 +31,12 @@ export function formOf(pipeline: CompiledPipeline, facts: FormFacts, wished: Job
   const whole = formed(pipeline, facts, [[...pipeline.stages.keys()]]);
   const able = ableNodes(facts, [...pipeline.stages.keys()]);
   if (pipeline.stages.length < 2) return { form: whole, why: "whole items: it is of one stage" };
-  if (wished === "whole") return { form: whole, why: "whole items, as was asked for" };
+  if (wished === "whole")
+    return {
+      form: whole,
+      why: "whole items, as was asked for",
+      ...(isMeasured(pipeline, facts) && { seconds: foretold(pipeline, facts, [[...pipeline.stages.keys()]]).seconds }),
+    };
   if (wished === "stages")
     return stagedForm(pipeline, facts) ?? { form: whole, why: "whole items: they cannot be cut" };
   const lists = cutAtLists(pipeline, facts);
@@ -44,10 +51,15 @@ export function formOf(pipeline: CompiledPipeline, facts: FormFacts, wished: Job
   const best = quickest(pipeline, facts, [lists, branchesMerged(pipeline, facts, 1)]);
   const told = foretold(pipeline, facts, [[...pipeline.stages.keys()]]);
   if (!best || !(best.told.seconds < WORTH_SHARE * told.seconds))
-    return { form: whole, why: `whole items: ${said(told)}${best ? `; stage by stage ${said(best.told)}` : ""}` };
+    return {
+      form: whole,
+      why: `whole items: ${said(told)}${best ? `; stage by stage ${said(best.told)}` : ""}`,
+      seconds: told.seconds,
+    };
   const form = formed(pipeline, facts, best.cut);
   return {
     form,
+    seconds: best.told.seconds,
     why: `stage by stage, in ${form.segments.length} parts: ${said(best.told)}; whole items ${said(told)}`,
   };
 }
@@ -62,7 +74,11 @@ function stagedForm(pipeline: CompiledPipeline, facts: FormFacts): ChosenForm | 
   const best = quickest(pipeline, facts, cuts);
   if (!best) return undefined;
   const form = formed(pipeline, facts, best.cut);
-  return { form, why: `stage by stage, as was asked for, in ${form.segments.length} parts: ${said(best.told)}` };
+  return {
+    form,
+    why: `stage by stage, as was asked for, in ${form.segments.length} parts: ${said(best.told)}`,
+    ...(isMeasured(pipeline, facts) && { seconds: best.told.seconds }),
+  };
 }
 
 interface ToldCut {
@@ -99,8 +115,12 @@ function branchesMerged(pipeline: CompiledPipeline, facts: FormFacts, least: num
   return cut;
 }
 
-const foretold = (pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Foretold =>
-  foretell(pipeline, piecesOf(pipeline, facts, cut), facts);
+/** A schedule knows nothing of what boxes do beside the stages, and is never kept to: what jobs took lately corrects it. */
+function foretold(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Foretold {
+  const told = foretell(pipeline, piecesOf(pipeline, facts, cut), facts);
+  const { whole = 1, stages = 1 } = facts.slowness ?? {};
+  return { ...told, seconds: told.seconds * (cut.length > 1 ? stages : whole) };
+}
 
 function piecesOf(pipeline: CompiledPipeline, facts: FormFacts, cut: Cut): Piece[] {
   const sizes = sizesOf(pipeline, facts, cut);

@@ -10,11 +10,19 @@ const LOSS_SHARE_MIN = 0.01;
 /** A lease, a report, its commit and the answer: what the leader's own box takes too. */
 const HAND_OVER_MS = 2;
 
+export interface FormSources {
+  /** Nodes that may work now. */
+  able: readonly NodeView[];
+  figures: StageFigures;
+  /** Whole items a second of all executors of a node, if they were seen. */
+  seenRate?: (node: NodeView) => number | undefined;
+}
+
 /** What the form of a job is chosen by, as this node knows it now. */
 export function formFacts(
   pipeline: CompiledPipeline,
   job: Pick<JobRecord, "inputs" | "copies">,
-  { able, figures }: { able: readonly NodeView[]; figures: StageFigures },
+  { able, figures, seenRate = () => undefined }: FormSources,
 ): FormFacts {
   const { stages } = pipeline;
   const gone = figures.nodes.filter(({ presence, role }) => presence === "gone" && role !== "witness").length;
@@ -23,10 +31,12 @@ export function formFacts(
     copies: job.copies,
     nodes: able.map((node) => {
       const bytesPerSecond = linkBytesPerSecond(figures.nodes, node.nodeId);
+      const [rate, executors] = [seenRate(node), node.report?.executors ?? 0];
       return {
-        ...{ nodeId: node.nodeId, name: node.name, executors: node.report?.executors ?? 0 },
+        ...{ nodeId: node.nodeId, name: node.name, executors },
         handOverMs: HAND_OVER_MS + expectedHandOverMs(node),
         ...(bytesPerSecond !== undefined && { bytesPerSecond }),
+        ...(rate !== undefined && { wholeSeconds: executors / rate }),
         canRun: stages.map((stage) => canRun(node, stage)),
         seconds: stages.map((_, place) => figures.seconds(pipeline, place, node)),
       };

@@ -3,6 +3,7 @@ import type { NodeView } from "../../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../../shared/ids.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import type { JobForm } from "../../../shared/pipeline/compiled.ts";
+import type { Dispatch } from "../../core/dispatch/index.ts";
 import type { JobRecord, Ledger } from "../../core/ledger/index.ts";
 import { stagesOf } from "../../core/ledger/index.ts";
 import { formOf } from "../../core/pipeline/index.ts";
@@ -11,6 +12,7 @@ import type { Proposer } from "../proposer.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { type Ruling, whyNotEligible } from "../workers.ts";
 import { formFacts } from "./form-facts.ts";
+import { FormSlowness } from "./form-slowness.ts";
 import { lostTasks } from "./lost-results.ts";
 import type { KnownPipelines } from "./segments.ts";
 import { StageFigures } from "./stage-figures.ts";
@@ -25,6 +27,7 @@ export interface StagedJobsInit {
   pipelines: KnownPipelines;
   nodes: () => NodeView[];
   ruling: () => Ruling;
+  dispatch: Pick<Dispatch, "seenRateOf">;
 }
 
 /**
@@ -37,10 +40,12 @@ export class StagedJobs {
   /** What was offered to the ledger, and when last. */
   readonly #offeredAtMs = new Map<string, number>();
   readonly #why = new Map<JobId, string>();
+  readonly #slowness: FormSlowness;
 
   constructor(world: Surroundings, init: StagedJobsInit) {
     this.#world = world;
     this.#init = init;
+    this.#slowness = new FormSlowness(world.clock, init.ledger);
   }
 
   /** Why it is cut as it is, if this leader decided that. */
@@ -48,7 +53,9 @@ export class StagedJobs {
     return this.#why.get(jobId);
   }
 
-  forget(jobId: JobId): void {
+  close(job: JobRecord): void {
+    const { jobId } = job;
+    this.#slowness.ended(job);
     this.#why.delete(jobId);
     for (const key of this.#offeredAtMs.keys()) if (key.includes(jobId)) this.#offeredAtMs.delete(key);
   }
@@ -56,6 +63,7 @@ export class StagedJobs {
   /** @param given nodes that work is given to now; what others hold counts as lost */
   look(given: ReadonlySet<NodeId>): void {
     const { ledger } = this.#init;
+    this.#slowness.look();
     for (const job of ledger.openJobs()) {
       if (!job.staged) continue;
       if (!job.form) this.#form(job);
@@ -70,10 +78,14 @@ export class StagedJobs {
     const pipeline = this.#init.pipelines.compiled(job.pipeline);
     if (!pipeline) return;
     const able = this.#init.nodes().filter((node) => whyNotEligible(node, this.#init.ruling()) === undefined);
-    const facts = formFacts(pipeline, job, { able, figures: new StageFigures(this.#init.nodes()) });
+    const figures = new StageFigures(this.#init.nodes());
+    const seenRate = ({ nodeId }: NodeView) => this.#init.dispatch.seenRateOf(nodeId, pipeline.reference);
+    const slowness = this.#slowness.of(pipeline.reference);
+    const facts = { ...formFacts(pipeline, job, { able, figures, seenRate }), slowness };
     if (!pipeline.stages.every((_, place) => facts.nodes.some(({ canRun }) => canRun[place]))) return;
-    const { form, why } = formOf(pipeline, facts, job.cut);
+    const { form, why, seconds } = formOf(pipeline, facts, job.cut);
     this.#why.set(jobId, why);
+    if (seconds !== undefined) this.#slowness.began(job, { isStaged: form.segments.length > 1, seconds });
     this.#init.events.emit("jobFormChosen", { jobId, segments: namesOf(form), why });
     this.#offer(`form ${jobId}`, { kind: "jobFormed", jobId, form });
   }

@@ -157,6 +157,26 @@ describe("the form of a job", () => {
     expect([form.segments.length, why]).toEqual([1, "whole items: they cannot be cut"]);
   });
 
+  test("is corrected by what whole items were seen to take, and by how far off either form was lately", () => {
+    const nodes = ["a", "b", "c"].map((name) => node(name, quick));
+    const chosen = (more: Partial<FormFacts>) => formOf(READING, facts(nodes, more));
+    const { form, seconds } = chosen({});
+    expect(form.segments).toHaveLength(3);
+    expect(chosen({ slowness: { whole: 1, stages: 1.1 } }).seconds).toBeCloseTo(1.1 * seconds!);
+    expect(chosen({ slowness: { whole: 1, stages: 4 } }).form.segments).toHaveLength(1);
+    expect(chosen({ slowness: { whole: 4, stages: 4 } }).form.segments).toHaveLength(3);
+    const seen = nodes.map((one) => ({ ...one, wholeSeconds: 0.2 }));
+    expect(formOf(READING, facts(seen))).toMatchObject({ seconds: 0.2, form: { segments: [{ name: "p:1" }] } });
+  });
+
+  test("is whole where much would have to be handed over, even on one box", () => {
+    const partsFor = (bytes: number): number => {
+      const of = facts([node("a", quick, { executors: 3 })], { outputBytes: [bytes, 1_000, 1_000, 1_000] });
+      return formOf(READING, of).form.segments.length;
+    };
+    expect([partsFor(1_000), partsFor(200_000_000)]).toEqual([3, 1]);
+  });
+
   test("keeps stages of different labels apart", () => {
     const labelled = pipelineOf([stage("a", { on: { zone: "line" } }), stage("b", { in: { in: at(0) } })]);
     const of = facts([
