@@ -21,7 +21,16 @@ export interface JobSpec {
   copies?: number;
   /** From the submit on; what is not recorded by then is not done any more. Default: none. */
   deadlineInMs?: number;
+  /** Of a job of a pipeline only; default: auto. */
+  cut?: JobCut;
 }
+
+/**
+ * How a job of a pipeline is cut: its items go whole to one node each, or stage by stage over several in the best way that is
+ * known, whatever is foretold; or as the leader finds to be the quicker.
+ */
+export const JOB_CUTS = ["auto", "whole", "stages"] as const;
+export type JobCut = (typeof JOB_CUTS)[number];
 
 /** Whose items go first. Within one priority the fleet's time is shared between the jobs. */
 export const JOB_PRIORITIES = ["low", "normal", "high"] as const;

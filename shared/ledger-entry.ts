@@ -1,7 +1,7 @@
 import type { Replicas } from "./decision.ts";
 import type { NodePart } from "./fleet.ts";
 import type { BlobHash, FleetId, InviteId, JobId, NodeId } from "./ids.ts";
-import type { ItemResult, JobInput, JobPriority } from "./job.ts";
+import type { ItemResult, JobCut, JobInput, JobPriority } from "./job.ts";
 import type { Labels } from "./labels.ts";
 import type { ModelManifest } from "./model.ts";
 import type { JobForm } from "./pipeline/compiled.ts";
@@ -60,6 +60,8 @@ export interface JobSubmitted {
   deadlineAtMs?: number;
   /** Its pipeline is one of stages: none of it may be leased before a leader has decided how it is cut (jobFormed). */
   staged?: true;
+  /** Of a staged job: how it shall be cut. Absent: auto. */
+  cut?: JobCut;
 }
 
 /** How a staged job is cut. The first one holds; later ones change nothing. */

@@ -7,7 +7,7 @@
 import type { KeptDrill, RunningDrill } from "./drill.ts";
 import type { FleetRecovery, RosterNode } from "./fleet.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
-import type { IgnoredReport, JobInput, JobPriority, JobState, RecordedResult, StageTask } from "./job.ts";
+import type { IgnoredReport, JobCut, JobInput, JobPriority, JobState, RecordedResult, StageTask } from "./job.ts";
 import type {
   InviteIssued,
   JobPlanned,
@@ -54,6 +54,8 @@ export interface KeptJob {
   copies: number;
   deadlineAtMs?: number;
   staged?: true;
+  /** Of a staged job: how it shall be cut. Absent: auto. */
+  cut?: JobCut;
   /** Of a staged job: how it is cut, once that is decided. */
   form?: JobForm;
   /** Of a stage job. */

@@ -200,7 +200,7 @@ export const ROUTES: { readonly [N in RouteName]: Route } = {
   jobSubmit: {
     method: "POST",
     path: "/v1/jobs",
-    says: "submits a job; 201, or 200 with the first job of the same key",
+    says: "submits a job, and of a pipeline how it is `cut`: auto, whole or stages; 201, or 200 with the first job of the same key",
   },
   jobs: { method: "GET", path: "/v1/jobs", says: "all jobs, newest first" },
   job: { method: "GET", path: "/v1/jobs/:jobId", says: "one job and its plan" },

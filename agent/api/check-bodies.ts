@@ -12,7 +12,7 @@ import {
 } from "../../shared/checks.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import { isBlobHash, isNodeId, type NodeId } from "../../shared/ids.ts";
-import { JOB_PRIORITIES, type JobInput, type JobSpec } from "../../shared/job.ts";
+import { JOB_CUTS, JOB_PRIORITIES, type JobInput, type JobSpec } from "../../shared/job.ts";
 import { checkLabels, type Labels } from "../../shared/labels.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { RecoverRequest } from "../../shared/recovery.ts";
@@ -22,7 +22,7 @@ import { settingFault } from "../../shared/settings.ts";
 /** @throws BAD_REQUEST, NO_INPUTS, TOO_LARGE */
 export function checkJobSpec(body: unknown): JobSpec {
   const record = checkRecord(body, "");
-  checkKeys(record, "", ["pipeline", "inputs", "idempotencyKey", "priority", "copies", "deadlineInMs"]);
+  checkKeys(record, "", ["pipeline", "inputs", "idempotencyKey", "priority", "copies", "deadlineInMs", "cut"]);
   const pipeline = checkText(record.pipeline, "pipeline", LIMITS.nameBytesMax);
   if (!Array.isArray(record.inputs)) refuse("inputs", "must be a list");
   if (record.inputs.length === 0) throw new SkeinError("NO_INPUTS", { where: "The job" });
@@ -32,7 +32,7 @@ export function checkJobSpec(body: unknown): JobSpec {
   }
   const inputs = checkList(record.inputs, "inputs", LIMITS.jobItemsMax, checkInput);
   refuseRepeatedNames(inputs);
-  const { idempotencyKey, priority, copies, deadlineInMs } = record;
+  const { idempotencyKey, priority, copies, deadlineInMs, cut } = record;
   return {
     pipeline,
     inputs,
@@ -44,6 +44,7 @@ export function checkJobSpec(body: unknown): JobSpec {
     ...(deadlineInMs === undefined
       ? {}
       : { deadlineInMs: checkWhole(deadlineInMs, "deadlineInMs", 1, LIMITS.jobDeadlineMsMax) }),
+    ...(cut === undefined ? {} : { cut: checkOneOf(cut, "cut", JOB_CUTS) }),
   };
 }
 

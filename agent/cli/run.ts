@@ -3,7 +3,7 @@ import { relative, resolve } from "node:path";
 import { checkOneOf } from "../../shared/checks.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/ids.ts";
-import { isOpen, JOB_PRIORITIES } from "../../shared/job.ts";
+import { isOpen, JOB_CUTS, JOB_PRIORITIES } from "../../shared/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { FOLLOW_DEADLINE_MS, FOLLOW_PATIENCE_MS, follow, patiently } from "./follow.ts";
 import type { LocalInput } from "./inputs.ts";
@@ -25,6 +25,7 @@ export interface RunOptions extends CommonOptions {
   priority?: string;
   copies?: string;
   deadline?: string;
+  cut?: string;
 }
 
 /** As the shell counts it: 128 and SIGINT. */
@@ -98,11 +99,12 @@ async function whatToRun(
 }
 
 /** How the job is to be done. @throws BAD_REQUEST */
-function termsOf({ priority, copies, deadline }: RunOptions): JobTerms {
+function termsOf({ priority, copies, deadline, cut }: RunOptions): JobTerms {
   return {
     ...(priority === undefined ? {} : { priority: checkOneOf(priority, "--priority", JOB_PRIORITIES) }),
     ...(copies === undefined ? {} : { copies: wholeNumber(copies, "--copies", 1, LIMITS.copiesMax) }),
     ...(deadline === undefined ? {} : { deadlineInMs: durationMs(deadline, "--deadline", LIMITS.jobDeadlineMsMax) }),
+    ...(cut === undefined ? {} : { cut: checkOneOf(cut, "--cut", JOB_CUTS) }),
   };
 }
 

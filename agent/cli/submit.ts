@@ -6,7 +6,7 @@ import type { LocalInput } from "./inputs.ts";
 import { uploadFiles } from "./upload.ts";
 
 /** How a job is to be done; what is left out is the fleet's default. */
-export type JobTerms = Pick<JobSpec, "priority" | "copies" | "deadlineInMs">;
+export type JobTerms = Pick<JobSpec, "priority" | "copies" | "deadlineInMs" | "cut">;
 
 export interface Submission {
   pipeline: string;

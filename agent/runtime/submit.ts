@@ -28,6 +28,9 @@ export interface SubmitParts extends DurableParts {
 export async function submitJob(world: Surroundings, parts: SubmitParts, spec: JobSpec): Promise<SubmitAnswer> {
   checkInputs(spec.inputs);
   const { pipeline, models } = await pipelineOf(parts, spec);
+  const { cut = "auto" } = spec;
+  if (cut !== "auto" && !models)
+    throw new SkeinError("BAD_REQUEST", { reason: `cut: ${pipeline} is no pipeline of stages, so it cannot be cut` });
   const missing = parts.noQuorum();
   if (missing) throw missing;
   const copies = spec.copies ?? fleetSettings(parts.ledger.settings).copies;
@@ -45,6 +48,7 @@ export async function submitJob(world: Surroundings, parts: SubmitParts, spec: J
     priority: spec.priority ?? "normal",
     copies,
     ...(models && { staged: true as const }),
+    ...(cut === "auto" ? {} : { cut }),
     ...(spec.deadlineInMs === undefined ? {} : { deadlineAtMs: submittedAtMs + spec.deadlineInMs }),
   });
   const answer = { jobId: outcome.jobId!, existing: outcome.existing ?? false, pipeline };

@@ -24,7 +24,7 @@ import {
   hashToBytes,
   invalid,
 } from "./codec.ts";
-import { checkDrillRecord, checkWishes, priorityNumber, readDrill, readSetting } from "./ledger.ts";
+import { checkDrillRecord, checkWishes, cutNumber, priorityNumber, readDrill, readSetting } from "./ledger.ts";
 import {
   modelFields,
   pipelineFields,
@@ -116,6 +116,7 @@ function bodyFields(value: LedgerRecord, body: object): object {
       ...stageFields(value),
       state: JOB_STATES.indexOf(value.state),
       priority: priorityNumber(value.priority),
+      cut: cutNumber(value.cut),
       ignoredReports: value.ignoredReports.map((report) => ({ ...report, ended: report.because === "ended" })),
     };
   return body;

@@ -1,5 +1,5 @@
 import type { BlobHash, FleetId, InviteId, JobId } from "../ids.ts";
-import type { JobInput, JobPriority } from "../job.ts";
+import { JOB_CUTS, type JobCut, type JobInput, type JobPriority } from "../job.ts";
 import { type Labels, labelsFault } from "../labels.ts";
 import type { DrillBegun, HoldersChanged, LedgerEntry, SettingChanged } from "../ledger-entry.ts";
 import { LIMITS } from "../limits.ts";
@@ -46,6 +46,7 @@ function bodyFields(entry: LedgerEntry, body: object): object {
         ...body,
         inputs: entry.inputs.map((input) => ({ ...input, blob: hashToBytes(input.blob) })),
         priority: priorityNumber(entry.priority),
+        cut: cutNumber(entry.cut),
       };
     case "jobFormed":
       return { jobId: entry.jobId, formJson: JSON.stringify(entry.form) };
@@ -174,16 +175,30 @@ const READERS: { [K in LedgerEntry["kind"]]: (f: Fields) => object } = {
 /** By their number on the wire: what is absent is normal. */
 const PRIORITIES: readonly JobPriority[] = ["normal", "low", "high"];
 
+interface Wishes {
+  priority: JobPriority;
+  copies: number;
+  deadlineAtMs?: number;
+  cut?: JobCut;
+}
+
 /** What a job says of how it is to be done. */
-export function checkWishes(f: Fields): { priority: JobPriority; copies: number; deadlineAtMs?: number } {
+export function checkWishes(f: Fields): Wishes {
   const priority = PRIORITIES[f.priority as number];
   if (!priority) throw invalid("a job of an unknown priority");
+  const cut = JOB_CUTS[f.cut as number];
+  if (!cut) throw invalid("a job that is cut in an unknown way");
+  if (cut !== "auto" && !f.staged) throw invalid("a job that is of no stages and says how it is cut");
   return {
     priority,
     copies: checkCount(f.copies, "copies", LIMITS.copiesMax) || LIMITS.copiesDefault,
     ...(f.deadlineAtMs === undefined ? {} : { deadlineAtMs: checkFinite(f.deadlineAtMs, "deadlineAtMs") }),
+    ...(cut === "auto" ? {} : { cut }),
   };
 }
+
+/** By their place in JOB_CUTS: what is absent is auto. */
+export const cutNumber = (cut: JobCut = "auto"): number => JOB_CUTS.indexOf(cut);
 
 export const priorityNumber = (priority: JobPriority): number => PRIORITIES.indexOf(priority);
 

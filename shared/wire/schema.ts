@@ -67,6 +67,7 @@ message JobSubmitted {
   string jobId = 1; string pipeline = 2; string idempotencyKey = 3; repeated JobInput inputs = 4;
   repeated string holders = 5; string submittedBy = 6; double submittedAtMs = 7;
   uint32 priority = 8; uint32 copies = 9; optional double deadlineAtMs = 10; bool staged = 11;
+  uint32 cut = 12;
 }
 message JobCancelled { string jobId = 1; string reason = 2; double cancelledAtMs = 3; }
 message ErrorBody { string code = 1; string message = 2; string factsJson = 3; }
@@ -160,6 +161,7 @@ message KeptJob {
   uint64 submittedAtIndex = 6; uint32 state = 7; optional double endedAtMs = 8; uint64 duplicatesIgnored = 9; uint32 items = 10;
   uint32 priority = 11; uint32 copies = 12; optional double deadlineAtMs = 13; repeated IgnoredReport ignoredReports = 14;
   optional string formJson = 15; optional string parent = 16; uint32 segment = 17; bool staged = 18; uint32 runsAgain = 19;
+  uint32 cut = 20;
 }
 message KeptResult {
   optional bytes output = 1; uint64 outputBytes = 2; optional ErrorBody error = 3; uint32 node = 4; string shardId = 5;

@@ -166,6 +166,7 @@ const BAD_JOBS: [what: string, body: unknown, code: string][] = [
   ["a key over the limit", spec({ idempotencyKey: "k".repeat(LIMITS.nameBytesMax + 1) }), "BAD_REQUEST"],
   ["a priority there is none of", spec({ priority: "urgent" }), "BAD_REQUEST"],
   ["a priority that is a number", spec({ priority: 1 }), "BAD_REQUEST"],
+  ["a cut there is none of", spec({ cut: "halves" }), "BAD_REQUEST"],
   ["no copies", spec({ copies: 0 }), "BAD_REQUEST"],
   ["more copies than there may be", spec({ copies: LIMITS.copiesMax + 1 }), "BAD_REQUEST"],
   ["half a copy", spec({ copies: 1.5 }), "BAD_REQUEST"],

@@ -6,6 +6,7 @@ const BENCHES: Record<string, string> = {
   agent: "the job on one agent against a bare loop over onnxruntime-node",
   inference: "the engine alone against that loop, and where a page's time goes",
   stages: "empty stages of a pipeline in one executor, and ten thousand elements that fan out",
+  applications: "every application over three agents, cut into stages and with agents killed, against one agent alone",
   crossing: "empty stages each on another of three agents, and ten thousand elements over all of them",
   dispatch: "the dispatch policy against the fluid bound, and steps a second of its core",
   placement: "models on boxes: what is served against the linear bound, and without the solver",
@@ -22,6 +23,7 @@ const BENCHES: Record<string, string> = {
   tune: "the OCR models as tuned against onnxruntime's defaults",
   profiles: "what a profile of the OCR models is, and how much it scatters",
   cascade: "intents by a small model first, against the large one for every question",
+  fit: "a head over rows on three boxes against one box with all rows, and with the box that was asked killed",
   idle: "an agent with nothing to do",
 };
 

@@ -64,6 +64,11 @@ describe("what is told", () => {
     expect(pages).toEqual([expect.objectContaining({ name: "1", outputs: { intent: "HELLO", score: 0.93456 } })]);
   });
 
+  test("--cut says how the job is cut", async () => {
+    await run(["customer-service", await tickets(), "--cut", "stages"]);
+    expect([...pretend.face.pretendJobs.values()].map(({ spec }) => spec.cut)).toEqual(["stages"]);
+  });
+
   test("--out writes each output as it is, by the item's name, and its text beside it", async () => {
     const out = join(folder, "out");
     await run(["customer-service", await tickets(), "--out", out]);

@@ -254,6 +254,7 @@ test("priority, copies and deadline go with the job", async () => {
 
 test.each([
   ["--priority", "urgent"],
+  ["--cut", "halves"],
   ["--copies", "0"],
   ["--copies", "two"],
   ["--deadline", "soon"],

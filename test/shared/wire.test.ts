@@ -82,6 +82,8 @@ const ENTRIES: LedgerEntry[] = [
   },
   { kind: "jobPlanned", jobId: job("x"), decisionJson: '{"kind":"job"}' },
   submitted("y", 1, { staged: true, deadlineAtMs: 9 }),
+  submitted("z", 1, { staged: true, cut: "whole" }),
+  submitted("z", 1, { staged: true, cut: "stages" }),
   {
     kind: "jobFormed",
     jobId: job("y"),

@@ -21,6 +21,10 @@ export function addWork(command: AddCommand): void {
     .option("--priority <priority>", "low, normal or high: whose items go first (normal)")
     .option("--copies <n>", "nodes that hold each input and each result (the setting `copies`)")
     .option("--deadline <time>", "what is not done by then is not done any more: 90s, 30m, 2h, 1d (none)")
+    .option(
+      "--cut <cut>",
+      "of a pipeline: whole (an item on one node), stages (over several), or auto, what is foretold to be quicker (auto)",
+    )
     .option("--detach", "print the job's id and do not wait");
   command(
     "ask <pipeline> <file>",

@@ -2,6 +2,7 @@ import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
 import {
   type IgnoredReport,
   isOpen,
+  type JobCut,
   type JobInput,
   type JobPriority,
   type JobState,
@@ -29,6 +30,8 @@ export interface JobRecord {
   readonly deadlineAtMs: number | undefined;
   /** None of its items may be leased before it has a form. */
   readonly staged: boolean;
+  /** How a staged job shall be cut. */
+  readonly cut: JobCut;
   /** How a staged job is cut, once that is decided. */
   form: JobForm | undefined;
   /** Of a stage job: the job that it is a part of, and which segment. */
@@ -63,6 +66,7 @@ export function openJob(entry: JobSubmitted, index: number): JobRecord {
     copies: entry.copies,
     deadlineAtMs: entry.deadlineAtMs,
     staged: entry.staged === true,
+    cut: entry.cut ?? "auto",
     form: undefined,
     parent: undefined,
     tasks: [],

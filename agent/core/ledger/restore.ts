@@ -159,6 +159,7 @@ export class LedgerBuilder {
       endedAtMs: kept.endedAtMs,
       deadlineAtMs: kept.deadlineAtMs,
       staged: kept.staged === true,
+      cut: kept.cut ?? "auto",
       form: kept.form,
       parent: kept.parent,
       inputs: [],

@@ -31,6 +31,7 @@ export const stageJobs = (job: JobRecord, form: JobForm, index: number): Growing
     submittedAtIndex: index,
     copies,
     staged: false,
+    cut: "auto",
     form: undefined,
     parent: { jobId: job.jobId, segment },
     inputs: [],
@@ -63,8 +64,8 @@ export function assertStageSound(job: JobRecord | undefined, stage: JobRecord): 
 
 /** Why a record of a snapshot cannot be of stages, as the end of a sentence. The job of a stage job comes before it. */
 export function stageFault(jobs: ReadonlyMap<JobId, JobRecord>, record: JobRecord): string | undefined {
-  const { jobId, pipeline, staged, form, parent, state } = record;
-  if (form && !staged) return "has a form and is not staged";
+  const { jobId, pipeline, staged, cut, form, parent, state } = record;
+  if ((form || cut !== "auto") && !staged) return "has a form, or says how it is cut, and is not staged";
   if (!parent) return undefined;
   const job = jobs.get(parent.jobId);
   const segment = job?.form?.segments.slice(0, -1)[parent.segment];

@@ -162,6 +162,7 @@ function keptJob(job: JobRecord): KeptJob {
     deadlineAtMs,
     inputs,
     staged,
+    cut,
     form,
     parent,
     tasks: _tasks,
@@ -176,6 +177,7 @@ function keptJob(job: JobRecord): KeptJob {
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
     ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
     ...(staged && { staged }),
+    ...(cut !== "auto" && { cut }),
     ...(form && { form }),
     ...(parent && { parent }),
   };

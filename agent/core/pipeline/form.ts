@@ -1,3 +1,4 @@
+import type { JobCut } from "../../../shared/job.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { CompiledPipeline, FormSegment, JobForm, Segment } from "../../../shared/pipeline/compiled.ts";
 import { listsToldBy, segmentOf, sourceKey } from "../../../shared/pipeline/segment.ts";
@@ -24,10 +25,13 @@ const USEFUL_SHARE = 0.05;
 const WORTH_SHARE = 0.95;
 
 /** Whether the items of a job go whole to one node each, or stage by stage, and how it is cut then. */
-export function formOf(pipeline: CompiledPipeline, facts: FormFacts): ChosenForm {
+export function formOf(pipeline: CompiledPipeline, facts: FormFacts, wished: JobCut = "auto"): ChosenForm {
   const whole = formed(pipeline, facts, [[...pipeline.stages.keys()]]);
   const able = ableNodes(facts, [...pipeline.stages.keys()]);
   if (pipeline.stages.length < 2) return { form: whole, why: "whole items: it is of one stage" };
+  if (wished === "whole") return { form: whole, why: "whole items, as was asked for" };
+  if (wished === "stages")
+    return stagedForm(pipeline, facts) ?? { form: whole, why: "whole items: they cannot be cut" };
   const lists = cutAtLists(pipeline, facts);
   if (!isMeasured(pipeline, facts)) {
     if (able.length > 0 || lists.length < 2)
@@ -37,12 +41,7 @@ export function formOf(pipeline: CompiledPipeline, facts: FormFacts): ChosenForm
       };
     return { form: formed(pipeline, facts, lists), why: "stage by stage: no node can run all of its stages" };
   }
-  const cuts = [lists, branchesMerged(pipeline, facts)].filter((cut) => cut.length > 1);
-  const others = cuts.map((cut) => ({ cut, told: foretold(pipeline, facts, cut) }));
-  const best = others.reduce<(typeof others)[number] | undefined>(
-    (one, other) => (one && one.told.seconds <= other.told.seconds ? one : other),
-    undefined,
-  );
+  const best = quickest(pipeline, facts, [lists, branchesMerged(pipeline, facts, 1)]);
   const told = foretold(pipeline, facts, [[...pipeline.stages.keys()]]);
   if (!best || !(best.told.seconds < WORTH_SHARE * told.seconds))
     return { form: whole, why: `whole items: ${said(told)}${best ? `; stage by stage ${said(best.told)}` : ""}` };
@@ -53,11 +52,40 @@ export function formOf(pipeline: CompiledPipeline, facts: FormFacts): ChosenForm
   };
 }
 
-/** From the finest cut on, neighbours become one as long as that makes nothing slower. */
-function branchesMerged(pipeline: CompiledPipeline, facts: FormFacts): Cut {
+/** The best of several parts, whether that is worth it or not; undefined where there is only one way. */
+function stagedForm(pipeline: CompiledPipeline, facts: FormFacts): ChosenForm | undefined {
+  const lists = cutAtLists(pipeline, facts);
+  // Of what was not measured nothing can be foretold: the coarsest cut needs the least agreement.
+  const cuts = isMeasured(pipeline, facts)
+    ? [lists, branchesMerged(pipeline, facts, 2)]
+    : [lists.length > 1 ? lists : cutAtBranches(pipeline, facts)];
+  const best = quickest(pipeline, facts, cuts);
+  if (!best) return undefined;
+  const form = formed(pipeline, facts, best.cut);
+  return { form, why: `stage by stage, as was asked for, in ${form.segments.length} parts: ${said(best.told)}` };
+}
+
+interface ToldCut {
+  cut: Cut;
+  told: Foretold;
+}
+
+/** Of those of several parts. */
+function quickest(pipeline: CompiledPipeline, facts: FormFacts, cuts: readonly Cut[]): ToldCut | undefined {
+  return cuts
+    .filter((cut) => cut.length > 1)
+    .map((cut): ToldCut => ({ cut, told: foretold(pipeline, facts, cut) }))
+    .reduce<ToldCut | undefined>(
+      (one, other) => (one && one.told.seconds <= other.told.seconds ? one : other),
+      undefined,
+    );
+}
+
+/** From the finest cut on, neighbours become one as long as that makes nothing slower and so many are left. */
+function branchesMerged(pipeline: CompiledPipeline, facts: FormFacts, least: number): Cut {
   let cut = cutAtBranches(pipeline, facts);
   let best = foretold(pipeline, facts, cut).seconds;
-  for (let found = true; found; ) {
+  for (let found = true; found && cut.length > least; ) {
     found = false;
     for (let after = cut.length - 1; after > 0 && !found; after--)
       for (const before of segmentsBefore(pipeline, cut, after)) {

@@ -72,7 +72,7 @@ export class StagedJobs {
     const able = this.#init.nodes().filter((node) => whyNotEligible(node, this.#init.ruling()) === undefined);
     const facts = formFacts(pipeline, job, { able, figures: new StageFigures(this.#init.nodes()) });
     if (!pipeline.stages.every((_, place) => facts.nodes.some(({ canRun }) => canRun[place]))) return;
-    const { form, why } = formOf(pipeline, facts);
+    const { form, why } = formOf(pipeline, facts, job.cut);
     this.#why.set(jobId, why);
     this.#init.events.emit("jobFormChosen", { jobId, segments: namesOf(form), why });
     this.#offer(`form ${jobId}`, { kind: "jobFormed", jobId, form });

@@ -180,9 +180,10 @@ export const anEntry: fc.Arbitrary<LedgerEntry> = fc.oneof(
         priority: fc.constantFrom(...JOB_PRIORITIES),
         copies: fc.integer({ min: 1, max: 3 }),
         staged: fc.boolean(),
+        cut: fc.constantFrom(undefined, "whole" as const, "stages" as const),
       })
-      .map(({ name, items, staged, ...more }): LedgerEntry => {
-        const wishes = { ...more, ...(staged && { staged }), deadlineAtMs: 1_000 };
+      .map(({ name, items, staged, cut, ...more }): LedgerEntry => {
+        const wishes = { ...more, ...(staged && { staged, ...(cut && { cut }) }), deadlineAtMs: 1_000 };
         return submitted(name, items, wishes);
       }),
   },

@@ -110,6 +110,10 @@ test.each<[string, LedgerRecord[]]>([
     [head, formed, items(item), stage(0, { state: "done", endedAtMs: 1 })],
   ],
   ["with a form of a job that is not staged", [head, { ...formed, staged: undefined } as never, items(item), held()]],
+  [
+    "with a way to be cut of a job that is not staged",
+    [head, { ...aJob(), cut: "stages" } as never, items(item), held()],
+  ],
   ["with a slice twice", slices(slice(0, 2), slice(0, 1))],
   ["with a slice of a slice", slices(slice(1, 2))],
   ["with a slice that is too long", slices(slice(0, 3))],

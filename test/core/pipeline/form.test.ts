@@ -123,6 +123,40 @@ describe("the form of a job", () => {
     expect(namesOf(branches, dear)).toEqual(["p:1"]);
   });
 
+  test("is as was asked for, whatever is foretold", () => {
+    const many = facts([node("a", quick), node("b", quick)], { items: 200 });
+    const staged = formOf(READING, many, "stages");
+    expect(staged.form.segments.map(({ name }) => name)).toEqual(["p:1/0", "p:1/1-2", "p:1/3!"]);
+    expect(staged.why).toMatch(/^stage by stage, as was asked for, in 3 parts: .* s /);
+    const one = facts([node("a", quick), node("b", quick), node("c", quick)]);
+    expect(formOf(READING, one, "whole")).toMatchObject({
+      form: { segments: [{ name: "p:1" }] },
+      why: "whole items, as was asked for",
+    });
+    const unknown = facts([node("a", [undefined, undefined, undefined, undefined])]);
+    expect(formOf(READING, unknown, "stages").form.segments).toHaveLength(3);
+  });
+
+  test("has as many parts as a pipeline without lists can have, if stages are asked for, and a chain has one", () => {
+    const branches = pipelineOf([
+      stage("left"),
+      stage("right"),
+      stage("join", { in: { a: at(0), b: at(1) }, runs: { kind: "operator", operator: "core/join@1" } }),
+    ]);
+    const dear = { handOverMs: 500 };
+    for (const seconds of [
+      [0.01, 0.01, 0.001],
+      [undefined, undefined, undefined],
+    ]) {
+      const of = facts([node("x", seconds, dear), node("y", seconds, dear)]);
+      expect(formOf(branches, of, "stages").form.segments.length).toBeGreaterThan(1);
+      expect(formOf(branches, of).form.segments).toHaveLength(1);
+    }
+    const chain = pipelineOf([stage("a"), stage("b", { in: { in: at(0) } })]);
+    const { form, why } = formOf(chain, facts([node("x", [0.1, 0.1])]), "stages");
+    expect([form.segments.length, why]).toEqual([1, "whole items: they cannot be cut"]);
+  });
+
   test("keeps stages of different labels apart", () => {
     const labelled = pipelineOf([stage("a", { on: { zone: "line" } }), stage("b", { in: { in: at(0) } })]);
     const of = facts([

@@ -84,7 +84,8 @@ test("a process, a network and a disk in turn: noticed, borne, healed, nothing l
   expect(kill).toMatchObject({ victimLed: true });
   expect(kill!.detectedAfterMs).toBeLessThan(100);
   expect(kill!.leaderAfterMs).toBeLessThan(2_000);
-  expect(cut!.detectedAfterMs).toBeLessThan(1_500);
+  // A box that had no work in hand is not suspected of anything; that its link is down is noticed at the latest.
+  expect(cut!.detectedAfterMs).toBeLessThan(TIMING.linkDownMs);
   // Copies that were on their way to the box are made elsewhere as soon as it is suspected: nobody waits for its link to go down.
   expect(cut!.longestPauseMs).toBeLessThan(TIMING.linkSuspectMs + 3 * TIMING.linkHeartbeatMs);
   expect(full!.detectedAfterMs).toBeLessThan(HOLD_MS + TIMING.capacityReportMs);
