@@ -26,7 +26,11 @@ export function addWork(command: AddCommand): void {
       "of a pipeline: whole (an item on one node), stages (over several), or auto, what is foretold to be quicker (auto)",
     )
     .option("--detach", "print the job's id and do not wait");
-  command("ask <pipeline> <file>", "one file, now: nothing is recorded, so it works without a quorum too", ask);
+  command(
+    "ask <pipeline> <file>",
+    "one file through ocr or a single model, now: nothing is recorded, so it works without a quorum too",
+    ask,
+  );
   command("jobs", "all jobs, newest first", calls.jobs);
   command("job <id>", "one job: how far it is, each stage and node, and why", calls.job);
   command("results <id>", "what is recorded of a job so far", results).option("--out <dir>", "write them here");

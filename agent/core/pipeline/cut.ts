@@ -53,7 +53,8 @@ export function merged(
   const last = isLast ? both : others.pop()!;
   const segments = isLast ? others : [...others, both];
   // What gives an output alone is waited for by the last one too, though no stage there takes it.
-  if (segments.flat().some((place) => stagesBefore(pipeline, place).some((one) => last.includes(one)))) return undefined;
+  if (segments.flat().some((place) => stagesBefore(pipeline, place).some((one) => last.includes(one))))
+    return undefined;
   return hasCycle(pipeline, [...segments, last]) ? undefined : inOrder(pipeline, segments, last);
 }
 

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SkeinError } from "../../../shared/errors.ts";
@@ -645,11 +643,4 @@ test("anything may be handed in, and is refused with a reason", () => {
 test("the list that two stages run over is one by name", () => {
   const { stages } = compilePipeline(reading(), known);
   expect(new Set(stages.flatMap(({ over }) => (over ? [sourceKey(over)] : [])))).toEqual(new Set(["0.crops"]));
-});
-
-test("the example on the page of the language is one", () => {
-  const page = readFileSync(join(import.meta.dirname, "../../../shared/pipeline/README.md"), "utf8");
-  const [, text = ""] = page.match(/```yaml\n([\s\S]*?)```/) ?? [];
-  const { definition, placeOf } = readPipeline(text);
-  expect(namesIn(compilePipeline(definition, known, placeOf))).toHaveLength(6);
 });
