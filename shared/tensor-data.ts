@@ -158,8 +158,8 @@ export function dataFromBytes(datatype: Datatype, bytes: Uint8Array, count: numb
   if (datatype === "BYTES") return textsFromBytes(bytes, count, at);
   const expected = count * elementBytes(datatype);
   if (bytes.length !== expected) refuse(at, `must have ${expected} bytes by its shape, not ${bytes.length}`);
-  // A copy, because elements must lie at a multiple of their size.
-  const data = new ARRAYS[datatype](bytes.slice().buffer);
+  // A copy, because elements must lie at a multiple of their size; not by `slice`, which of Node's Buffer is a view.
+  const data = new ARRAYS[datatype](new Uint8Array(bytes).buffer);
   if (datatype === "BOOL" && (data as Uint8Array).some((byte) => byte > 1)) refuse(at, "must be bytes of 0 and 1");
   return data;
 }
@@ -167,7 +167,8 @@ export function dataFromBytes(datatype: Datatype, bytes: Uint8Array, count: numb
 /** Elements of one size where they lie; a copy only where they do not lie at a multiple of it. */
 export function arrayOf(datatype: Sized, bytes: Uint8Array): Exclude<TensorData, string[]> {
   const Kind = ARRAYS[datatype];
-  const placed = bytes.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  // Copied by the constructor: `slice` of Node's Buffer, which this may be, is a view.
+  const placed = bytes.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   const { buffer, byteOffset, byteLength } = placed as Uint8Array<ArrayBuffer>;
   return new Kind(buffer, byteOffset, byteLength / Kind.BYTES_PER_ELEMENT);
 }

@@ -4,7 +4,7 @@ import { SkeinError } from "../../shared/errors.ts";
 import { DATATYPES, type Datatype } from "../../shared/model.ts";
 import { filesOf } from "../../shared/pipelines.ts";
 import { outputDifference } from "../../shared/same-output.ts";
-import { dataFromBytes, dataToBytes, isOfType, type TensorData } from "../../shared/tensor-data.ts";
+import { arrayOf, dataFromBytes, dataToBytes, isOfType, type TensorData } from "../../shared/tensor-data.ts";
 import {
   checkAgainst,
   decodeRequest,
@@ -229,4 +229,15 @@ test("a person sees an output's name, type, shape and first elements", () => {
     "y FP32[10]: 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 ... (10 values)",
   );
   expect(textOf(response("BYTES", ["a\nb"]))).toBe('y BYTES[1]: "a\\nb"');
+});
+
+test("elements that lie unaligned in one of Node's buffers are read where they lie", () => {
+  const buffer = Buffer.concat([Buffer.alloc(1), Buffer.from(Float32Array.of(1.5, -2).buffer)]);
+  const tensor = dataFromBytes("FP32", buffer.subarray(1), 2, "x");
+  expect([...(tensor as Float32Array)]).toEqual([1.5, -2]);
+});
+
+test("arrays over such elements are copies that lie aligned", () => {
+  const buffer = Buffer.concat([Buffer.alloc(1), Buffer.from(Float32Array.of(1.5, -2).buffer)]);
+  expect([...(arrayOf("FP32", buffer.subarray(1)) as Float32Array)]).toEqual([1.5, -2]);
 });

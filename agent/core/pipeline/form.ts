@@ -26,6 +26,12 @@ const USEFUL_SHARE = 0.05;
 /** Whole items need no agreement between stages: another form has to be so much quicker. */
 const WORTH_SHARE = 0.95;
 
+/** What stands when how a job is best cut cannot be worked out. */
+export const wholeForm = (pipeline: CompiledPipeline, facts: FormFacts): ChosenForm => ({
+  form: formed(pipeline, facts, [[...pipeline.stages.keys()]]),
+  why: "whole items: how it is best cut could not be worked out",
+});
+
 /** Whether the items of a job go whole to one node each, or stage by stage, and how it is cut then. */
 export function formOf(pipeline: CompiledPipeline, facts: FormFacts, wished: JobCut = "auto"): ChosenForm {
   const whole = formed(pipeline, facts, [[...pipeline.stages.keys()]]);

@@ -4,4 +4,4 @@
  * between them; `foretell`, how long a form takes, by `heft` (one schedule) and `steady-rate` (many items).
  */
 export type { FormFacts, FormNode } from "./facts.ts";
-export { type ChosenForm, formOf } from "./form.ts";
+export { type ChosenForm, formOf, wholeForm } from "./form.ts";

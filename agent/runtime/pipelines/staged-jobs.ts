@@ -2,11 +2,11 @@ import { SkeinError } from "../../../shared/errors.ts";
 import type { NodeView } from "../../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../../shared/ids.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
-import type { JobForm } from "../../../shared/pipeline/compiled.ts";
+import type { CompiledPipeline, JobForm } from "../../../shared/pipeline/compiled.ts";
 import type { Dispatch } from "../../core/dispatch/index.ts";
 import type { JobRecord, Ledger } from "../../core/ledger/index.ts";
 import { stagesOf } from "../../core/ledger/index.ts";
-import { formOf } from "../../core/pipeline/index.ts";
+import { type ChosenForm, type FormFacts, formOf, wholeForm } from "../../core/pipeline/index.ts";
 import type { Events } from "../events.ts";
 import type { Proposer } from "../proposer.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -83,11 +83,22 @@ export class StagedJobs {
     const slowness = this.#slowness.of(pipeline.reference);
     const facts = { ...formFacts(pipeline, job, { able, figures, seenRate }), slowness };
     if (!pipeline.stages.every((_, place) => facts.nodes.some(({ canRun }) => canRun[place]))) return;
-    const { form, why, seconds } = formOf(pipeline, facts, job.cut);
+    const { form, why, seconds } = this.#formOf(pipeline, facts, job);
     this.#why.set(jobId, why);
     if (seconds !== undefined) this.#slowness.began(job, { isStaged: form.segments.length > 1, seconds });
     this.#init.events.emit("jobFormChosen", { jobId, segments: namesOf(form), why });
     this.#offer(`form ${jobId}`, { kind: "jobFormed", jobId, form });
+  }
+
+  /** A fault in the foretelling must not end this leader, and the next one over the same job. */
+  #formOf(pipeline: CompiledPipeline, facts: FormFacts, { jobId, cut }: JobRecord): ChosenForm {
+    try {
+      return formOf(pipeline, facts, cut);
+    } catch (error) {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#init.events.emit("jobFormFailed", { jobId, reason }, "error");
+      return wholeForm(pipeline, facts);
+    }
   }
 
   #findLost(job: JobRecord, given: ReadonlySet<NodeId>): void {

@@ -21,7 +21,7 @@ interface Ranked {
 function readMatrix(operator: string, { dimensions }: Parameters, files: Record<string, Uint8Array>): Matrix {
   const columns = dimensions as number;
   const raw = files.matrix!;
-  const elements = new Float32Array(raw.slice().buffer as ArrayBuffer, 0, raw.length >> 2);
+  const elements = new Float32Array(new Uint8Array(raw).buffer, 0, raw.length >> 2);
   const ids = readTexts(files.ids!, "its file ids", operator);
   const rows = elements.length / columns;
   if (raw.length % 4 !== 0 || rows !== ids.length)

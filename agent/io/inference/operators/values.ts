@@ -22,7 +22,7 @@ export const floats = (shape: readonly number[], elements: Float32Array): Tensor
 export function elementsOf({ datatype, bytes: raw }: TensorValue): Elements {
   const Kind = ARRAYS[datatype];
   const isAligned = raw.byteOffset % Kind.BYTES_PER_ELEMENT === 0;
-  const { buffer, byteOffset, byteLength } = isAligned ? raw : raw.slice();
+  const { buffer, byteOffset, byteLength } = isAligned ? raw : new Uint8Array(raw);
   return new Kind(buffer as ArrayBuffer, byteOffset, Math.floor(byteLength / Kind.BYTES_PER_ELEMENT));
 }
 
