@@ -1,8 +1,7 @@
 import { SkeinError } from "../../shared/errors.ts";
 import { checkDatasetName, type DatasetView } from "../../shared/fitting/dataset.ts";
-import type { FitPart, FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
+import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { NodeView } from "../../shared/fleet.ts";
-import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { Fitting } from "../ports/index.ts";
 import type { Peers } from "./peers.ts";
@@ -43,14 +42,10 @@ export class FleetFitting {
     checkDatasetName(dataset);
     const places: FitPlaces = { dataset, nodes: [], silent: [] };
     const ask = async ({ nodeId, name: node }: NodeView): Promise<void> => {
-      try {
-        const { datasets } = await this.#peers.ask(nodeId, "fitPlaces", { dataset }, DEADLINE);
-        places.nodes.push(...datasets.map((view) => ({ ...view, nodeId, node })));
-      } catch (error) {
-        places.silent.push({ node, reason: SkeinError.from(error).message });
-      }
+      const { datasets } = await this.#peers.ask(nodeId, "fitPlaces", { dataset }, DEADLINE);
+      places.nodes.push(...datasets.map((view) => ({ ...view, nodeId, node })));
     };
-    await Promise.all(this.#nodes().filter(mayHaveRows).map(ask));
+    await this.#everywhere(ask, (node, { message: reason }) => places.silent.push({ node, reason }));
     return places;
   }
 
@@ -58,20 +53,28 @@ export class FleetFitting {
   async round(request: FitRoundRequest): Promise<FitRoundAnswer> {
     const answer: FitRoundAnswer = { parts: [], missing: [] };
     const ask = async ({ nodeId, name: node }: NodeView): Promise<void> => {
-      try {
-        const { part } = await this.#peers.ask(nodeId, "fitRound", { request }, DEADLINE);
-        answer.parts.push({ ...part, node });
-      } catch (error) {
-        const { code, message } = SkeinError.from(error);
-        if (code !== "DATASET_UNKNOWN") answer.missing.push({ node, reason: message });
-      }
+      const { part } = await this.#peers.ask(nodeId, "fitRound", { request }, DEADLINE);
+      answer.parts.push({ ...part, node });
     };
-    await Promise.all(this.#nodes().filter(mayHaveRows).map(ask));
-    if (answer.parts.every((part: FitPart) => part.trained.rows === 0))
+    await this.#everywhere(ask, (node, { code, message: reason }) => {
+      if (code !== "DATASET_UNKNOWN") answer.missing.push({ node, reason });
+    });
+    if (answer.parts.every(({ trained }) => trained.rows === 0))
       throw new SkeinError("FIT_NOBODY", { dataset: request.dataset, missing: answer.missing });
     // Sums of floats depend on their order, which must not be that of the network.
     answer.parts.sort((a, b) => (a.node < b.node ? -1 : 1));
     return answer;
+  }
+
+  /** Asks every box that may have rows, all at once; one that fails is told of and holds up nobody. */
+  async #everywhere(
+    ask: (node: NodeView) => Promise<void>,
+    onFailure: (node: string, error: SkeinError) => void,
+  ): Promise<void> {
+    const asked = this.#nodes().filter(mayHaveRows);
+    await Promise.all(
+      asked.map((node) => ask(node).catch((error: unknown) => onFailure(node.name, SkeinError.from(error)))),
+    );
   }
 
   async #own(dataset: string): Promise<DatasetView[]> {
@@ -89,5 +92,5 @@ export class FleetFitting {
 const DEADLINE = { deadlineMs: TIMING.fitRoundMs };
 
 /** Not one that is known to be gone: a round would wait for its deadline. */
-const mayHaveRows = ({ isSelf, presence, link }: NodeView & { nodeId: NodeId }): boolean =>
+const mayHaveRows = ({ isSelf, presence, link }: NodeView): boolean =>
   isSelf || (presence !== "gone" && link?.state !== "down");

@@ -60,6 +60,14 @@ function hashOf(text: string): number {
   return hash >>> 16;
 }
 
+/** What is told of rows, of which there is one at least. */
+export const datasetView = (name: string, rows: readonly DatasetRow[]): DatasetView => ({
+  name,
+  rows: rows.length,
+  dimensions: rows[0]!.vector.length,
+  labels: [...new Set(rows.map(({ label }) => label))].sort(),
+});
+
 /** Rows as a head takes them. Those of a label that is not among `labels` are left out: they came after the fit was begun. */
 export function rowsOf(rows: readonly DatasetRow[], labels: readonly string[], dimensions: number): Rows {
   const classOf = new Map(labels.map((label, i) => [label, i]));

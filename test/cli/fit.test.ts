@@ -1,10 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readRow, rowsOf } from "../../shared/fitting/dataset.ts";
-import { score } from "../../shared/fitting/head.ts";
-import { localRound } from "../../shared/fitting/rounds.ts";
-import { type FitRoundAnswer, type FitRoundRequest, readWeights, writeWeights } from "../../shared/fitting/wire.ts";
+import { readRow } from "../../shared/fitting/dataset.ts";
+import { fitPart, fitRows } from "../../shared/fitting/part.ts";
+import type { FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import { labelledLines } from "../support/labelled-rows.ts";
 import { type PretendApi, startPretendApi } from "../support/pretend-api.ts";
 import { NODE_IDS } from "../support/pretend-face.ts";
@@ -37,25 +36,9 @@ function boxes(rows: Record<string, string[]>, isThere: (node: string, calls: nu
     const there = nodes.filter(({ node }) => isThere(node, calls));
     const gone = nodes.filter((one) => !there.includes(one));
     return {
-      parts: there.map(({ node, rows: own }) => ({ node, ...partOf(request, own) })),
+      parts: there.map(({ node, rows: own }) => ({ node, ...fitPart(request, fitRows(own, LABELS, 3)) })),
       missing: gone.map(({ node }) => ({ node, reason: "it is unplugged" })),
     };
-  };
-}
-
-function partOf({ terms, round, weights: text }: FitRoundRequest, own: ReturnType<typeof readRow>[]) {
-  const shape = { dimensions: 3, classes: 4 };
-  const weights = readWeights(text, shape);
-  const some = (heldOut: boolean) =>
-    rowsOf(
-      own.filter(({ isHeldOut }) => isHeldOut === heldOut),
-      LABELS,
-      3,
-    );
-  return {
-    values: writeWeights(localRound(shape, terms, weights, some(false), round)),
-    trained: score(shape, weights, some(false)),
-    heldOut: score(shape, weights, some(true)),
   };
 }
 

@@ -9,7 +9,7 @@ import type { DrainView, LeaveView } from "../../shared/departure.ts";
 import type { DrillAnswer, DrillLine, DrillList, DrillRecord, DrillRequest, DrillView } from "../../shared/drill.ts";
 import { type ErrorBody, SkeinError } from "../../shared/errors.ts";
 import type { Explanation } from "../../shared/explanation.ts";
-import { type DatasetView, readRow } from "../../shared/fitting/dataset.ts";
+import { type DatasetView, datasetView, readRow } from "../../shared/fitting/dataset.ts";
 import type { FitPlaces, FitRoundAnswer, FitRoundRequest } from "../../shared/fitting/wire.ts";
 import type { FleetView, NodeView } from "../../shared/fleet.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
@@ -431,8 +431,7 @@ export class PretendFace implements AgentFace {
     for await (const chunk of chunks) parts.push(chunk);
     const lines = Buffer.concat(parts).toString().trim().split("\n");
     const rows = lines.map((line, i) => readRow(line, i + 1));
-    const labels = [...new Set(rows.map(({ label }) => label))].sort();
-    const view = { name, rows: rows.length, dimensions: rows[0]!.vector.length, labels };
+    const view = datasetView(name, rows);
     this.datasetViews.set(name, view);
     return view;
   }

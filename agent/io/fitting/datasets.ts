@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SkeinError } from "../../../shared/errors.ts";
-import { type DatasetRow, type DatasetView, readRow } from "../../../shared/fitting/dataset.ts";
+import type { DatasetView } from "../../../shared/fitting/dataset.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import type { Trainer } from "./trainer.ts";
 
 const ENDING = ".jsonl";
 const COMING = ".coming";
@@ -10,17 +11,20 @@ const COMING = ".coming";
 /** Each data set is one file of JSON lines, there whole or not at all. */
 export class Datasets {
   readonly #folder: string;
+  /** Reads them: a long one would hold the agent's own thread up for seconds. */
+  readonly #trainer: Trainer;
   readonly #known = new Map<string, DatasetView>();
 
-  private constructor(folder: string) {
+  private constructor(folder: string, trainer: Trainer) {
     this.#folder = folder;
+    this.#trainer = trainer;
   }
 
   /** What was being taken in when the agent ended is thrown away. */
-  static async open(folder: string): Promise<Datasets> {
+  static async open(folder: string, trainer: Trainer): Promise<Datasets> {
     await mkdir(folder, { recursive: true });
     for (const file of await readdir(folder)) if (file.endsWith(COMING)) await rm(join(folder, file));
-    return new Datasets(folder);
+    return new Datasets(folder, trainer);
   }
 
   pathOf(name: string): string {
@@ -44,7 +48,7 @@ export class Datasets {
     const coming = `${this.pathOf(name)}${COMING}`;
     try {
       await writeAll(coming, chunks);
-      const view = viewOf(name, readRows(await readFile(coming, "utf8")));
+      const view = await this.#read(name, coming);
       await rename(coming, this.pathOf(name));
       this.#known.set(name, view);
       return view;
@@ -56,10 +60,21 @@ export class Datasets {
     }
   }
 
-  async view(name: string): Promise<DatasetView> {
-    const known = this.#known.get(name) ?? viewOf(name, readRows(await readFile(this.pathOf(name), "utf8")));
+  /** One after the other: there may be more than may wait for the thread. */
+  async list(): Promise<DatasetView[]> {
+    const views: DatasetView[] = [];
+    for (const name of (await this.names()).sort()) views.push(await this.#view(name));
+    return views;
+  }
+
+  async #view(name: string): Promise<DatasetView> {
+    const known = this.#known.get(name) ?? (await this.#read(name, this.pathOf(name)));
     this.#known.set(name, known);
     return known;
+  }
+
+  async #read(name: string, path: string): Promise<DatasetView> {
+    return this.#trainer.view(name, path, (await stat(path)).mtimeMs);
   }
 
   async remove(name: string): Promise<boolean> {
@@ -85,31 +100,3 @@ async function writeAll(path: string, chunks: AsyncIterable<Uint8Array>): Promis
     await file.close();
   }
 }
-
-/** @throws BAD_REQUEST with the line, TOO_LARGE */
-export function readRows(text: string): DatasetRow[] {
-  const rows: DatasetRow[] = [];
-  let number = 0;
-  for (const line of text.split("\n")) {
-    number++;
-    const trimmed = line.trim();
-    if (trimmed === "") continue;
-    const row = readRow(trimmed, number);
-    const wanted = rows[0]?.vector.length ?? row.vector.length;
-    if (row.vector.length !== wanted)
-      throw new SkeinError("BAD_REQUEST", {
-        reason: `line ${number}, vector has ${row.vector.length} numbers, the first row's ${wanted}`,
-      });
-    if (rows.push(row) > LIMITS.datasetRowsMax)
-      throw new SkeinError("TOO_LARGE", { what: "the number of rows", actual: number, limit: LIMITS.datasetRowsMax });
-  }
-  if (rows.length === 0) throw new SkeinError("BAD_REQUEST", { reason: "the data set has no row" });
-  return rows;
-}
-
-const viewOf = (name: string, rows: readonly DatasetRow[]): DatasetView => ({
-  name,
-  rows: rows.length,
-  dimensions: rows[0]!.vector.length,
-  labels: [...new Set(rows.map(({ label }) => label))].sort(),
-});

@@ -6,11 +6,11 @@ import { Trainer } from "./trainer.ts";
 
 /** @param folder where data sets lie; made if it is not there */
 export async function openFitting(folder: string): Promise<Fitting> {
-  const datasets = await Datasets.open(folder);
   const trainer = new Trainer();
+  const datasets = await Datasets.open(folder, trainer);
   return {
     put: (name, chunks) => datasets.put(name, chunks),
-    list: async () => Promise.all((await datasets.names()).sort().map((name) => datasets.view(name))),
+    list: () => datasets.list(),
     remove: (name) => datasets.remove(name),
     close: () => trainer.close(),
     async round(request) {

@@ -1,27 +1,31 @@
 import { Worker } from "node:worker_threads";
 import { type ErrorBody, SkeinError } from "../../../shared/errors.ts";
+import type { DatasetView } from "../../../shared/fitting/dataset.ts";
 import type { FitPart, FitRoundRequest } from "../../../shared/fitting/wire.ts";
 import { LIMITS, TIMING } from "../../../shared/limits.ts";
 
-export interface ThreadQuestion {
-  id: number;
+interface About {
   path: string;
   /** Of the file: another time is another content. */
   changedAtMs: number;
-  request: FitRoundRequest;
 }
 
-export type ThreadAnswer = { id: number; part: FitPart } | { id: number; error: ErrorBody };
+/** A round over its rows, or what is told of them under a name. */
+type Asking = About & ({ request: FitRoundRequest } | { name: string });
+
+export type ThreadQuestion = Asking & { id: number };
+
+export type ThreadAnswer = { id: number; value: FitPart | DatasetView } | { id: number; error: ErrorBody };
 
 /** In the sources a .ts file, in the built package a .js file: whichever this one is. */
 const THREAD_FILE = new URL(`./thread${import.meta.url.slice(-3)}`, import.meta.url);
 
 interface Asked {
-  settle: PromiseWithResolvers<FitPart>;
+  settle: PromiseWithResolvers<FitPart | DatasetView>;
   late: NodeJS.Timeout;
 }
 
-/** Hands rounds to its thread; one that overruns its deadline is ended with all it was asked. */
+/** Hands rounds, and data sets to be read, to its thread; one that overruns its deadline is ended with all it was asked. */
 export class Trainer {
   readonly #asked = new Map<number, Asked>();
   #thread: Worker | undefined;
@@ -30,15 +34,24 @@ export class Trainer {
 
   /** @throws FIT_BUSY, FIT_FAILED, BAD_REQUEST */
   round(path: string, changedAtMs: number, request: FitRoundRequest): Promise<FitPart> {
+    return this.#ask({ path, changedAtMs, request }) as Promise<FitPart>;
+  }
+
+  /** @throws BAD_REQUEST with the line, TOO_LARGE, FIT_BUSY, FIT_FAILED */
+  view(name: string, path: string, changedAtMs: number): Promise<DatasetView> {
+    return this.#ask({ path, changedAtMs, name }) as Promise<DatasetView>;
+  }
+
+  #ask(asking: Asking): Promise<FitPart | DatasetView> {
     if (this.#asked.size >= LIMITS.fitRoundsWaitingMax)
       return Promise.reject(new SkeinError("FIT_BUSY", { waiting: this.#asked.size }));
     clearTimeout(this.#idle);
     this.#thread ??= this.#start();
     const id = ++this.#lastId;
-    const settle = Promise.withResolvers<FitPart>();
+    const settle = Promise.withResolvers<FitPart | DatasetView>();
     const late = setTimeout(() => void this.#stop(`a round took over ${TIMING.fitRoundMs} ms`), TIMING.fitRoundMs);
     this.#asked.set(id, { settle, late });
-    this.#thread.postMessage({ id, path, changedAtMs, request } satisfies ThreadQuestion);
+    this.#thread.postMessage({ id, ...asking } satisfies ThreadQuestion);
     return settle.promise;
   }
 
@@ -56,7 +69,7 @@ export class Trainer {
     if (!asked) return;
     this.#asked.delete(answer.id);
     clearTimeout(asked.late);
-    if ("part" in answer) asked.settle.resolve(answer.part);
+    if ("value" in answer) asked.settle.resolve(answer.value);
     else asked.settle.reject(SkeinError.from(answer.error));
     if (this.#asked.size === 0) this.#idle = setTimeout(() => void this.close(), TIMING.fitIdleMs).unref();
   }
