@@ -53,7 +53,8 @@ const PACKAGES: [pattern: RegExp, rooms: string[]][] = [
   [/^fastify$/, ["agent/api"]],
   [/^commander$/, ["agent/cli"]],
   // Graphs are laid out and tables of inputs read where a person asks for it, on no box that works.
-  [/^(@dagrejs\/dagre$|csv-parse(\/|$))/, ["agent/cli"]],
+  [/^@dagrejs\/dagre$/, ["agent/cli"]],
+  [/^csv-parse(\/|$)/, ["agent/cli", "agent/applications"]],
   [/^onnx-proto$/, ["agent/applications"]],
   // Pipelines are written in it, by people: whoever reads one, a client or a node, tells the line of a fault.
   [/^yaml$/, ["shared"]],

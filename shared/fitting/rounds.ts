@@ -4,6 +4,7 @@
  * step): what one box with all rows would do, up to rounding. With `sgd` each box goes through its rows `localEpochs` times in
  * batches, and the weights it ends at are averaged.
  */
+import { chance } from "../chance.ts";
 import { addDecay, gradientSum, type HeadShape, type HeadWeights, type Rows } from "./head.ts";
 
 export type Optimiser = "adam" | "sgd";
@@ -93,17 +94,6 @@ export function takeMean(shape: HeadShape, terms: FitTerms, state: FitState, mea
     weights[i]! -= terms.learningRate * step;
   }
   return { weights, steps, first, second };
-}
-
-/** mulberry32: enough for an order of rows, and the same on every box. */
-export function chance(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function shuffle(order: Uint32Array, random: () => number): void {

@@ -105,13 +105,15 @@ export function listsToldBy({ pipeline, stages }: Segment): Source[] {
 }
 
 /** Models that must be loaded where it runs, files of operators counted in. */
-export function modelsOf({ pipeline, stages }: Segment): string[] {
-  const named = stages.flatMap((place) => {
-    const { runs, files } = pipeline.stages[place]!;
-    return [...(runs.kind === "model" ? [runs.model] : []), ...Object.values(files).map(({ model }) => model)];
-  });
-  return [...new Set(named)];
-}
+export const modelsOf = ({ pipeline, stages }: Segment): string[] => [
+  ...new Set(stages.flatMap((place) => stageModels(pipeline.stages[place]!))),
+];
+
+/** The same of one stage; one may be named again. */
+export const stageModels = ({ runs, files }: CompiledStage): string[] => [
+  ...(runs.kind === "model" ? [runs.model] : []),
+  ...Object.values(files).map(({ model }) => model),
+];
 
 function distinct(sources: readonly Source[]): Source[] {
   return [...new Map(sources.map((source) => [sourceKey(source), source])).values()];

@@ -1,4 +1,4 @@
-import { chance } from "../../shared/fitting/rounds.ts";
+import { chance } from "../../shared/chance.ts";
 
 /** JSON lines of points around the corners of a square, a class each: the same ones for a seed. */
 export function labelledLines(count: number, seed: number, spread = 1): string[] {

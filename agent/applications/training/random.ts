@@ -1,4 +1,5 @@
 /** Chance that is the same on every machine. */
+import { chance } from "../../../shared/chance.ts";
 
 export interface Random {
   /** From 0 up to, not including, 1. */
@@ -8,15 +9,8 @@ export interface Random {
   shuffle<T>(items: readonly T[]): T[];
 }
 
-/** mulberry32, by Tommy Ettinger, public domain. */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = chance(seed);
   const normal = (): number => Array.from({ length: 12 }, next).reduce((sum, one) => sum + one) - 6;
   const shuffle = <T>(items: readonly T[]): T[] => {
     const order = [...items];

@@ -2,7 +2,7 @@ import type { NodeView } from "../../../shared/fleet.ts";
 import type { NodeId } from "../../../shared/ids.ts";
 import { fitsLabels } from "../../../shared/labels.ts";
 import type { CompiledPipeline, CompiledStage, FormSegment } from "../../../shared/pipeline/compiled.ts";
-import { segmentNamed, sourceKey } from "../../../shared/pipeline/segment.ts";
+import { segmentNamed, sourceKey, stageModels } from "../../../shared/pipeline/segment.ts";
 import type { StageTime } from "../../../shared/stage-time.ts";
 
 /** Of a stage of which nothing is known at all: operators are small code next to models. */
@@ -15,6 +15,8 @@ export class StageFigures {
   readonly #nodes: readonly NodeView[];
   /** By pipeline and stage. */
   readonly #times = new Map<string, { node: NodeView; time: StageTime }[]>();
+  /** Asked for each segment on each node. */
+  readonly #lengths = new Map<string, Map<string, number>>();
 
   constructor(nodes: readonly NodeView[]) {
     this.#nodes = nodes;
@@ -52,7 +54,10 @@ export class StageFigures {
 
   /** Usual lengths of the lists that stages run over, by the key of where they are made. */
   elements({ reference, stages }: CompiledPipeline): Map<string, number> {
+    const known = this.#lengths.get(reference);
+    if (known) return known;
     const lengths = new Map<string, number>();
+    this.#lengths.set(reference, lengths);
     for (const { over } of stages) {
       if (!over || lengths.has(sourceKey(over))) continue;
       const told = (this.#times.get(`${reference}/${over.stage}`) ?? []).flatMap(({ time }) => time.elements ?? []);
@@ -87,10 +92,9 @@ export class StageFigures {
 const SECONDS_MIN = 0.001;
 
 /** Its models are ready there, and it has the labels. */
-export function canRun({ report, labels }: NodeView, { runs, files, on }: CompiledStage): boolean {
-  if (!report || !fitsLabels(on ?? {}, labels ?? {})) return false;
-  const models = [...(runs.kind === "model" ? [runs.model] : []), ...Object.values(files).map(({ model }) => model)];
-  return models.every((model) => report.rates.some(({ pipeline }) => pipeline === model));
+export function canRun({ report, labels }: NodeView, stage: CompiledStage): boolean {
+  if (!report || !fitsLabels(stage.on ?? {}, labels ?? {})) return false;
+  return stageModels(stage).every((model) => report.rates.some(({ pipeline }) => pipeline === model));
 }
 
 /** How many times longer `node` takes for the same than `other`. */

@@ -24,11 +24,6 @@ export class StageTimes {
     return [...this.#times.values()];
   }
 
-  /** Of an earlier life. What was measured since tells more. */
-  remember(times: readonly StageTime[]): void {
-    for (const time of times) if (!this.#times.has(keyOf(time))) this.#keep(time);
-  }
-
   /** The run of a segment ended well. */
   learn(segment: Segment, { stages = [], elements = [] }: InferenceOutcome): void {
     const { reference: pipeline } = segment.pipeline;

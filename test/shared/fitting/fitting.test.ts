@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fromBase64, toBase64 } from "../../../shared/base64.ts";
+import { chance } from "../../../shared/chance.ts";
 import { readRow, rowsOf } from "../../../shared/fitting/dataset.ts";
 import { keepBest, rungsFor } from "../../../shared/fitting/halving.ts";
 import { addDecay, gradientSum, type HeadShape, type Rows, score } from "../../../shared/fitting/head.ts";
 import {
   beginFit,
-  chance,
   type FitState,
   type FitTerms,
   localRound,

@@ -1,5 +1,7 @@
 /** Tensors in the words of the Open Inference Protocol, inputs made up for a graph, and outputs as numbers. */
+
 import { type InferenceSession, Tensor } from "onnxruntime-node";
+import { chance } from "../../../../shared/chance.ts";
 import type { Datatype, TensorSpec } from "../../../../shared/model.ts";
 import { ARRAYS } from "../../../../shared/tensor-data.ts";
 import type { InputShapes } from "../../../ports/index.ts";
@@ -39,17 +41,6 @@ export const specsOf = (session: InferenceSession): { inputs: TensorSpec[]; outp
 });
 
 export const rowsAreFree = (specs: readonly TensorSpec[]): boolean => specs.every(({ shape }) => shape[0] === -1);
-
-/** Uniform from 0 to 1, the same on every machine (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** How integers are made up: most are indices, lengths or masks, and nearly every table has a row 0 and a row 1. */
 export type Integers = "bits" | "zeros";
