@@ -229,7 +229,10 @@ export const ERRORS = {
   NOT_READY: {
     status: 503,
     exit: 4,
-    say: () => "The agent is still starting: its models are being loaded. Try again in a moment.",
+    say: ({ pipeline }) =>
+      pipeline === undefined
+        ? "The agent is still starting: its models are being loaded. Try again in a moment."
+        : `No box can run all of ${pipeline} now: its models are not ready together on any, or its stages want boxes of different labels. Try again in a moment, or hand it in as a job (\`skein run\`), which can be cut.`,
   },
   AGENT_RUNNING: { status: 409, exit: 4, say: (f) => `An agent already runs on ${f.data} (process ${f.pid}).` },
   NOT_INITIALISED: {

@@ -3,8 +3,10 @@ import type { NodeView } from "../../shared/fleet.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import type { OnlineAnswer } from "../../shared/online.ts";
+import type { Segment } from "../../shared/pipeline/compiled.ts";
 import { HedgeBudget, OnlineChoice, type OnlineNode, type OnlineStep } from "../core/online/index.ts";
 import type { Peers } from "./peers.ts";
+import { StageFigures } from "./pipelines/stage-figures.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 export interface OnlineInit {
@@ -12,6 +14,8 @@ export interface OnlineInit {
   nodes: () => NodeView[];
   /** Of this node, all executors together; undefined if the pipeline was not measured here yet. */
   ownRate: (pipeline: string) => number | undefined;
+  /** Has the engine of this node know a pipeline of stages; undefined for any other name. */
+  ready: (pipeline: string) => Promise<Segment | undefined>;
   /** Why people's rules keep a pipeline from a node now; undefined if they do not, as far as this node knows them. */
   keptFrom: (pipeline: string, node: NodeView) => string | undefined;
   /** Items of jobs in this node's hands. */
@@ -30,6 +34,7 @@ export class Online {
     this.#world = world;
     this.#init = init;
     init.peers.answer("infer", async (_from, { pipeline, name, input, deadlineMs }) => {
+      await init.ready(pipeline);
       const { output, durationMs } = await world.engine.run({ pipeline, name, input, deadlineMs });
       if (output.length > LIMITS.onlineBytesMax)
         throw new SkeinError("TOO_LARGE", { what: "The output", actual: output.length, limit: LIMITS.onlineBytesMax });
@@ -44,8 +49,9 @@ export class Online {
   async run(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer> {
     if (input.length > LIMITS.onlineBytesMax)
       throw new SkeinError("TOO_LARGE", { what: name, actual: input.length, limit: LIMITS.onlineBytesMax });
-    const nodes = this.#able(pipeline);
-    if (nodes.length === 0) throw this.#nobody(pipeline);
+    const segment = await this.#init.ready(pipeline);
+    const nodes = this.#able(pipeline, segment);
+    if (nodes.length === 0) throw this.#nobody(pipeline, segment);
     const deadlineMs = TIMING.onlineDeadlineMs;
     const late = new SkeinError("DEADLINE_EXCEEDED", { what: `Work on ${name}`, deadlineMs });
     return new Promise((resolve, reject) => {
@@ -93,12 +99,15 @@ export class Online {
   }
 
   /** This box, and those that are fresh, linked, and known to run it; where somebody waits, a suspect link is no link. */
-  #able(pipeline: string): OnlineNode[] {
-    return this.#init.nodes().flatMap((node) => {
+  #able(pipeline: string, segment: Segment | undefined): OnlineNode[] {
+    const known = this.#init.nodes();
+    const figures = segment && new StageFigures(known);
+    return known.flatMap((node) => {
       const { nodeId, name, isSelf, presence, link, report } = node;
-      const rate = isSelf
+      const measured = isSelf
         ? this.#init.ownRate(pipeline)
         : report?.rates.find((one) => one.pipeline === pipeline)?.itemsPerSecond;
+      const rate = segment ? figures?.rateOn(node, segment.pipeline, { name: pipeline }) : measured;
       const executors = isSelf ? this.#world.engine.executors : (report?.executors ?? 0);
       if (rate === undefined || executors === 0 || node.drained || this.#init.keptFrom(pipeline, node)) return [];
       if (!isSelf && (presence !== "fresh" || link?.state !== "up")) return [];
@@ -116,7 +125,8 @@ export class Online {
     });
   }
 
-  #nobody(pipeline: string): SkeinError {
+  #nobody(pipeline: string, segment: Segment | undefined): SkeinError {
+    if (segment) return new SkeinError("NOT_READY", { pipeline });
     const reports = this.#init.nodes().flatMap(({ report }) => report?.rates.map((rate) => rate.pipeline) ?? []);
     const known = [...new Set([...reports, ...this.#world.engine.pipelines().map(({ name }) => name)])];
     if (known.length === 0 || known.includes(pipeline)) return new SkeinError("NOT_READY");

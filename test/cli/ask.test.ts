@@ -27,13 +27,27 @@ test("a file that is not there is an error with its name", async () => {
   expect(said.err).toContain("/nowhere/a.png");
 });
 
-test("a pipeline of stages is not asked, and it is said what runs it", async () => {
-  const text = join(temporaryFolder(), "a.txt");
-  writeFileSync(text, "hello");
+test("a pipeline is asked with an item as `skein run` takes them, one at a time", async () => {
+  const folder = temporaryFolder();
+  const write = (name: string, content: string): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
   pretend.face.pipelinesKnown.add({ text: CUSTOMER_SERVICE });
-  const said = await skein(["ask", "customer-service", text, "--api", pretend.api.url]);
-  expect(said.code).toBe(2);
-  expect(said.err).toContain("only single models are asked: `skein run` runs it");
-  const other = await skein(["ask", "nobody", text, "--api", pretend.api.url]);
-  expect(other.err).toContain('There is no pipeline "nobody"');
+  pretend.face.runs = (input) => new TextEncoder().encode(JSON.stringify({ said: new TextDecoder().decode(input) }));
+  const ask = (...words: string[]) => skein(["ask", ...words, "--api", pretend.api.url]);
+  const text = write("a.txt", "hello");
+  expect(await ask("customer-service", text)).toMatchObject({
+    code: 0,
+    out: "said: hello\n",
+    err: "by bench in 12 ms\n",
+  });
+  expect((await ask("customer-service:1", write("one.csv", "ticket,id\nhello,7\n"))).out).toBe("said: hello\n");
+  expect(JSON.parse((await ask("customer-service", text, "--json")).out)).toMatchObject({
+    response: { said: "hello" },
+  });
+  const two = await ask("customer-service", write("two.csv", "ticket\nhello\nthere\n"));
+  expect(two.code).toBe(2);
+  expect(two.err).toContain("two.csv holds 2 items, and one is asked; `skein run customer-service:1 PATH` takes all");
+  expect((await ask("nobody", text)).err).toContain('There is no pipeline "nobody"');
 });

@@ -412,8 +412,11 @@ export class PretendFace implements AgentFace {
 
   async infer(pipeline: string, name: string, input: Uint8Array): Promise<OnlineAnswer> {
     this.#called("infer", `${pipeline} ${name}`);
-    if (pipeline !== "ocr") throw new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: ["ocr"] });
+    const isStaged = this.pipelinesKnown.details.has(pipeline);
+    if (pipeline !== "ocr" && !isStaged) throw new SkeinError("UNKNOWN_PIPELINE", { pipeline, known: ["ocr"] });
     if (input.length === 0) throw new SkeinError("INPUT_EMPTY", { name });
+    if (isStaged)
+      return { output: this.runs(input), node: NODE_IDS[1]!, name: NODE_NAMES[1]!, durationMs: 12, attempts: 1 };
     const output = writePageText({ version: 1, width: 1, height: 1, text: new TextDecoder().decode(input), lines: [] });
     return { output, node: NODE_IDS[1]!, name: NODE_NAMES[1]!, durationMs: 12, attempts: 1 };
   }

@@ -28,7 +28,7 @@ export function addWork(command: AddCommand): void {
     .option("--detach", "print the job's id and do not wait");
   command(
     "ask <pipeline> <file>",
-    "one file through ocr or a single model, now: nothing is recorded, so it works without a quorum too",
+    "one item through ocr, a model or a pipeline, now: nothing is recorded, so it works without a quorum too",
     ask,
   );
   command("jobs", "all jobs, newest first", calls.jobs);

@@ -45,6 +45,7 @@ export function workParts(known: Ground & ConsensusParts & BoxParts, init: Agent
     peers,
     nodes,
     ownRate: (pipeline) => worker.rates.all().find((rate) => rate.pipeline === pipeline)?.itemsPerSecond,
+    ready: (pipeline) => segments.ready(pipeline),
     ownQueue: itemsQueued,
     keptFrom: (pipeline, node) =>
       ruledOut(pipeline, node, { rules: rulesOf(ledger.planning), nowMs: world.clock.nowMs() }),

@@ -325,3 +325,26 @@ describe("a job of a pipeline", () => {
       }
   });
 });
+
+describe("an item that somebody waits for", () => {
+  test("runs whole on one box, the same as in a job", async () => {
+    const fleet = await raise([undefined, undefined, undefined]);
+    for (const node of fleet.nodes) {
+      const { output } = await fleet.settled(node.agent!.infer("anywhere", "a page", page(words(5))), SOON_MS);
+      expect(new TextDecoder().decode(output)).toBe(expected(words(5)));
+    }
+  });
+
+  test("is refused where no box can run all of it, with what to do", async () => {
+    const fleet = await raise(["ends", "middle", "ends"]);
+    const asked = fleet.settled(fleet.nodes[0]!.agent!.infer("lines", "a page", page(words(5))), SOON_MS);
+    await expect(asked).rejects.toMatchObject({ code: "NOT_READY", message: expect.stringContaining("lines:1") });
+  });
+
+  test("that cannot be read fails for its own reason", async () => {
+    const fleet = await raise([undefined, undefined, undefined]);
+    const broken = new TextEncoder().encode("[1, 2");
+    const asked = fleet.settled(fleet.nodes[0]!.agent!.infer("anywhere", "a page", broken), SOON_MS);
+    await expect(asked).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  });
+});
