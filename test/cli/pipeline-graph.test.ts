@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
+import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { bundledApplication, bundledApplications } from "../../agent/cli/pipelines/applications.ts";
 import { definitionOf } from "../../agent/cli/pipelines/check.ts";
@@ -95,6 +96,12 @@ describe("a picture", () => {
       }),
       { numRuns: 60, seed: 7 },
     );
+  });
+
+  test("is drawn in its colours by what knows no variables of CSS", async () => {
+    const picture = sharp(Buffer.from(svgOf(graphOf(TICKET)))).flatten();
+    const { dominant } = await picture.stats();
+    expect(Math.min(dominant.r, dominant.g, dominant.b)).toBeGreaterThan(200);
   });
 
   test("sentences of anybody do not get out of their element", () => {

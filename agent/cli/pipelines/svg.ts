@@ -14,27 +14,51 @@ const WIDTH_MIN = 90;
 const STACK = 4;
 const FAN_MARKS = { "fan-out": "× ", each: "", "fan-in": "∑ " };
 
+interface Colours {
+  page: string;
+  ink: string;
+  quiet: string;
+  line: string;
+  /** Fill and edge of the boxes. */
+  operator: [string, string];
+  model: [string, string];
+  pipeline: [string, string];
+  end: [string, string];
+}
+const LIGHT: Colours = {
+  ...{ page: "#ffffff", ink: "#1f2328", quiet: "#59636e", line: "#8c959f" },
+  ...{ operator: ["#f6f8fa", "#afb8c1"], model: ["#ddf4ff", "#54aeff"] },
+  ...{ pipeline: ["#fbefff", "#c297ff"], end: ["#dafbe1", "#4ac26b"] },
+};
+const DARK: Colours = {
+  ...{ page: "#0d1117", ink: "#e6edf3", quiet: "#9198a1", line: "#6e7681" },
+  ...{ operator: ["#1c2128", "#484f58"], model: ["#0c2d6b", "#388bfd"] },
+  ...{ pipeline: ["#2e1461", "#8957e5"], end: ["#033a16", "#2ea043"] },
+};
+
+/** No variables of CSS: many that draw SVG (librsvg, Inkscape, previews of files) do not know them and would draw all black. */
+const painted = ({ page, ink, quiet, line, operator, model, pipeline, end }: Colours): string => `
+  .page { fill: ${page}; }
+  text { fill: ${quiet}; }
+  .title, .head { fill: ${ink}; }
+  .operator { fill: ${operator[0]}; stroke: ${operator[1]}; }
+  .model { fill: ${model[0]}; stroke: ${model[1]}; }
+  .pipeline { fill: ${pipeline[0]}; stroke: ${pipeline[1]}; }
+  .input, .outputs { fill: ${end[0]}; stroke: ${end[1]}; }
+  .arrow { stroke: ${line}; }
+  .tip { fill: ${line}; }`;
+
 const STYLE = `
-  svg { --page: #ffffff; --ink: #1f2328; --quiet: #59636e; --line: #8c959f; --operator: #f6f8fa; --operator-edge: #afb8c1;
-    --model: #ddf4ff; --model-edge: #54aeff; --pipeline: #fbefff; --pipeline-edge: #c297ff; --end: #dafbe1; --end-edge: #4ac26b; }
-  @media (prefers-color-scheme: dark) {
-    svg { --page: #0d1117; --ink: #e6edf3; --quiet: #9198a1; --line: #6e7681; --operator: #1c2128; --operator-edge: #484f58;
-      --model: #0c2d6b; --model-edge: #388bfd; --pipeline: #2e1461; --pipeline-edge: #8957e5; --end: #033a16; --end-edge: #2ea043; }
-  }
-  .page { fill: var(--page); }
-  text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 12px; fill: var(--quiet); }
-  .title { font-size: 14px; font-weight: 600; fill: var(--ink); }
-  .head { font-size: 15px; font-weight: 600; fill: var(--ink); }
+  text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 12px; }
+  .title { font-size: 14px; font-weight: 600; }
+  .head { font-size: 15px; font-weight: 600; }
   .label { font-size: 11px; }
   rect { stroke-width: 1.2; }
-  .operator { fill: var(--operator); stroke: var(--operator-edge); }
-  .model { fill: var(--model); stroke: var(--model-edge); }
-  .pipeline { fill: var(--pipeline); stroke: var(--pipeline-edge); }
-  .input, .outputs { fill: var(--end); stroke: var(--end-edge); }
-  .arrow { fill: none; stroke: var(--line); stroke-width: 1.4; }
+  .arrow { fill: none; stroke-width: 1.4; }
   .lists { stroke-width: 3; }
-  .condition { stroke-dasharray: 5 4; }
-  .tip { fill: var(--line); }`;
+  .condition { stroke-dasharray: 5 4; }${painted(LIGHT)}
+  @media (prefers-color-scheme: dark) {${painted(DARK)}
+  }`;
 
 export function svgOf(graph: PipelineGraph): string {
   const layout = placed(sparse(graph), { boxSize, labelSize, boxGap: 34, layerGap: 40 });
