@@ -1,5 +1,6 @@
 /** Shows what page.js knows. Text from other boxes is only ever set as text, never as markup. */
 import { fillSplit, makeSplit } from "./draw-split.js";
+import { fillStages } from "./draw-stages.js";
 import { keep, make, setText, setWidth } from "./make.js";
 import { tell } from "./tell.js";
 
@@ -81,9 +82,18 @@ function fillNode(card, node) {
   setText(at(".link"), node.isSelf ? "self" : linkText(node.link));
   if (!report) return;
   const { hardware, vitals } = report;
-  const rates = report.rates.map((rate) => rate.itemsPerSecond.toFixed(rate.itemsPerSecond < 10 ? 1 : 0));
+  const [rate, ...others] = report.rates.map(({ itemsPerSecond }) =>
+    itemsPerSecond.toFixed(itemsPerSecond < 10 ? 1 : 0),
+  );
   setText(at(".about"), `${hardware.profile}, ${report.executors} of ${hardware.cores} cores`);
-  setText(at(".rate"), rates.join(" / ") || "-");
+  // What comes with the agent is told first; of models there may be dozens.
+  setText(
+    at(".rate"),
+    rate === undefined ? "-" : others.length > 1 ? `${rate} +${others.length}` : [rate, ...others].join(" / "),
+  );
+  at(".rate").title = report.rates
+    .map(({ pipeline, itemsPerSecond }) => `${pipeline}: ${itemsPerSecond.toFixed(1)}/s`)
+    .join("\n");
   setText(at(".queue"), String(report.itemsQueued));
   setText(at(".heat"), vitals.temperatureC === undefined ? "-" : `${Math.round(vitals.temperatureC)} °C`);
   at(".heat").classList.toggle("hot", vitals.throttled);
@@ -129,7 +139,7 @@ function makeJob(jobId) {
   const bar = make("div", "bar");
   bar.setAttribute("role", "progressbar");
   bar.setAttribute("aria-label", `Pages of ${jobId} recorded`);
-  return make("article", "card job", [head, bar, make("ul", "shares"), makeSplit()]);
+  return make("article", "card job", [head, bar, make("ul", "shares"), make("ul", "stages"), makeSplit()]);
 }
 
 function fillJob(card, job, detail, explanation) {
@@ -155,12 +165,18 @@ function fillJob(card, job, detail, explanation) {
     setText(count, String(share.itemsRecorded));
     setText(more, isOpen(job) && leased > 0 ? `+ ${leased} at work` : "");
   }
+  fillStages(at(".stages"), (detail?.job ?? job).stages, colouredByName);
   fillSplit(at(".plan"), explanation, coloured);
 }
 
 function coloured(element, nodeId) {
   if (colours.has(nodeId)) element.style.setProperty("--node", colours.get(nodeId));
   return element;
+}
+
+function colouredByName(element, name) {
+  const [nodeId] = [...names].find(([, one]) => one === name) ?? [];
+  return coloured(element, nodeId);
 }
 
 /** Work of a paused job may still run. */

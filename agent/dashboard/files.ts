@@ -28,6 +28,7 @@ export const DASHBOARD_FILES: readonly DashboardFile[] = [
   { path: "/page.js", file: here("page.js"), type: "text/javascript; charset=utf-8" },
   { path: "/make.js", file: here("make.js"), type: "text/javascript; charset=utf-8" },
   { path: "/draw-split.js", file: here("draw-split.js"), type: "text/javascript; charset=utf-8" },
+  { path: "/draw-stages.js", file: here("draw-stages.js"), type: "text/javascript; charset=utf-8" },
   { path: "/draw.js", file: here("draw.js"), type: "text/javascript; charset=utf-8" },
   { path: "/tell.js", file: here("tell.js"), type: "text/javascript; charset=utf-8" },
 ];

@@ -142,6 +142,8 @@ function take(event) {
   lastEventId = event.id;
   // Its decision, and how well its times were foretold.
   if (EXPLAINED.has(event.event)) explanations.delete(event.facts.jobId);
+  // How its last parts went is in a newer look than the one while it ran.
+  if (event.event === "jobEnded") details.delete(event.facts.jobId);
   drawEvent(event);
   lookSoon();
 }

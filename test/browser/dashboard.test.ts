@@ -102,6 +102,40 @@ test.skipIf(!hasBrowser)("a job's bar moves with the events, one segment for eac
 
 const oneLine = (value: string): unknown => expect.stringMatching(new RegExp(value.replace("\n", "\\s*")));
 
+test.skipIf(!hasBrowser)(
+  "of a job that was cut, each part has a bar of who made it, and says what was made again",
+  async () => {
+    await page.goto(pretend.api.url);
+    await aJob(8);
+    const { view } = pretend.face.pretendJobs.get(JOB)!;
+    const part = (segment: string, stages: string[], recorded: number, nodes: Record<string, number>) => ({
+      ...{ segment, stages, tasks: 8, recorded, failed: 0, runsAgain: 0, copies: 1, nodes },
+    });
+    view.stages = [
+      { ...part("r:1/0", ["image", "detect"], 6, { attic: 4, bench: 2 }), runsAgain: 1 },
+      { ...part("r:1/1!", ["read"], 0, {}), tasks: 0 },
+    ];
+    pretend.face.record(JOB, 2);
+    await page.locator(".stages li").nth(1).waitFor();
+    const lines = await page.locator(".stages li").allInnerTexts();
+    expect(lines.map((line) => line.split(/\s*\n\s*/).filter(Boolean))).toEqual([
+      ["image, detect", "6 / 8", "1 made again"],
+      ["read", "-"],
+    ]);
+    const widths = page
+      .locator(".stages .track span")
+      .evaluateAll((all) => all.map((one) => (one as HTMLElement).style.width));
+    expect(await widths).toEqual(["50%", "25%"]);
+    view.stages = [
+      part("r:1/0", ["image", "detect"], 8, { attic: 4, bench: 4 }),
+      part("r:1/1!", ["read"], 8, { cellar: 8 }),
+    ];
+    pretend.face.record(JOB, 6);
+    await page.locator(".stages b", { hasText: "8 / 8" }).nth(1).waitFor();
+    expect(complaints).toEqual([]);
+  },
+);
+
 test.skipIf(!hasBrowser)("the plan's reasons open, and stay open while the job goes on", async () => {
   await aJob(40);
   await page.goto(pretend.api.url);
