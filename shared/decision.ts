@@ -87,6 +87,12 @@ export interface PlacementModel {
   replicasMax: number;
 }
 
+/** What a pipeline of stages needs to run whole. */
+export interface PipelineModels {
+  pipeline: string;
+  models: string[];
+}
+
 /** Where one model stands. */
 export interface Replicas {
   pipeline: string;
@@ -103,6 +109,8 @@ export interface PlacementDecision {
   rules: KeptRule[];
   /** Before this decision. */
   before: Replicas[];
+  /** Of each pipeline of stages that was known the models that it needs: where there is room they stand together. */
+  together?: PipelineModels[];
   replicas: Replicas[];
   /** Models whose wishes could not be met, and why. */
   short: { pipeline: string; because: string }[];

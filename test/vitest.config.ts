@@ -1,12 +1,16 @@
 import { defineConfig } from "vitest/config";
+import { PATIENCE_MS } from "./fleet/waiting.ts";
 
 /** Suites one after the other, in the order a reader would want them to fail in: the map first, real processes last. */
 const project = (groupOrder: number, name: string, include: string[], more: Record<string, unknown> = {}) => ({
   test: { name, include: include.map((glob) => `test/${glob}`), sequence: { groupOrder }, ...more },
 });
 
-/** Real processes and namespaces share two cores and a few well-known names, so these run one file after another. */
-const alone = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
+/**
+ * Real processes and namespaces share two cores and a few well-known names, so these run one file after another. Several waits
+ * follow one another in a test or a hook, and each has a deadline of its own that says what it waited for in vain: these come later.
+ */
+const alone = { fileParallelism: false, testTimeout: 4 * PATIENCE_MS, hookTimeout: 4 * PATIENCE_MS };
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,

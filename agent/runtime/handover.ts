@@ -98,7 +98,7 @@ export class Handover {
     if (isWitness(conf, to)) return `${name} is a witness, which votes and never leads`;
     if (this.#isDrained(to)) return `${name} is drained; \`skein drain ${name} --undo\` takes that back`;
     const link = this.#world.network.links().find((one) => one.nodeId === to);
-    if (link?.state !== "up" || !progress.get(to)?.recentActive) return `${name} does not answer the leader`;
+    if (link?.state !== "up" || !progress.get(to)?.isHeard) return `${name} does not answer the leader`;
     return undefined;
   }
 

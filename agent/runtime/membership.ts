@@ -192,7 +192,7 @@ const CAUGHT_UP_ENTRIES = 16;
 
 /** It answers, and holds nearly all of the log: a box that was admitted and never started must not take a vote away. */
 const isCaughtUp = (progress: ProgressStatus | undefined, lastIndex: number): boolean =>
-  progress?.recentActive === true && progress.match > 0 && progress.match >= lastIndex - CAUGHT_UP_ENTRIES;
+  progress?.isHeard === true && progress.match > 0 && progress.match >= lastIndex - CAUGHT_UP_ENTRIES;
 
 const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((text) => b.includes(text));

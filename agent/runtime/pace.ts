@@ -71,7 +71,7 @@ export class Pace {
       this.#acknowledgeMs.clear();
       return;
     }
-    const heard = votersOf(conf).filter((voter) => voter !== id && progress.get(voter)?.recentActive);
+    const heard = votersOf(conf).filter((voter) => voter !== id && progress.get(voter)?.isHeard);
     const acknowledgeMs = heard.map((voter) => this.#acknowledgeMs.get(voter) ?? []);
     const timing = paceFor({ acknowledgeMs, writeMs: this.#writeMs }, electionTicks);
     if (!timing) return;

@@ -19,6 +19,7 @@ export function keyOfQuestion({
   max,
   whyNot,
   moveSeconds,
+  request,
 }: Question): string {
   const coarse = (value: number): string => value.toPrecision(1);
   return JSON.stringify([
@@ -35,6 +36,7 @@ export function keyOfQuestion({
     [...whyNot.keys()],
     min,
     max,
+    request.together,
   ]);
 }
 

@@ -1,8 +1,9 @@
-import type { PlacementDecision, PlacementModel } from "../../shared/decision.ts";
+import type { PipelineModels, PlacementDecision, PlacementModel } from "../../shared/decision.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { modelBytes } from "../../shared/model.ts";
+import { stageModels } from "../../shared/pipeline/segment.ts";
 import type { Ledger, LedgerEvent } from "../core/ledger/index.ts";
 import {
   askWhere,
@@ -104,6 +105,7 @@ export class PlacementLoop {
     if (!this.#leads) return;
     if (event.kind === "modelAdded") this.#want("a model was added");
     if (event.kind === "modelRemoved") this.#want("a model was removed");
+    if (event.kind === "pipelinesChanged") this.#want("the pipelines changed");
     if (event.kind === "rulesChanged") this.#want("the rules changed");
     if (event.kind === "jobSubmitted" || event.kind === "jobEnded") this.#lookAtDemand();
   }
@@ -243,7 +245,17 @@ export class PlacementLoop {
     });
     const before = ledger.planning.placements.at(-1)?.replicas ?? [];
     const situation = { ruling: { rules, nowMs }, models, before, failed: (view: NodeView) => this.#failures.on(view) };
-    return askWhere({ nodes: placementNodes(views, situation), models, rules, before });
+    const together = this.#together();
+    return askWhere({ nodes: placementNodes(views, situation), models, rules, before, together });
+  }
+
+  #together(): PipelineModels[] {
+    const { ledger, pipelines } = this.#init;
+    return [...ledger.planning.pipelines.keys()].flatMap((pipeline) => {
+      const stages = pipelines.compiled(pipeline)?.stages ?? [];
+      const models = [...new Set(stages.flatMap(stageModels))].sort();
+      return models.length > 1 ? [{ pipeline, models }] : [];
+    });
   }
 
   #ableNow(): string {

@@ -3,7 +3,7 @@ import type { NodeId } from "../../shared/ids.ts";
 import { TIMING } from "../../shared/limits.ts";
 import type { RaftEntry, RaftMessage, RaftSnapshot } from "../../shared/raft.ts";
 import { decodeRaftMessage, encodeRaftMessage } from "../../shared/wire/raft.ts";
-import type { Raft, RaftStatus, ReadState, Ready } from "../core/raft/index.ts";
+import { isJoint, type Raft, type RaftStatus, type ReadState, type Ready } from "../core/raft/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import { Pace, type PaceNews } from "./pace.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -82,7 +82,15 @@ export class RaftDriver {
       this.#raft.tick();
       this.after();
     });
+    if (this.#isAlone()) this.#raft.campaign();
     this.after();
+  }
+
+  /** Nobody else can lead or be disturbed, so there is nothing to wait for: a box of one, and whoever founds a fleet. */
+  #isAlone(): boolean {
+    const { self } = this.#world.network;
+    const { conf } = this.#raft.status();
+    return !this.#isResting && !isJoint(conf) && conf.voters.length === 1 && conf.voters[0] === self;
   }
 
   stop(): void {

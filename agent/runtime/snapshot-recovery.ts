@@ -70,7 +70,7 @@ export class SnapshotRecovery {
   #yieldLead(): void {
     const { role, progress, id } = this.#driver.status();
     if (role !== "leader") return;
-    const heir = [...progress].filter(([peer, { recentActive }]) => peer !== id && recentActive);
+    const heir = [...progress].filter(([peer, { isHeard }]) => peer !== id && isHeard);
     heir.sort(([, a], [, b]) => b.match - a.match);
     if (heir[0]) this.#driver.raft.transferLeadership(heir[0][0]);
     this.#driver.after();

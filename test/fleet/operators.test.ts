@@ -8,7 +8,7 @@ test("`skein transfer-leader` hands the leadership to the box that is named, whi
   const { fleet } = stage;
   const [to, asked] = fleet.others(await fleet.leader());
   const said = await asked!.skein("transfer-leader", to!.name, "--json");
-  expect(said).toMatchObject({ exitCode: 0 });
+  expect(said, said.err).toMatchObject({ exitCode: 0 });
   expect(JSON.parse(said.out)).toMatchObject({ leader: to!.nodeId });
   expect(await fleet.leader()).toBe(to);
 });

@@ -1,11 +1,10 @@
 /** What must hold after every mishap: the outputs of one box alone, all of them, once each, on two boxes, one story. */
-import { afterAll, afterEach, beforeAll, expect, inject, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
 import type { BlobHash, JobId } from "../../shared/ids.ts";
 import type { Receipt } from "../../shared/job.ts";
 import { cutPages, PAGE_SETS, type Page } from "./pages.ts";
 import { soundOnDisk } from "./real-agent.ts";
 import { type RaiseOptions, RealFleet, recordsOf } from "./real-fleet.ts";
-import { PATIENCE_MS } from "./waiting.ts";
 
 /** What a file of tests shares: one fleet, and sets of pages with what one box alone makes of them. */
 export interface Stage {
@@ -28,12 +27,10 @@ export function setStage(names: readonly string[], options: () => Promise<RaiseO
     if (!fleet) throw new Error("the fleet was not raised");
     return fleet;
   };
-  // Several waits follow one another in a test, and each has a deadline of its own that says what it waited for.
-  vi.setConfig({ testTimeout: 4 * PATIENCE_MS });
   beforeAll(async () => {
     pages = await Promise.all(Array.from({ length: PAGE_SETS }, (_, set) => cutPages(set)));
     fleet = await RealFleet.raise(names, await options());
-  }, 4 * PATIENCE_MS);
+  });
   afterEach(async ({ task }) => {
     if (task.result?.state === "fail") console.error(await fleet?.logs());
   });

@@ -4,18 +4,19 @@ import type { GraphDraft, GraphNode, Weights } from "./onnx.ts";
 
 /**
  * Embeddings are in INT8, with one scale per column: they are summed as they are, and the scale is part of the layer that
- * takes the sum. Row 0 is zero, so padding adds nothing; it is left out of the count too.
+ * takes the sum. Row 0 is zero, so padding adds nothing; it is left out of the count too. Few nodes: a small graph over one
+ * short text takes as long as calling its nodes does.
  */
 export function bagGraph(bags: readonly BagWeights[]): GraphDraft {
   const { classes } = bags[0]!;
   const nodes: GraphNode[] = [
-    { op: "Equal", inputs: ["ids", "padding"], outputs: ["is_padding"] },
-    { op: "Not", inputs: ["is_padding"], outputs: ["is_word"] },
+    { op: "Sign", inputs: ["ids"], outputs: ["is_word"] },
     { op: "Cast", inputs: ["is_word"], outputs: ["ones"], ints: { to: 1 } },
-    { op: "ReduceSum", inputs: ["ones", "words_axis"], outputs: ["count"], ints: { keepdims: 1 } },
-    { op: "Sqrt", inputs: ["count"], outputs: ["divisor"] },
+    // The root of how many there are.
+    { op: "ReduceL2", inputs: ["ones"], outputs: ["divisor"], ints: { axes: [1], keepdims: 1 } },
   ];
-  const weights: Weights[] = [{ name: "bags", shape: [1], values: new Float32Array([bags.length]) }];
+  const weights: Weights[] = [];
+  const given = bags.map((_, i) => (bags.length === 1 ? "probabilities" : `probabilities${i}`));
   bags.forEach((bag, i) => {
     const { values, head } = narrowed(bag);
     weights.push(
@@ -28,24 +29,17 @@ export function bagGraph(bags: readonly BagWeights[]): GraphDraft {
       { op: "Cast", inputs: [`rows${i}`], outputs: [`numbers${i}`], ints: { to: 1 } },
       { op: "ReduceSum", inputs: [`numbers${i}`, "words_axis"], outputs: [`sum${i}`], ints: { keepdims: 0 } },
       { op: "Div", inputs: [`sum${i}`, "divisor"], outputs: [`pooled${i}`] },
-      { op: "MatMul", inputs: [`pooled${i}`, `head${i}`], outputs: [`scores${i}`] },
-      { op: "Add", inputs: [`scores${i}`, `bias${i}`], outputs: [`logits${i}`] },
-      { op: "Softmax", inputs: [`logits${i}`], outputs: [`probabilities${i}`], ints: { axis: 1 } },
+      { op: "Gemm", inputs: [`pooled${i}`, `head${i}`, `bias${i}`], outputs: [`logits${i}`] },
+      { op: "Softmax", inputs: [`logits${i}`], outputs: [given[i]!], ints: { axis: 1 } },
     );
   });
-  nodes.push(
-    { op: "Sum", inputs: bags.map((_, i) => `probabilities${i}`), outputs: ["total"] },
-    { op: "Div", inputs: ["total", "bags"], outputs: ["probabilities"] },
-  );
+  if (bags.length > 1) nodes.push({ op: "Mean", inputs: given, outputs: ["probabilities"] });
   return {
     inputs: [{ name: "ids", datatype: "INT64", shape: [-1, -1] }],
     outputs: [{ name: "probabilities", datatype: "FP32", shape: [-1, classes] }],
     nodes,
     weights,
-    indexes: [
-      { name: "padding", values: [0] },
-      { name: "words_axis", values: [1] },
-    ],
+    indexes: [{ name: "words_axis", values: [1] }],
   };
 }
 

@@ -90,7 +90,10 @@ export interface ProgressStatus {
   match: LogIndex;
   next: LogIndex;
   state: ProgressState;
+  /** Heard in this period of the leader's quorum check, of which each begins with nobody heard. */
   recentActive: boolean;
+  /** Heard in this period or the one before: it answers. */
+  isHeard: boolean;
   paused: boolean;
   inflightMessages: number;
   pendingSnapshot: LogIndex;

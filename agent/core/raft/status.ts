@@ -55,6 +55,7 @@ const progressStatus = (progress: Progress): ProgressStatus => ({
   next: progress.next,
   state: progress.state,
   recentActive: progress.recentActive,
+  isHeard: progress.recentActive || progress.wasActive,
   paused: progress.mustWait,
   inflightMessages: progress.inflights.count,
   pendingSnapshot: progress.pendingSnapshot,

@@ -10,7 +10,7 @@ export function successorOf(status: RaftStatus, unfit: (node: NodeId) => boolean
   const { conf, id, lastIndex, progress } = status;
   const matchOf = (node: NodeId): number => progress.get(node)?.match ?? 0;
   const isClose = (node: NodeId): boolean =>
-    progress.get(node)?.recentActive === true && matchOf(node) >= lastIndex - CLOSE_ENTRIES;
+    progress.get(node)?.isHeard === true && matchOf(node) >= lastIndex - CLOSE_ENTRIES;
   return conf.voters
     .filter((node) => node !== id && !isWitness(conf, node) && isClose(node) && !unfit(node))
     .sort((a, b) => matchOf(b) - matchOf(a) || (a < b ? -1 : 1))[0];

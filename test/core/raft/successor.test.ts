@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { successorOf } from "../../../agent/core/raft/index.ts";
-import { addLearner, Cluster, idOf } from "./cluster.ts";
+import { addLearner, Cluster, ELECTION_TICKS, idOf } from "./cluster.ts";
 
 function working(): Cluster {
   const cluster = Cluster.of(3);
@@ -29,6 +29,15 @@ describe("the best successor", () => {
     cluster.raft(1).tick();
     cluster.tick(1, 25);
     expect(successorOf(cluster.raft(1).status())).toBeUndefined();
+  });
+
+  test("is there in every tick, also where the quorum check has just begun anew", () => {
+    const cluster = working();
+    cluster.raft(1).setTiming({ heartbeatTicks: 3, electionTicks: ELECTION_TICKS });
+    for (let tick = 0; tick < 3 * ELECTION_TICKS; tick += 1) {
+      cluster.tick(1, 1);
+      expect(successorOf(cluster.raft(1).status())).toBe(idOf(2));
+    }
   });
 
   test("is nobody for a leader alone", () => {

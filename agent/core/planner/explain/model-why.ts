@@ -1,4 +1,5 @@
 import { serve } from "../placement/serve.ts";
+import { wholeOn } from "../placement/together.ts";
 import { pinnedBy } from "../rules.ts";
 import { bytes, percent, rate } from "../words.ts";
 import type { PlacementMatter } from "./model-matter.ts";
@@ -11,12 +12,15 @@ export function whyHere({ decision, pipeline, question, placed, at }: PlacementM
   const node = question.nodes[i]!;
   const pin = pinnedBy(decision.rules, node, pipeline);
   const share = placed.served.time[at(i)]!;
+  const m = Math.floor(at(0) / question.nodes.length);
+  const whole = wholeOn(question, placed.placed, m, i);
   const told = [
     question.rate[at(i)]! > 0
       ? `it does ${rate(question.rate[at(i)]!)} there${heat(node)}, and gets ${percent(share)} of the box's time`
       : `it serves nothing there for now: ${question.whyNot.get(at(i)) ?? "the box rests"}`,
     `takes ${bytes(question.takes[at(i)]!)} of the ${bytes(node.memoryForModelsBytes)} for models`,
     ...(pin ? [`${pin.ruleId} wants it there`] : []),
+    ...(whole.length > 0 ? [`so items of ${whole.join(", ")} can be run there whole`] : []),
     ...(question.stands[at(i)] ? ["it stood there before"] : []),
   ];
   return told.join("; ");

@@ -4,6 +4,7 @@ import { bytes } from "../words.ts";
 import { type Candidate, candidate, isBetter } from "./greedy.ts";
 import { complain, noPlaces, type Question } from "./question.ts";
 import { serve } from "./serve.ts";
+import { completed } from "./together.ts";
 
 /** What was thought of, by whom. */
 export interface Answers {
@@ -52,7 +53,7 @@ export function choose(question: Question, answers: Answers, occasion: Occasion)
   const best = isSolved ? solved : greedy;
   const isWorse = best.nowhere + best.missing > 0;
   const stays = standing !== undefined && (isWorse || best.served.share <= WORTH_MOVING * standing.served.share);
-  const chosen = stays ? standing : best;
+  const chosen = completed(question, stays ? standing : best);
   const { request } = question;
   return {
     kind: "placement",
@@ -61,6 +62,7 @@ export function choose(question: Question, answers: Answers, occasion: Occasion)
     models: [...request.models],
     rules: [...request.rules],
     before: [...request.before],
+    ...(request.together && { together: [...request.together] }),
     replicas: replicasOf(question, chosen),
     short: shortOf(question, chosen),
     by: stays ? "kept" : isSolved ? "solver" : "greedy",

@@ -1,4 +1,4 @@
-import type { PlacementModel, PlacementNode, Replicas } from "../../../../shared/decision.ts";
+import type { PipelineModels, PlacementModel, PlacementNode, Replicas } from "../../../../shared/decision.ts";
 import { invariant } from "../../../../shared/errors.ts";
 import type { KeptRule } from "../../../../shared/rules.ts";
 import { barredBecause, pinnedBy, replicaRules } from "../rules.ts";
@@ -11,6 +11,8 @@ export interface PlacementRequest {
   models: readonly PlacementModel[];
   rules: readonly KeptRule[];
   before: readonly Replicas[];
+  /** Of each pipeline of stages the models that it needs; undefined in decisions of before there were any. */
+  together?: readonly PipelineModels[];
 }
 
 /**
