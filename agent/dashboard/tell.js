@@ -1,8 +1,12 @@
 /** Events of the agent as sentences. One that is not known here is told by its own name and facts, so none is lost. */
 
 /** Told by the bars already; as lines they would drown the rest. */
-const QUIET = new Set(["resultRecorded", "jobProgressed", "shardLeased", "snapshotSent"]);
-const GOOD = new Set(["agentReady", "nodeAdmitted", "copiesRepaired"]);
+const QUIET = new Set([
+  ...["resultRecorded", "jobProgressed", "shardLeased", "snapshotSent"],
+  // Others tell of the same at that moment, with the reason.
+  ...["placementDecided", "jobFormed", "jobFormChosen"],
+]);
+const GOOD = new Set(["agentReady", "nodeAdmitted", "copiesRepaired", "modelReady"]);
 const BAD = /failed|damaged|takenBack|silent|lost|refused|unreadable|missed/i;
 
 const SENTENCES = {
@@ -15,16 +19,22 @@ const SENTENCES = {
   nodeAdmitted: (f) => `${f.name} came into the fleet`,
   nodePresenceChanged: (f) => `${f.name} is ${f.to === "fresh" ? "present" : f.to}: ${f.because}`,
   membershipChanging: (f) => `Seats change: ${f.change} (${f.because})`,
-  jobSubmitted: (f) => `${f.jobId} handed in: ${count(f.items, "page")}`,
+  jobSubmitted: (f) => `${f.jobId} handed in: ${count(f.items, "item")}`,
   jobPlanned: (f) => `${f.jobId} planned. ${f.summary}`,
   predictionMeasured: (f) =>
     `The times of ${f.node} with ${f.pipeline} are foretold to within ${Math.round(100 * f.predictionError)} %`,
   nodeDerated: (f) =>
     f.factor === 1 ? `${f.name} is counted at its whole speed again` : `Work moves away from ${f.name}: ${f.because}`,
   jobPaused: (f) => (f.state === "paused" ? `${f.jobId} is paused` : `${f.jobId} goes on`),
-  jobEnded: (f) => `${f.jobId} ${f.state}${f.itemsFailed > 0 ? `, ${count(f.itemsFailed, "page")} failed` : ""}`,
-  itemFailed: (f) => `Page ${f.item + 1} of ${f.jobId} failed: ${f.reason}`,
-  shardTakenBack: (f) => `${count(f.items, "page")} of ${f.jobId} taken back from ${f.node}: ${f.because}`,
+  jobEnded: (f) => `${f.jobId} ${f.state}${f.itemsFailed > 0 ? `, ${count(f.itemsFailed, "item")} failed` : ""}`,
+  itemFailed: (f) => `Item ${f.item + 1} of ${f.jobId} failed: ${f.reason}`,
+  stageResultsLost: (f) => `${count(f.tasks, "result")} of ${f.segment} lost, to be made again for ${f.jobId}`,
+  modelsPlaced: (f) =>
+    `Models were placed because ${f.because}${f.short > 0 ? `; ${count(f.short, "wish", "wishes")} could not be met` : ""}`,
+  modelReady: (f) => `${f.model} is ready on this box`,
+  modelUnloaded: (f) => `${f.model} was taken off this box`,
+  modelFailed: (f) => `${f.model} cannot run here: ${f.reason}`,
+  shardTakenBack: (f) => `${count(f.items, "item")} of ${f.jobId} taken back from ${f.node}: ${f.because}`,
   leaseRefused: (f) => `${f.node} refused a share: ${f.reason}`,
   workerSilent: (f) => `${f.node} is silent: ${f.reason}`,
   blobDamaged: (f) => `A damaged copy was set aside at ${f.holder}`,
