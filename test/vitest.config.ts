@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { PATIENCE_MS } from "./fleet/waiting.ts";
 
@@ -16,6 +17,10 @@ export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     pool: "forks",
+    // Left to itself, vitest keeps a core for its own process, which has next to nothing to do: of two cores that is half.
+    maxWorkers: availableParallelism(),
+    // Simulations make garbage faster than anything else here; with V8's usual nursery they spend a sixth of their time on it.
+    execArgv: ["--max-semi-space-size=64"],
     projects: [
       project(0, "map", ["*.test.ts"]),
       project(

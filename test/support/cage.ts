@@ -11,6 +11,8 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 const ROOT = "/sys/fs/cgroup";
 const PERIOD_US = 100_000;
+/** The most that the kernel takes; of others 1,024. */
+const SHARES_MAX = 262_144;
 /** The kernel refuses to remove a group until the last of its processes is gone for good. */
 const REMOVE_AGAIN_MS = 50;
 const REMOVE_TRIES = 100;
@@ -51,6 +53,11 @@ export class Cage {
   async limit(cores: number): Promise<void> {
     await writeFile(join(ROOT, "cpu", this.#name, "cpu.cfs_period_us"), `${PERIOD_US}`);
     await writeFile(join(ROOT, "cpu", this.#name, "cpu.cfs_quota_us"), `${Math.round(cores * PERIOD_US)}`);
+  }
+
+  /** From now on it gets what it may use before all others on this machine but those that are preferred too. */
+  async prefer(): Promise<void> {
+    await writeFile(join(ROOT, "cpu", this.#name, "cpu.shares"), `${SHARES_MAX}`);
   }
 
   async freeze(): Promise<void> {
