@@ -13,6 +13,9 @@ const project = (groupOrder: number, name: string, include: string[], more: Reco
  */
 const alone = { fileParallelism: false, testTimeout: 4 * PATIENCE_MS, hookTimeout: 4 * PATIENCE_MS };
 
+/** Some seconds of a core are the most that a test of these takes; it shares the cores with others. */
+const together = { testTimeout: 60_000 };
+
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
@@ -35,11 +38,9 @@ export default defineConfig({
           "cli/**/*.test.ts",
           "linearizability/**/*.test.ts",
         ],
-        {
-          testTimeout: 30_000,
-        },
+        together,
       ),
-      project(2, "contracts", ["contracts/**/*.test.ts"], { testTimeout: 30_000 }),
+      project(2, "contracts", ["contracts/**/*.test.ts"], together),
       project(3, "simulation", ["simulation/**/*.test.ts"], { testTimeout: 120_000 }),
       project(4, "fleet", ["fleet/**/*.test.ts"], { ...alone, globalSetup: ["test/fleet/alone.setup.ts"] }),
       project(5, "browser", ["browser/**/*.test.ts"], alone),
