@@ -13,14 +13,18 @@ const project = (groupOrder: number, name: string, include: string[], more: Reco
  */
 const alone = { fileParallelism: false, testTimeout: 4 * PATIENCE_MS, hookTimeout: 4 * PATIENCE_MS };
 
+/** Some seconds of a core are the most that a test of these takes; it shares the cores with others. */
+const together = { testTimeout: 60_000 };
+
+/** Whole fleets make garbage faster than anything else here; with V8's usual nursery they spend a sixth of their time on it. */
+const simulated = { testTimeout: 120_000, execArgv: ["--max-semi-space-size=64"] };
+
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     pool: "forks",
     // Left to itself, vitest keeps a core for its own process, which has next to nothing to do: of two cores that is half.
     maxWorkers: availableParallelism(),
-    // Simulations make garbage faster than anything else here; with V8's usual nursery they spend a sixth of their time on it.
-    execArgv: ["--max-semi-space-size=64"],
     projects: [
       project(0, "map", ["*.test.ts"]),
       project(
@@ -35,12 +39,10 @@ export default defineConfig({
           "cli/**/*.test.ts",
           "linearizability/**/*.test.ts",
         ],
-        {
-          testTimeout: 30_000,
-        },
+        together,
       ),
-      project(2, "contracts", ["contracts/**/*.test.ts"], { testTimeout: 30_000 }),
-      project(3, "simulation", ["simulation/**/*.test.ts"], { testTimeout: 120_000 }),
+      project(2, "contracts", ["contracts/**/*.test.ts"], together),
+      project(3, "simulation", ["simulation/**/*.test.ts"], simulated),
       project(4, "fleet", ["fleet/**/*.test.ts"], { ...alone, globalSetup: ["test/fleet/alone.setup.ts"] }),
       project(5, "browser", ["browser/**/*.test.ts"], alone),
     ],
