@@ -1,7 +1,7 @@
 /** What a node says of a result with its signature, as bytes that are the same wherever they are put together. */
 import { fromBase64 } from "./base64.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import type { ErrorBody } from "./errors.ts";
+import { type ErrorBody, VERDICTS } from "./errors.ts";
 import type { BlobHash, FleetId, JobId, NodeId } from "./ids.ts";
 import type { ItemResult, SignatureState } from "./job.ts";
 import type { CompiledPipeline } from "./pipeline/compiled.ts";
@@ -24,8 +24,9 @@ export function resultStatement({ fleetId, jobId, input }: ResultPlace, result: 
   return new TextEncoder().encode(JSON.stringify(facts));
 }
 
-/** A quarantine is the leader's word over the last report of the item, and quotes the code that its node signed. */
-const codeStated = ({ code, facts }: ErrorBody): unknown => (code === "ITEM_QUARANTINED" ? facts.reported : code);
+/** A verdict quotes the code that the item's node signed. */
+const codeStated = ({ code, facts }: ErrorBody): unknown =>
+  VERDICTS.some((verdict) => verdict === code) ? facts.reported : code;
 
 /** A pipeline as results name it: SHA-256 over its statement. */
 export function pipelineStatement(pipeline: {

@@ -1,4 +1,4 @@
-import { INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
+import { type ErrorBody, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import type { NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -152,7 +152,7 @@ export class LeaderLoop {
     for (const [i, result] of results.entries()) {
       const reason = unproven[i];
       if (reason) this.#refuseResult(result, reason);
-      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#faults.blame(result, result.error);
+      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
       else worthRecording.push(result);
     }
     const outputs = new Set(worthRecording.map(({ output }) => output));
@@ -161,6 +161,12 @@ export class LeaderLoop {
     for (const { jobId, item, node, durationMs, error } of worthRecording)
       if (!error) this.#step({ kind: "itemReported", jobId, item, node, durationMs });
     return { recordedAtIndex: await this.#recorder.record(told) };
+  }
+
+  #blame(result: ReportedResult, error: ErrorBody): void {
+    this.#faults.blame(result, error);
+    const verdict = this.#staged.couldNotRun(result, error);
+    if (verdict) void this.#faults.giveUp(result.jobId, result.item, verdict);
   }
 
   /** Why everything was done for a job in this term, as JSON. */
@@ -284,7 +290,10 @@ export class LeaderLoop {
       case "giveUpItem":
         return void this.#faults.giveUp(effect.jobId, effect.item);
       case "quarantineItem":
-        return void this.#faults.giveUp(effect.jobId, effect.item, effect.kills);
+        return void this.#faults.giveUp(effect.jobId, effect.item, {
+          code: "ITEM_QUARANTINED",
+          facts: { kills: effect.kills },
+        });
     }
   }
 }

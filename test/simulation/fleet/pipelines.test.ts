@@ -1,7 +1,7 @@
 /** Jobs of pipelines, whole and stage by stage, whatever is unplugged meanwhile: on the real runtime over a pretend world. */
 import { describe, expect, test } from "vitest";
 import { type JobRecord, stageJobId } from "../../../agent/core/ledger/index.ts";
-import type { JobId, NodeId } from "../../../shared/ids.ts";
+import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
 import type { JobInput } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import { TIMING } from "../../../shared/limits.ts";
@@ -251,6 +251,71 @@ describe("a job of a pipeline", () => {
       await done(fleet, jobId);
       expect(outputs(fleet, jobId)).toEqual(all);
       checkRunsAgain(fleet, leader);
+    });
+  });
+
+  describe("of which a box that is there has lost what one of its stages made", () => {
+    /** Too large to be in memory, or to go along with a lease. */
+    const long = (of: string): string[] => words(9, of).map((word) => word.padEnd(6_000, "."));
+    const all = ["a", "b"].map((of) => expected(long(of)));
+
+    /** Until the first words are recorded, which nobody fetches before the others are. */
+    async function made(fleet: SimFleet, pipeline: string): Promise<{ jobId: JobId; blob: BlobHash; item: number }> {
+      await warm(fleet, pipeline);
+      const jobId = await submit(fleet, fleet.nodes[0]!, pipeline, [page(long("a")), page(long("b"))]);
+      const stage = (): JobRecord | undefined => ledgerOf(fleet).jobs.get(stageJobId(jobId, 1));
+      await fleet.until("a word", () => (stage()?.recordedCount ?? 0) > 0, DONE_MS);
+      const { output, item } = stage()!.results.find((result) => result !== undefined)!;
+      return { jobId, blob: output!, item: stage()!.tasks[item]!.item };
+    }
+    const lose = ({ blobs }: SimNode, blob: BlobHash, how: "rot" | "delete"): void =>
+      how === "rot" ? blobs.rot(blob) : blobs.drop(blob, false);
+    const holding = (fleet: SimFleet, blob: BlobHash): SimNode[] =>
+      fleet.nodes.filter(({ blobs }) => blobs.holdsSound(blob));
+    const runsAgain = (fleet: SimFleet, jobId: JobId): number[] =>
+      [0, 1].map((segment) => stageOf(fleet, jobId, segment).runsAgain);
+
+    test.each([
+      ["rot", "cheap", 1],
+      ["delete", "cheap", 1],
+      ["rot", "lines", 2],
+      ["delete", "lines", 2],
+    ] as const)("has that made again, and nothing else (%s, %s on %i)", async (how, pipeline, copies) => {
+      const fleet = await raise(["ends", "middle", "ends", "middle"]);
+      const { jobId, blob } = await made(fleet, pipeline);
+      expect(holding(fleet, blob)).toHaveLength(copies);
+      for (const node of holding(fleet, blob)) lose(node, blob, how);
+      await done(fleet, jobId);
+      expect(outputs(fleet, jobId)).toEqual(all);
+      expect(runsAgain(fleet, jobId)).toEqual([0, 1]);
+      expect([...runsOf(fleet).values()].filter((nodes) => nodes.length > 1)).toHaveLength(1);
+    });
+
+    test("takes it from another box that has it still", async () => {
+      const fleet = await raise(["ends", "middle", "ends", "middle"]);
+      const { jobId, blob } = await made(fleet, "lines");
+      lose(holding(fleet, blob)[0]!, blob, "rot");
+      await done(fleet, jobId);
+      expect(outputs(fleet, jobId)).toEqual(all);
+      expect(runsAgain(fleet, jobId)).toEqual([0, 0]);
+    });
+
+    test("fails the item that needs it if it is lost again and again; the others end well", async () => {
+      const fleet = await raise(["ends", "middle", "ends", "middle"]);
+      const { jobId, blob, item } = await made(fleet, "cheap");
+      for (const node of holding(fleet, blob)) lose(node, blob, "rot");
+      for (const { blobs } of fleet.nodes) {
+        const keep = blobs.keep.bind(blobs);
+        blobs.keep = (hash, bytes) => {
+          keep(hash, bytes);
+          if (hash === blob) blobs.rot(hash);
+        };
+      }
+      await done(fleet, jobId);
+      const ended = outputs(fleet, jobId);
+      expect(ended[item]).toBe("STAGE_OUTPUT_LOST");
+      expect(ended[1 - item]).toBe(all[1 - item]);
+      expect(runsAgain(fleet, jobId)).toEqual([0, 3]);
     });
   });
 
