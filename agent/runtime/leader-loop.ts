@@ -126,6 +126,7 @@ export class LeaderLoop {
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
+    this.#staged.ledgerMoved(event);
     if (event.kind === "jobSubmitted") this.#openAll(event.job, (job) => openItems(this.#init.ledger, job), true);
     // What of it may be leased is told next.
     if (event.kind === "jobFormed") this.#openAll(event.job, () => [], true);

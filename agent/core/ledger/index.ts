@@ -5,6 +5,7 @@
 export { blobsOf, type JobRecord, unrecordedItems } from "./job.ts";
 export { Ledger, type LedgerContents } from "./ledger.ts";
 export { lossesWithout } from "./losses.ts";
+export { LostResults } from "./lost-results.ts";
 export type { LedgerEvent, LedgerOutcome } from "./outcome.ts";
 export { findModel, findPipeline, type Planning } from "./planning.ts";
 export { LedgerBuilder } from "./restore.ts";

@@ -4,8 +4,7 @@ import type { JobId, NodeId } from "../../../shared/ids.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import type { CompiledPipeline, JobForm } from "../../../shared/pipeline/compiled.ts";
 import type { Dispatch } from "../../core/dispatch/index.ts";
-import type { JobRecord, Ledger } from "../../core/ledger/index.ts";
-import { stagesOf } from "../../core/ledger/index.ts";
+import { type JobRecord, type Ledger, type LedgerEvent, LostResults } from "../../core/ledger/index.ts";
 import { type ChosenForm, type FormFacts, formOf, wholeForm } from "../../core/pipeline/index.ts";
 import type { Events } from "../events.ts";
 import type { Verdict } from "../item-faults.ts";
@@ -15,7 +14,6 @@ import type { Surroundings } from "../surroundings.ts";
 import { type Ruling, whyNotEligible } from "../workers.ts";
 import { formFacts } from "./form-facts.ts";
 import { FormSlowness } from "./form-slowness.ts";
-import { lostTasks } from "./lost-results.ts";
 import { MissingOutputs, STAGE_OUTPUT_LOSSES_MAX } from "./missing-outputs.ts";
 import type { KnownPipelines } from "./segments.ts";
 import { StageFigures } from "./stage-figures.ts";
@@ -46,12 +44,14 @@ export class StagedJobs {
   readonly #why = new Map<JobId, string>();
   readonly #slowness: FormSlowness;
   readonly #missing: MissingOutputs;
+  readonly #lost: LostResults;
 
   constructor(world: Surroundings, init: StagedJobsInit) {
     this.#world = world;
     this.#init = init;
     this.#slowness = new FormSlowness(world.clock, init.ledger);
     this.#missing = new MissingOutputs(world, init);
+    this.#lost = new LostResults(init.ledger);
   }
 
   /** Why it is cut as it is, if this leader decided that. */
@@ -59,10 +59,15 @@ export class StagedJobs {
     return this.#why.get(jobId);
   }
 
+  ledgerMoved(event: LedgerEvent): void {
+    this.#lost.ledgerMoved(event);
+  }
+
   close(job: JobRecord): void {
     const { jobId } = job;
     this.#slowness.ended(job);
     this.#missing.close(jobId);
+    this.#lost.close(jobId);
     this.#why.delete(jobId);
     for (const key of this.#offeredAtMs.keys()) if (key.includes(jobId)) this.#offeredAtMs.delete(key);
   }
@@ -117,12 +122,12 @@ export class StagedJobs {
   }
 
   #findLost(job: JobRecord, given: ReadonlySet<NodeId>): void {
-    const { ledger, events } = this.#init;
-    for (const stage of stagesOf(ledger, job)) {
-      const items = lostTasks(ledger, stage, given).filter((place) => !this.#missing.isHopeless(stage, place));
+    for (const { stage, tasks } of this.#lost.of(job, given)) {
+      const items = tasks.filter((place) => !this.#missing.isHopeless(stage, place));
       const key = `lost ${stage.jobId}`;
       if (items.length === 0 || this.#isOffered(key)) continue;
-      events.emit("stageResultsLost", { jobId: job.jobId, segment: stage.pipeline, tasks: items.length }, "warn");
+      const facts = { jobId: job.jobId, segment: stage.pipeline, tasks: items.length };
+      this.#init.events.emit("stageResultsLost", facts, "warn");
       const withTheirMakers = items.filter((place) => given.has(stage.results[place]!.node));
       this.#offer(key, { kind: "resultsLost", jobId: stage.jobId, items }, () => {
         for (const place of withTheirMakers) this.#missing.lost(stage, place);
