@@ -24,6 +24,7 @@ import { LeaseSending, type LeaseSendingInit } from "./lease-sending.ts";
 import { dispatchEventsOf, recordsOf } from "./ledger-dispatch.ts";
 import { withLostAttempts } from "./lost-attempts.ts";
 import type { Peers } from "./peers.ts";
+import { homesOf } from "./pipelines/input-homes.ts";
 import type { KnownPipelines } from "./pipelines/segments.ts";
 import { StagedJobs } from "./pipelines/staged-jobs.ts";
 import { proofFault } from "./proof.ts";
@@ -251,7 +252,8 @@ export class LeaderLoop {
     const segment = job.parent?.segment ?? (job.form?.segments.length ?? 1) - 1;
     const partOf = segment > 0 || job.parent ? { partOf: { jobId: job.parent?.jobId ?? jobId, segment } } : {};
     const about = { jobId, pipeline: runsAs(job), priority, deadlineAtMs, transferSeconds, ...partOf };
-    this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
+    const homes = homesOf(this.#init.ledger, job, items);
+    this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items, homes });
   }
 
   #plan(job: JobRecord, isKept: boolean): Map<NodeId, number> {
