@@ -93,6 +93,13 @@ export interface Replicas {
   nodes: NodeId[];
 }
 
+/** Models that the stages of one pipeline run: where one stands the others had better stand too. */
+export interface ModelsTogether {
+  /** `name:version` */
+  pipeline: string;
+  models: string[];
+}
+
 export interface PlacementDecision {
   kind: "placement";
   term: number;
@@ -101,6 +108,8 @@ export interface PlacementDecision {
   nodes: PlacementNode[];
   models: PlacementModel[];
   rules: KeptRule[];
+  /** Of the pipelines that are known, those that run several of the models; absent: there are none, or they are left out here. */
+  together?: ModelsTogether[];
   /** Before this decision. */
   before: Replicas[];
   replicas: Replicas[];

@@ -9,6 +9,7 @@ const MEMORY_CHANGE = 256e6;
 
 /** Of a question whose figures moved a little it is the same. */
 export function keyOfQuestion({
+  request,
   models,
   nodes,
   rate,
@@ -35,6 +36,7 @@ export function keyOfQuestion({
     [...whyNot.keys()],
     min,
     max,
+    request.together,
   ]);
 }
 

@@ -17,6 +17,7 @@ import {
 } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
+import { modelsTogether } from "./models/together.ts";
 import { modelRuns } from "./pipelines/model-runs.ts";
 import type { KnownPipelines } from "./pipelines/segments.ts";
 import { DEMAND_CHANGE, keyOfQuestion, saysMore } from "./placement-change.ts";
@@ -105,6 +106,7 @@ export class PlacementLoop {
     if (event.kind === "modelAdded") this.#want("a model was added");
     if (event.kind === "modelRemoved") this.#want("a model was removed");
     if (event.kind === "rulesChanged") this.#want("the rules changed");
+    if (event.kind === "pipelinesChanged") this.#want("the pipelines changed");
     if (event.kind === "jobSubmitted" || event.kind === "jobEnded") this.#lookAtDemand();
   }
 
@@ -243,7 +245,8 @@ export class PlacementLoop {
     });
     const before = ledger.planning.placements.at(-1)?.replicas ?? [];
     const situation = { ruling: { rules, nowMs }, models, before, failed: (view: NodeView) => this.#failures.on(view) };
-    return askWhere({ nodes: placementNodes(views, situation), models, rules, before });
+    const together = modelsTogether(ledger.planning, this.#init.pipelines);
+    return askWhere({ nodes: placementNodes(views, situation), models, rules, together, before });
   }
 
   #ableNow(): string {

@@ -1,4 +1,4 @@
-import type { PlacementModel, PlacementNode, Replicas } from "../../../../shared/decision.ts";
+import type { ModelsTogether, PlacementModel, PlacementNode, Replicas } from "../../../../shared/decision.ts";
 import { invariant } from "../../../../shared/errors.ts";
 import type { KeptRule } from "../../../../shared/rules.ts";
 import { barredBecause, pinnedBy, replicaRules } from "../rules.ts";
@@ -10,6 +10,7 @@ export interface PlacementRequest {
   nodes: readonly PlacementNode[];
   models: readonly PlacementModel[];
   rules: readonly KeptRule[];
+  together?: readonly ModelsTogether[];
   before: readonly Replicas[];
 }
 

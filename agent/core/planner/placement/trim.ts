@@ -40,6 +40,10 @@ const STEPS: { what: string; without: (decision: PlacementDecision) => Placement
       return { ...decision, nodes: decision.nodes.filter(({ nodeId }) => used.has(nodeId)) };
     },
   },
+  {
+    what: "which pipelines run several models",
+    without: ({ together: _, ...decision }) => decision,
+  },
   { what: "where models stood before", without: (decision) => ({ ...decision, before: [] }) },
   {
     what: "all figures of boxes",
