@@ -1,7 +1,7 @@
 /** Jobs of pipelines, whole and stage by stage, whatever is unplugged meanwhile: on the real runtime over a pretend world. */
 import { describe, expect, test } from "vitest";
-import { type JobRecord, stageJobId } from "../../../agent/core/ledger/index.ts";
-import type { BlobHash, JobId, NodeId } from "../../../shared/ids.ts";
+import type { JobRecord } from "../../../agent/core/ledger/index.ts";
+import { type BlobHash, type JobId, type NodeId, stageJobId } from "../../../shared/ids.ts";
 import type { JobInput } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import { TIMING } from "../../../shared/limits.ts";
@@ -384,6 +384,18 @@ describe("a job of a pipeline", () => {
     expect(outputs(fleet, jobId)).toEqual([expected(words(10))]);
     const nodes = stageOf(fleet, jobId, 1).results.map((result) => result!.node);
     for (const node of nodes) expect(fleet.nodes.slice(3).map(({ nodeId }) => nodeId)).toContain(node);
+  });
+
+  test("that fails in a stage is signed by whoever ran that, so that it verifies and so does its receipt", async () => {
+    const fleet = await raise(["ends", "middle", "ends", "middle"]);
+    const bad = new TextEncoder().encode('[{"word":"a"},{"letter":"b"}]');
+    const jobId = await submit(fleet, fleet.nodes[0]!, "lines", [bad, page(["x"]), bad]);
+    await done(fleet, jobId);
+    expect(outputs(fleet, jobId).map((output) => output.startsWith("INPUT"))).toEqual([true, false, true]);
+    const { agent } = fleet.nodes[2]!;
+    expect(await fleet.settled(agent!.verify(jobId, {}), DONE_MS)).toMatchObject({ signaturesValid: 3, faults: [] });
+    const { results } = await fleet.settled(agent!.receipt(jobId), SOON_MS);
+    expect(results.map(({ signatureState }) => signatureState)).toEqual(["valid", "valid", "valid"]);
   });
 
   test("that fails in a stage fails, leaves an element out, or takes another, as the stage says; the other items end well", async () => {
