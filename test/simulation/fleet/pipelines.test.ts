@@ -221,6 +221,19 @@ describe("a job of a pipeline", () => {
     expect(outputs(fleet, jobId)).toEqual([expected(words(40, "b"))]);
   });
 
+  test("is cut by what was measured before every box began anew", async () => {
+    const fleet = await raise([undefined, undefined, undefined]);
+    await done(fleet, await submit(fleet, fleet.nodes[0]!, "anywhere", [page(words(40, "a"))]));
+    await fleet.run(70_000);
+    for (const node of fleet.nodes) node.crash();
+    for (const node of fleet.nodes) await node.start();
+    await fleet.until("a leader", () => fleet.leader !== undefined, SOON_MS);
+    await fleet.run(10_000);
+    const jobId = await submit(fleet, fleet.nodes[1]!, "anywhere", [page(words(40, "b"))]);
+    await done(fleet, jobId);
+    expect(segmentsOf(fleet, jobId)).toEqual(["anywhere:1/0", "anywhere:1/1-2", "anywhere:1/3!"]);
+  });
+
   describe.each([0, 1, 2])("when what stage %i makes is recorded", (segment) => {
     const pages = [page(words(9, "a")), page(words(9, "b")), page(words(9, "c"))];
     const all = ["a", "b", "c"].map((of) => expected(words(9, of)));
