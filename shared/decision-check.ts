@@ -12,6 +12,7 @@ import {
 import type {
   JobCandidate,
   JobDecision,
+  ModelsTogether,
   PlacementDecision,
   PlacementModel,
   PlacementNode,
@@ -58,6 +59,7 @@ export function readPlacementDecision(json: string): PlacementDecision {
   checkOneOf(made.kind, "kind", ["placement"]);
   const models = checkList(made.models, "models", LIMITS.modelsMax, checkPlacementModel);
   const gap = optionalFigure(made, "gap");
+  const together = checkList(made.together ?? [], "together", LIMITS.pipelinesMax, checkTogether);
   const notes = checkList(made.notes ?? [], "notes", 64, sentence);
   return {
     kind: "placement",
@@ -70,6 +72,7 @@ export function readPlacementDecision(json: string): PlacementDecision {
       const kept = checkRecord(value, at);
       return { ruleId: checkText(kept.ruleId, `${at}.ruleId`, LIMITS.nameBytesMax), rule: checkRule(kept.rule) };
     }),
+    ...(together.length > 0 && { together }),
     before: checkList(made.before, "before", LIMITS.modelsMax, checkReplicas),
     replicas: checkList(made.replicas, "replicas", LIMITS.modelsMax, checkReplicas),
     short: checkList(made.short, "short", 4 * LIMITS.modelsMax, checkReason),
@@ -89,6 +92,15 @@ function checkReplicas(value: unknown, at: string): Replicas {
     isNodeId(nodeId) ? nodeId : refuse(where, "must be a peer id"),
   );
   return { pipeline: checkText(one.pipeline, `${at}.pipeline`, LIMITS.nameBytesMax), nodes };
+}
+
+function checkTogether(value: unknown, at: string): ModelsTogether {
+  const one = checkRecord(value, at);
+  const name = (text: unknown, where: string): string => checkText(text, where, LIMITS.nameBytesMax);
+  return {
+    pipeline: name(one.pipeline, `${at}.pipeline`),
+    models: checkList(one.models, `${at}.models`, LIMITS.modelsMax, name),
+  };
 }
 
 function checkReason(value: unknown, at: string): { pipeline: string; because: string } {

@@ -87,16 +87,17 @@ export interface PlacementModel {
   replicasMax: number;
 }
 
-/** What a pipeline of stages needs to run whole. */
-export interface PipelineModels {
-  pipeline: string;
-  models: string[];
-}
-
 /** Where one model stands. */
 export interface Replicas {
   pipeline: string;
   nodes: NodeId[];
+}
+
+/** Models that the stages of one pipeline run: where one stands the others had better stand too. */
+export interface ModelsTogether {
+  /** `name:version` */
+  pipeline: string;
+  models: string[];
 }
 
 export interface PlacementDecision {
@@ -107,10 +108,10 @@ export interface PlacementDecision {
   nodes: PlacementNode[];
   models: PlacementModel[];
   rules: KeptRule[];
+  /** Of the pipelines that are known, those that run several of the models; absent: there are none, or they are left out here. */
+  together?: ModelsTogether[];
   /** Before this decision. */
   before: Replicas[];
-  /** Of each pipeline of stages that was known the models that it needs: where there is room they stand together. */
-  together?: PipelineModels[];
   replicas: Replicas[];
   /** Models whose wishes could not be met, and why. */
   short: { pipeline: string; because: string }[];

@@ -117,6 +117,12 @@ export const ERRORS = {
     say: (f) =>
       `${f.name ?? "This input"} ended ${Array.isArray(f.kills) ? f.kills.length : "several"} inference processes and is not tried again (${Array.isArray(f.kills) ? f.kills.join("; ") : f.kills}).`,
   },
+  STAGE_OUTPUT_LOST: {
+    status: 500,
+    exit: 1,
+    say: (f) =>
+      `What ${f.maker} made for ${f.name ?? "this input"} was lost ${f.times} times by boxes that are there, and is not made again.`,
+  },
   EXECUTORS_BUSY: {
     status: 503,
     exit: 1,
@@ -366,6 +372,10 @@ export interface ErrorBody {
   message: string;
   facts: Facts;
 }
+
+/** The leader's word over the last report of an item, whose code is among the facts as `reported`. */
+export const VERDICTS = ["ITEM_QUARANTINED", "STAGE_OUTPUT_LOST"] as const satisfies readonly ErrorCode[];
+export type VerdictCode = (typeof VERDICTS)[number];
 
 /** The input itself is at fault: no other node would do better, so the failure is recorded at once. */
 export const INPUT_FAULTS: readonly ErrorCode[] = [

@@ -13,6 +13,9 @@ export type BlobHash = string & { readonly __brand: "BlobHash" };
 /** One invitation to join, e.g. `inv-p0d2h6`. */
 export type InviteId = string & { readonly __brand: "InviteId" };
 
+/** Of the segment in that place of a job. */
+export const stageJobId = (jobId: JobId, segment: number): JobId => `${jobId}/${segment}` as JobId;
+
 export const isBlobHash = (text: unknown): text is BlobHash => typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
 
 /** Base58 as libp2p writes Ed25519 peer ids: `12D3KooW` and 44 more characters. */

@@ -75,6 +75,19 @@ export interface IgnoredReport {
 /** Of a result: by the node that is said to have made it, by nobody, or not over what is told. */
 export type SignatureState = "valid" | "absent" | "wrong";
 
+/** The task of a stage that an item failed with, as its node stated it: what the item's signature is over. */
+export interface SignedTask {
+  /** Of the form. */
+  segment: number;
+  /** Its place in the stage job `<jobId>/<segment>`. */
+  item: number;
+  /** Of a task that gave something with which the item could not go on. */
+  output?: BlobHash;
+  outputBytes: number;
+  /** Of its error. */
+  code?: string;
+}
+
 /** How an item ended. */
 export interface ItemResult {
   item: number;
@@ -92,6 +105,8 @@ export interface ItemResult {
   madeWith?: BlobHash;
   /** By `node`, over the statement of this result, base64. Absent: not signed. */
   signature?: string;
+  /** Of an item that a stage failed: the signature is over this. */
+  signedTask?: SignedTask;
   /** Of a task of a segment: the lengths of the lists that others run over, in the order of `listsToldBy`. */
   elements?: number[];
   /** Leases of this item that came to nothing before, as far as the leader that recorded it knew; the newest. */

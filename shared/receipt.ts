@@ -57,7 +57,17 @@ function checkItem(value: unknown, path: string): void {
   if (!isNodeId(result.node)) refuse(`${path}.node`, "must be a node id");
   if (result.output !== undefined && !isBlobHash(result.output)) refuse(`${path}.output`, "must be a SHA-256");
   if (result.signature !== undefined) checkText(result.signature, `${path}.signature`, LIMITS.nameBytesMax);
+  if (result.signedTask !== undefined) checkSignedTask(result.signedTask, `${path}.signedTask`);
   if (result.error !== undefined) checkText(checkRecord(result.error, `${path}.error`).code, `${path}.error.code`, 64);
+}
+
+function checkSignedTask(value: unknown, path: string): void {
+  const task = checkRecord(value, path);
+  checkWhole(task.segment, `${path}.segment`, 0, LIMITS.pipelineStagesMax);
+  checkWhole(task.item, `${path}.item`, 0, LIMITS.jobTasksMax);
+  if (task.output !== undefined && !isBlobHash(task.output)) refuse(`${path}.output`, "must be a SHA-256");
+  checkWhole(task.outputBytes, `${path}.outputBytes`, 0, LIMITS.blobBytesMax);
+  if (task.code !== undefined) checkText(task.code, `${path}.code`, LIMITS.nameBytesMax);
 }
 
 /** What is wrong with a receipt by itself: the signature of its writer and of each node, and its sums. Says nothing of who they are. */

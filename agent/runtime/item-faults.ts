@@ -1,4 +1,4 @@
-import { type ErrorBody, type ErrorCode, SkeinError } from "../../shared/errors.ts";
+import { type ErrorBody, type ErrorCode, SkeinError, type VerdictCode } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/ids.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import type { Dispatch, DispatchEvent } from "../core/dispatch/index.ts";
@@ -25,6 +25,12 @@ export interface ItemFaultsInit {
   isEnded: () => boolean;
 }
 
+/** Why an item is not tried again, where that is more than its last error says. */
+export interface Verdict {
+  code: VerdictCode;
+  facts: Readonly<Record<string, unknown>>;
+}
+
 /** Why an item failed last on a node, until it is given up or done; and how one is given up. */
 export class ItemFaults {
   readonly #world: Surroundings;
@@ -45,14 +51,14 @@ export class ItemFaults {
     this.#init.step({ kind, jobId, item, node, because: error.message, killed: KILLS.includes(error.code) });
   }
 
-  /** Records that an item failed: with its own error, or that it was put in quarantine. */
-  async giveUp(jobId: JobId, item: number, kills?: string[]): Promise<void> {
+  /** Records that an item failed: with its own error, or with this leader's word over it. */
+  async giveUp(jobId: JobId, item: number, verdict?: Verdict): Promise<void> {
     const { ledger, dispatch, recorder, isEnded } = this.#init;
     const fault = this.#faults.get(keyOf(jobId, item));
     if (!fault || isEnded()) return;
     const name = ledger.jobs.get(jobId)?.inputs[item]?.name;
-    const facts = { name, kills, reported: fault.error.code };
-    const error = kills ? new SkeinError("ITEM_QUARANTINED", facts).toJSON() : fault.error;
+    const facts = { name, ...verdict?.facts, reported: fault.error.code };
+    const error = verdict ? new SkeinError(verdict.code, facts).toJSON() : fault.error;
     const { clock, telemetry } = this.#world;
     try {
       await recorder.record([withLostAttempts(dispatch, clock, { ...fault.result, error })]);
@@ -60,7 +66,7 @@ export class ItemFaults {
       const { message: reason } = SkeinError.from(failure);
       telemetry.log("warn", "failureUnrecorded", { jobId, item, reason });
       // Still this node's to settle, if it still leads; without a quorum the next try would fail at once, so it waits.
-      clock.after(GIVE_UP_RETRY_MS, () => void this.giveUp(jobId, item, kills));
+      clock.after(GIVE_UP_RETRY_MS, () => void this.giveUp(jobId, item, verdict));
     }
   }
 

@@ -1,4 +1,4 @@
-import { INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
+import { type ErrorBody, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts";
 import type { NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -24,6 +24,7 @@ import { LeaseSending, type LeaseSendingInit } from "./lease-sending.ts";
 import { dispatchEventsOf, recordsOf } from "./ledger-dispatch.ts";
 import { withLostAttempts } from "./lost-attempts.ts";
 import type { Peers } from "./peers.ts";
+import { homesOf } from "./pipelines/input-homes.ts";
 import type { KnownPipelines } from "./pipelines/segments.ts";
 import { StagedJobs } from "./pipelines/staged-jobs.ts";
 import { proofFault } from "./proof.ts";
@@ -126,6 +127,7 @@ export class LeaderLoop {
 
   ledgerMoved(event: LedgerEvent): void {
     if (!this.#taking) return;
+    this.#staged.ledgerMoved(event);
     if (event.kind === "jobSubmitted") this.#openAll(event.job, (job) => openItems(this.#init.ledger, job), true);
     // What of it may be leased is told next.
     if (event.kind === "jobFormed") this.#openAll(event.job, () => [], true);
@@ -152,7 +154,7 @@ export class LeaderLoop {
     for (const [i, result] of results.entries()) {
       const reason = unproven[i];
       if (reason) this.#refuseResult(result, reason);
-      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#faults.blame(result, result.error);
+      else if (result.error && !INPUT_FAULTS.includes(result.error.code)) this.#blame(result, result.error);
       else worthRecording.push(result);
     }
     const outputs = new Set(worthRecording.map(({ output }) => output));
@@ -161,6 +163,12 @@ export class LeaderLoop {
     for (const { jobId, item, node, durationMs, error } of worthRecording)
       if (!error) this.#step({ kind: "itemReported", jobId, item, node, durationMs });
     return { recordedAtIndex: await this.#recorder.record(told) };
+  }
+
+  #blame(result: ReportedResult, error: ErrorBody): void {
+    this.#faults.blame(result, error);
+    const verdict = this.#staged.couldNotRun(result, error);
+    if (verdict) void this.#faults.giveUp(result.jobId, result.item, verdict);
   }
 
   /** Why everything was done for a job in this term, as JSON. */
@@ -244,7 +252,8 @@ export class LeaderLoop {
     const segment = job.parent?.segment ?? (job.form?.segments.length ?? 1) - 1;
     const partOf = segment > 0 || job.parent ? { partOf: { jobId: job.parent?.jobId ?? jobId, segment } } : {};
     const about = { jobId, pipeline: runsAs(job), priority, deadlineAtMs, transferSeconds, ...partOf };
-    this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items });
+    const homes = homesOf(this.#init.ledger, job, items);
+    this.#step({ kind: "jobOpened", ...about, paused: state === "paused", items, homes });
   }
 
   #plan(job: JobRecord, isKept: boolean): Map<NodeId, number> {
@@ -284,7 +293,10 @@ export class LeaderLoop {
       case "giveUpItem":
         return void this.#faults.giveUp(effect.jobId, effect.item);
       case "quarantineItem":
-        return void this.#faults.giveUp(effect.jobId, effect.item, effect.kills);
+        return void this.#faults.giveUp(effect.jobId, effect.item, {
+          code: "ITEM_QUARANTINED",
+          facts: { kills: effect.kills },
+        });
     }
   }
 }

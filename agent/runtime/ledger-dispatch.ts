@@ -1,6 +1,7 @@
 import type { NodeId } from "../../shared/ids.ts";
 import type { DispatchEvent } from "../core/dispatch/index.ts";
 import { type JobRecord, type Ledger, type LedgerEvent, stagesOf } from "../core/ledger/index.ts";
+import { homesOf } from "./pipelines/input-homes.ts";
 
 /** A job that is cut in several segments with its stage jobs, which begin first; of others the job alone. */
 export const recordsOf = (job: JobRecord, ledger: Ledger): JobRecord[] => [...stagesOf(ledger, job), job];
@@ -13,7 +14,14 @@ export function dispatchEventsOf(event: LedgerEvent, ledger: Ledger): DispatchEv
       return recordsOf(event.job, ledger).map(({ jobId }) => ({ kind: "jobPaused", jobId, paused }));
     }
     case "tasksOpened":
-      return [{ kind: "itemsOpened", jobId: event.job.jobId, items: event.items }];
+      return [
+        {
+          kind: "itemsOpened",
+          jobId: event.job.jobId,
+          items: event.items,
+          homes: homesOf(ledger, event.job, event.items),
+        },
+      ];
     case "tasksClosed":
       return tasksClosed(event, ledger);
     case "resultsRecorded":

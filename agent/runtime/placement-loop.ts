@@ -1,9 +1,8 @@
-import type { PipelineModels, PlacementDecision, PlacementModel } from "../../shared/decision.ts";
+import type { PlacementDecision, PlacementModel } from "../../shared/decision.ts";
 import { SkeinError } from "../../shared/errors.ts";
 import type { NodeView } from "../../shared/fleet.ts";
 import { LIMITS, TIMING } from "../../shared/limits.ts";
 import { modelBytes } from "../../shared/model.ts";
-import { stageModels } from "../../shared/pipeline/segment.ts";
 import type { Ledger, LedgerEvent } from "../core/ledger/index.ts";
 import {
   askWhere,
@@ -18,6 +17,7 @@ import {
 } from "../core/planner/index.ts";
 import type { Cancel } from "../ports/index.ts";
 import type { Events } from "./events.ts";
+import { modelsTogether } from "./models/together.ts";
 import { modelRuns } from "./pipelines/model-runs.ts";
 import type { KnownPipelines } from "./pipelines/segments.ts";
 import { DEMAND_CHANGE, keyOfQuestion, saysMore } from "./placement-change.ts";
@@ -105,8 +105,8 @@ export class PlacementLoop {
     if (!this.#leads) return;
     if (event.kind === "modelAdded") this.#want("a model was added");
     if (event.kind === "modelRemoved") this.#want("a model was removed");
-    if (event.kind === "pipelinesChanged") this.#want("the pipelines changed");
     if (event.kind === "rulesChanged") this.#want("the rules changed");
+    if (event.kind === "pipelinesChanged") this.#want("the pipelines changed");
     if (event.kind === "jobSubmitted" || event.kind === "jobEnded") this.#lookAtDemand();
   }
 
@@ -245,17 +245,8 @@ export class PlacementLoop {
     });
     const before = ledger.planning.placements.at(-1)?.replicas ?? [];
     const situation = { ruling: { rules, nowMs }, models, before, failed: (view: NodeView) => this.#failures.on(view) };
-    const together = this.#together();
-    return askWhere({ nodes: placementNodes(views, situation), models, rules, before, together });
-  }
-
-  #together(): PipelineModels[] {
-    const { ledger, pipelines } = this.#init;
-    return [...ledger.planning.pipelines.keys()].flatMap((pipeline) => {
-      const stages = pipelines.compiled(pipeline)?.stages ?? [];
-      const models = [...new Set(stages.flatMap(stageModels))].sort();
-      return models.length > 1 ? [{ pipeline, models }] : [];
-    });
+    const together = modelsTogether(ledger.planning, this.#init.pipelines);
+    return askWhere({ nodes: placementNodes(views, situation), models, rules, together, before });
   }
 
   #ableNow(): string {

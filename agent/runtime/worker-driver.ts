@@ -19,6 +19,7 @@ import { OwnRates } from "./own-rates.ts";
 import type { Peers } from "./peers.ts";
 import { type KnownPipelines, Segments } from "./pipelines/segments.ts";
 import { StageTimes } from "./pipelines/stage-times.ts";
+import { StageTimesNote } from "./pipelines/stage-times-note.ts";
 import { TaskInputs } from "./pipelines/task-inputs.ts";
 import { ResultSigner } from "./proof.ts";
 import { SmallInHand } from "./small-in-hand.ts";
@@ -68,6 +69,7 @@ export class WorkerDriver {
   readonly #memory: WorkerMemory;
   readonly rates: OwnRates;
   readonly stageTimes: StageTimes;
+  readonly #stageTimesNote: StageTimesNote;
   readonly segments: Segments;
   readonly #inputs: TaskInputs;
   #ticking: Cancel = () => {};
@@ -87,6 +89,7 @@ export class WorkerDriver {
     this.#memory = memory;
     const { guess, onRateChange: onChange } = init;
     this.stageTimes = new StageTimes(onChange);
+    this.#stageTimesNote = new StageTimesNote(world, this.stageTimes);
     this.#inputs = new TaskInputs({ ...init, clock: world.clock, inHand: this.inHand });
     const isOfStages = (name: string): boolean => this.segments.has(name);
     this.rates = new OwnRates(world, { signer, memory, guess, onChange, isOfStages });
@@ -98,8 +101,9 @@ export class WorkerDriver {
     init.peers.answer("holding", async (_from, { term }) => ({ shards: this.#worker.adopt(term) }));
   }
 
-  /** Takes up what an earlier life had finished and could not hand in; to be called before a leader asks what is held. */
+  /** Takes up what an earlier life had finished and could not hand in, and what it measured; to be called before a leader asks what is held. */
   async recall(): Promise<void> {
+    await this.#stageTimesNote.recall();
     const remembered = await this.#memory.results();
     for (const { lease, result } of remembered) this.#step({ kind: "remembered", lease, result });
     if (remembered.length > 0) this.#init.events.emit("resultsRemembered", { results: remembered.length });
@@ -107,7 +111,9 @@ export class WorkerDriver {
 
   start(): void {
     this.#looking = this.#world.clock.every(MEMORY_MS, () => {
-      if (!this.#stopped) void this.#memory.look(this.#worker.finished(), this.rates.measured());
+      if (this.#stopped) return;
+      void this.#memory.look(this.#worker.finished(), this.rates.measured());
+      void this.#stageTimesNote.look();
     });
     this.#ticking = this.#world.clock.every(TICK_MS, () => {
       if (this.#worker.itemsQueued > 0) this.#step({ kind: "ticked" });

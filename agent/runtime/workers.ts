@@ -44,6 +44,7 @@ export function workersOf(
       eligible: whyNotEligible(node, ruling) === undefined && derating > 0,
       derating,
       handOverMs: expectedHandOverMs(node),
+      links: new Map((report.links ?? []).map(({ nodeId: peer, bytesPerSecond }) => [peer, bytesPerSecond])),
       suspect: link?.state === "suspect",
     };
   });

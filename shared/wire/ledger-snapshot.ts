@@ -1,6 +1,6 @@
 import type { KeptDrill } from "../drill.ts";
 import type { FleetId, InviteId, JobId, NodeId } from "../ids.ts";
-import { type IgnoredReport, JOB_STATES, type StageTask } from "../job.ts";
+import { type IgnoredReport, JOB_STATES, type SignedTask, type StageTask } from "../job.ts";
 import type {
   KeptHolders,
   KeptInvite,
@@ -163,16 +163,30 @@ function holdersFields(kept: readonly KeptHolders[]): object {
 }
 
 function keptResultFields(result: KeptResult, placeOf: (node: NodeId) => number): object {
-  const { output, error, madeWith: _madeWith, signature: _signature, ...rest } = result;
+  const { output, error, madeWith: _madeWith, signature: _signature, signedTask, ...rest } = result;
   return {
     ...rest,
     ...proofFields(result),
+    ...(signedTask && { signedTask: signedTaskFields(signedTask) }),
     node: placeOf(result.node),
     holders: result.holders.map(placeOf),
     ...(output ? { output: hashToBytes(output) } : {}),
     ...(error ? { error: errorFields(error) } : {}),
   };
 }
+
+const signedTaskFields = ({ output, ...rest }: SignedTask): object => ({
+  ...rest,
+  ...(output && { output: hashToBytes(output) }),
+});
+
+const readSignedTask = (f: Fields): SignedTask => ({
+  segment: checkCount(f.segment, "segment", LIMITS.pipelineStagesMax),
+  item: checkCount(f.item, "item", LIMITS.jobTasksMax),
+  outputBytes: checkCount(f.outputBytes, "output bytes", LIMITS.blobBytesMax),
+  ...(f.output ? { output: hashFromBytes(f.output, "output") } : {}),
+  ...(f.code === undefined ? {} : { code: checkText(f.code, "code") }),
+});
 
 function decodeRecord(bytes: Uint8Array): LedgerRecord {
   const fields = record.decode(bytes);
@@ -286,6 +300,7 @@ function readResult(f: Fields, nodes: readonly NodeId[]): KeptResult {
     recordedAtIndex: checkCount(f.recordedAtIndex, "recordedAtIndex"),
     holders: nodesAt(f.holders, nodes),
     ...checkProof(f),
+    ...(f.signedTask ? { signedTask: readSignedTask(f.signedTask as Fields) } : {}),
   };
 }
 

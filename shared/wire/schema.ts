@@ -167,7 +167,10 @@ message KeptResult {
   optional bytes output = 1; uint64 outputBytes = 2; optional ErrorBody error = 3; uint32 node = 4; string shardId = 5;
   double durationMs = 6; double finishedAtMs = 7; uint64 recordedAtIndex = 8; repeated uint32 holders = 9;
   optional bytes madeWith = 10; bytes signature = 11; repeated LostAttempt lostAttempts = 12;
-  repeated uint32 elements = 13;
+  repeated uint32 elements = 13; optional SignedTask signedTask = 14;
+}
+message SignedTask {
+  uint32 segment = 1; uint32 item = 2; optional bytes output = 3; uint64 outputBytes = 4; optional string code = 5;
 }
 message KeptItem {
   string name = 1; bytes blob = 2; uint64 bytes = 3; optional KeptResult result = 4;

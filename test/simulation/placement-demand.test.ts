@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { JobRecord } from "../../agent/core/ledger/index.ts";
+import { modelsTogether } from "../../agent/runtime/models/together.ts";
 import { demandChange, demandOf } from "../../agent/runtime/placement-demand.ts";
 
 const NOW = 10_000_000;
@@ -43,4 +44,19 @@ test("the change is that of the model that changed most, up or down alike", () =
   expect(demandChange(demand(1, 1), demand(1.1, 1))).toBeCloseTo(1.1);
   expect(demandChange(demand(1, 1), demand(1.1, 0.5))).toBeCloseTo(2);
   expect(demandChange(new Map(), demand(0.01, 0.03))).toBeCloseTo(3);
+});
+
+test("the models that a pipeline runs together are those of its stages and of their files, as far as they are the fleet's", () => {
+  const stage = (model: string, ...files: string[]) => ({
+    runs: { kind: "model", model },
+    files: Object.fromEntries(files.map((of, n) => [`f${n}`, { model: of, path: "vocabulary.txt" }])),
+  });
+  const compiled: Record<string, unknown> = {
+    "read:1": { stages: [stage("det:1"), stage("rec:1", "words:1"), stage("rec:1"), stage("gone:1")] },
+    "alone:1": { stages: [stage("det:1"), stage("det:1")] },
+  };
+  const all = (...names: string[]) => new Map(names.map((name) => [name, {}])) as never;
+  const planning = { pipelines: all("read:1", "alone:1", "unread:1"), models: all("rec:1", "words:1", "det:1") };
+  const known = { compiled: (name: string) => compiled[name] as never };
+  expect(modelsTogether(planning, known)).toEqual([{ pipeline: "read:1", models: ["det:1", "rec:1", "words:1"] }]);
 });

@@ -7,10 +7,9 @@ import {
   type LedgerEvent,
   type LedgerOutcome,
   openItems,
-  stageJobId,
   taskParts,
 } from "../../agent/core/ledger/index.ts";
-import type { BlobHash } from "../../shared/ids.ts";
+import { type BlobHash, stageJobId } from "../../shared/ids.ts";
 import type { LedgerEntry } from "../../shared/ledger-entry.ts";
 import type { FormSegment, JobForm } from "../../shared/pipeline/compiled.ts";
 import { decodeLedgerEntry, encodeLedgerEntry } from "../../shared/wire/ledger.ts";

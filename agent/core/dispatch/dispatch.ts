@@ -10,6 +10,7 @@ import { Forecast } from "./forecast.ts";
 import { HandOut } from "./hand-out.ts";
 import { Hedges } from "./hedge.ts";
 import { type DispatchEffect, Leases } from "./leases.ts";
+import { Nearness } from "./nearness.ts";
 import { Predictions } from "./predictions.ts";
 import { type DispatchNode, type JobInit, type LeasedShard, unreported } from "./records.ts";
 import { SmallJobs } from "./small-jobs.ts";
@@ -18,13 +19,14 @@ import { Sparing } from "./sparing.ts";
 import { Speeds } from "./speeds.ts";
 import { attemptOf, onShard, rangesOf, Story } from "./story.ts";
 import { DispatchTable } from "./table.ts";
+import type { ItemHome } from "./waiting-items.ts";
 
 export type DispatchEvent =
   /** All workers as they stand now; one that is missing is gone and its shards are taken back. */
   | { kind: "nodesChanged"; nodes: DispatchNode[] }
-  | ({ kind: "jobOpened"; items: number[] } & JobInit)
+  | ({ kind: "jobOpened"; items: number[]; homes?: ReadonlyMap<number, ItemHome> } & JobInit)
   /** More items of it may be leased, or ones again that were closed or recorded. */
-  | { kind: "itemsOpened"; jobId: JobId; items: number[] }
+  | { kind: "itemsOpened"; jobId: JobId; items: number[]; homes?: ReadonlyMap<number, ItemHome> }
   /** They may not be leased until they are opened again, if ever. `isOver`: nobody wants them, and what runs is taken back. */
   | { kind: "itemsClosed"; jobId: JobId; items: number[]; isOver: boolean }
   | { kind: "jobPaused"; jobId: JobId; paused: boolean }
@@ -74,6 +76,7 @@ export class Dispatch {
     const smallJobs = new SmallJobs({ table, speeds, forecast });
     this.#handOut = new HandOut({
       smallJobs,
+      nearness: new Nearness({ table, speeds, forecast }),
       table,
       speeds,
       forecast,
@@ -135,7 +138,7 @@ export class Dispatch {
         this.#open(event, nowMs);
         return [];
       case "itemsOpened":
-        this.table.openItems(event.jobId, event.items);
+        this.table.openItems(event.jobId, event.items, event.homes);
         return [];
       case "itemsClosed":
         return event.items.flatMap((item) => this.#closeItem(event.jobId, item, event.isOver));
@@ -190,8 +193,8 @@ export class Dispatch {
     }
   }
 
-  #open({ items, kind: _, ...init }: DispatchEvent & { kind: "jobOpened" }, nowMs: number): void {
-    const job = this.table.openJob(init, items, this.#turns.levelOf(init.priority));
+  #open({ items, homes, kind: _, ...init }: DispatchEvent & { kind: "jobOpened" }, nowMs: number): void {
+    const job = this.table.openJob(init, items, this.#turns.levelOf(init.priority), homes);
     const because = `${items.length} of its items are not recorded`;
     this.#story.tell(job.jobId, { atMs: nowMs, kind: "opened", ...rangesOf(items), because });
   }

@@ -1,4 +1,5 @@
 import { endSeconds, type ItemPace, runSeconds } from "../../../shared/item-ends.ts";
+import { meanTransferSeconds, transferSeconds } from "./nearness.ts";
 import { type DispatchJob, type DispatchNode, type LeasedShard, unreported } from "./records.ts";
 import type { Speeds } from "./speeds.ts";
 import type { DispatchTable } from "./table.ts";
@@ -35,7 +36,8 @@ export class Forecast {
       itemsPerSecond,
       executors: Math.max(1, node.executors),
       startSeconds: isHandedOver ? 0 : handOver,
-      transferSeconds: job.transferSeconds?.get(node.nodeId) ?? 0,
+      transferSeconds:
+        job.transferSeconds?.get(node.nodeId) ?? meanTransferSeconds(this.#table.nodes, node.nodeId, job),
     };
     const run = runSeconds(pace);
     const inHand = Math.round(this.secondsInHand(node) * itemsPerSecond);
@@ -60,10 +62,11 @@ export class Forecast {
   }
 
   /** From now to this node's last report of these items, if it had nothing before them. */
-  endsInMs(node: DispatchNode, job: DispatchJob, items: number): number {
+  endsInMs(node: DispatchNode, job: DispatchJob, items: readonly number[]): number {
     const rate = this.#speeds.rateOf(node, job.pipeline) ?? 0;
     // One item alone takes a whole run, however many executors there are.
-    const seconds = Math.max(items / rate, this.#speeds.runSeconds(node, job.pipeline));
+    const run = Math.max(items.length / rate, this.#speeds.runSeconds(node, job.pipeline));
+    const seconds = run + transferSeconds(this.#table.nodes, node.nodeId, job, items);
     return 1_000 * (seconds + this.#speeds.handOverSeconds(node.nodeId) + this.#slowness(node, job));
   }
 

@@ -4,6 +4,7 @@ import type { Breakers } from "./faults.ts";
 import type { Forecast } from "./forecast.ts";
 import { type Hedges, mayHave } from "./hedge.ts";
 import type { DispatchEffect, Leases } from "./leases.ts";
+import type { Nearness, NextItems } from "./nearness.ts";
 import {
   type DispatchJob,
   type DispatchNode,
@@ -31,6 +32,7 @@ interface Parts {
   breakers: Breakers;
   sparing: Sparing;
   smallJobs: SmallJobs;
+  nearness: Nearness;
 }
 
 /** Gives every node that has room its next shard. */
@@ -60,6 +62,7 @@ export class HandOut {
   #moved(): void {
     this.#parts.hedges.moved();
     this.#parts.smallJobs.moved();
+    this.#parts.nearness.moved();
   }
 
   /** Those with the least in hand first. */
@@ -101,15 +104,37 @@ export class HandOut {
   #isWilling(job: DispatchJob, node: DispatchNode, nowMs: number): boolean {
     if (job.waiting.size === 0 && job.picky.size === 0) return false;
     if (this.#parts.speeds.rateOf(node, job.pipeline) === undefined) return false;
-    return pickyFor(job, node, 1).length > 0 || (job.waiting.size > 0 && this.#atMost(job, node, nowMs) > 0);
+    return pickyFor(job, node, 1).length > 0 || this.#nextItems(job, node, nowMs) !== undefined;
   }
 
-  /** Of what waits, so that the last item ends first. Where several jobs wait, every node finds enough to do. */
-  #atMost(job: DispatchJob, node: DispatchNode, nowMs: number): number {
+  /** Which of those that wait, and no more of them than this, to one that has got so many of them now. */
+  #nextItems(job: DispatchJob, node: DispatchNode, nowMs: number, got = 0): NextItems | undefined {
+    if (job.waiting.size === 0) return undefined;
+    const { breakers, nearness } = this.#parts;
+    const isOpen = (one: DispatchNode): boolean => this.#isOpen(one, nowMs) && !breakers.isOnTrial(one.nodeId);
+    const share = this.#shareOf(job, node, nowMs);
+    if (share !== undefined && share <= got) return undefined;
+    const next = nearness.next(node, job, { got, isOpen, isShared: share !== undefined, nowMs });
+    return next && share !== undefined ? { ...next, most: Math.min(next.most, share - got) } : next;
+  }
+
+  /** Those that lie nearest first. */
+  #takeWaiting(job: DispatchJob, node: DispatchNode, count: number, nowMs: number): number[] {
+    const items: number[] = [];
+    while (items.length < count) {
+      const next = this.#nextItems(job, node, nowMs, items.length);
+      if (!next) break;
+      items.push(...job.waiting.take(Math.min(count - items.length, next.most), next.near));
+      this.#parts.nearness.moved();
+    }
+    return items;
+  }
+
+  /** Of what waits, so that the last item ends first; undefined where several jobs wait and every node finds enough to do. */
+  #shareOf(job: DispatchJob, node: DispatchNode, nowMs: number): number | undefined {
     const { smallJobs, table } = this.#parts;
     const isAlone = [...table.jobs.values()].every((one) => one === job || one.waiting.size === 0 || one.paused);
-    const share = isAlone ? smallJobs.shareOf(node, job, (one) => this.#isOpen(one, nowMs), nowMs) : undefined;
-    return share ?? Number.POSITIVE_INFINITY;
+    return isAlone ? smallJobs.shareOf(node, job, (one) => this.#isOpen(one, nowMs), nowMs) : undefined;
   }
 
   #leaseFrom(turn: Turn, node: DispatchNode, nowMs: number): DispatchEffect {
@@ -121,9 +146,15 @@ export class HandOut {
     // What failed elsewhere first: it has waited longest, and the job cannot end without it.
     const picky = pickyFor(job, node, count);
     for (const item of picky) job.picky.delete(item);
-    const items = picky.length > 0 ? picky : job.waiting.takeFront(Math.min(count, this.#atMost(job, node, nowMs)));
+    const near = Math.min(count, job.waiting.sizeNear(node.nodeId));
+    const items = picky.length > 0 ? picky : this.#takeWaiting(job, node, count, nowMs);
     const inHand = forecast.secondsInHand(node).toFixed(1);
-    const because = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${inHand} s in hand`;
+    const speed = `${node.name} does ${rate.toFixed(2)}/s of the fleet's ${total.toFixed(2)}/s and had ${inHand} s in hand`;
+    const lies =
+      near === 0 || picky.length > 0
+        ? ""
+        : `; what ${near < items.length ? `${near} of them` : "they"} start from lies there`;
+    const because = `${speed}${lies}`;
     sparing.leased(node, items.length / rate, nowMs);
     this.#parts.turns.served(turn, items.length / rate);
     return leases.lease(job, node, items, { kind: "share", because }, nowMs);

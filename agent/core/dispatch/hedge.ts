@@ -48,7 +48,7 @@ export class Hedges {
   /** The node has nothing in hand, and nothing waits that it could have. */
   next(node: DispatchNode, nowMs: number): DispatchEffect[] {
     const late = this.#latest(node, this.#lateAt(nowMs).unbegun);
-    if (late && this.#endsSooner(node, late, late.shard.items.size, 1)) return this.#move(node, late, nowMs);
+    if (late && this.#endsSooner(node, late, [...late.shard.items], 1)) return this.#move(node, late, nowMs);
     const slow = this.#latest(node, this.#lateAt(nowMs).uncovered);
     return slow ? this.#hedge(node, slow, nowMs) : [];
   }
@@ -90,17 +90,17 @@ export class Hedges {
     return uncovered(job, shard).length === shard.items.size;
   }
 
-  /** By so many items of the shard, which are such a part of what is left of it. */
-  #endsSooner(node: DispatchNode, { job, remainingMs }: Late, items: number, part: number): boolean {
+  /** By these items of the shard, which are such a part of what is left of it. */
+  #endsSooner(node: DispatchNode, { job, remainingMs }: Late, items: readonly number[], part: number): boolean {
     const mineMs = this.#forecast.endsInMs(node, job, items);
     const endsInMs = Math.max(mineMs, remainingMs * (1 - part));
     return mineMs < GAIN * remainingMs && endsInMs <= remainingMs - GAIN_MS_MIN;
   }
 
   #move(node: DispatchNode, { shard, job, remainingMs }: Late, nowMs: number): DispatchEffect[] {
-    const mineMs = this.#forecast.endsInMs(node, job, shard.items.size);
-    const from = this.#table.nameOf(shard.node);
     const items = [...shard.items];
+    const mineMs = this.#forecast.endsInMs(node, job, items);
+    const from = this.#table.nameOf(shard.node);
     const back = this.#leases.takeBack(shard, `${node.name} is idle and ends it sooner`, nowMs);
     for (const item of items) this.#table.takeOut(job, item);
     const because = `${node.name} is idle and ends in ${seconds(mineMs)} what ${from} has not begun and would end in ${seconds(remainingMs)}`;
@@ -116,9 +116,9 @@ export class Hedges {
     const together = Math.ceil((left.length * theirsMs) / (theirsMs + 1_000 / rate));
     const isOverdue = nowMs > shard.dueAtMs;
     const count = Math.min(left.length, together, isOverdue ? left.length : this.#itemsInBudget(node, job));
-    if (count === 0 || !this.#endsSooner(node, slow, count, count / left.length)) return [];
-    const items = left.slice(-count);
-    const mineMs = this.#forecast.endsInMs(node, job, count);
+    const items = count > 0 ? left.slice(-count) : [];
+    if (count === 0 || !this.#endsSooner(node, slow, items, count / left.length)) return [];
+    const mineMs = this.#forecast.endsInMs(node, job, items);
     const theirs = this.#table.nameOf(shard.node);
     const because = `${node.name} is idle and ends in ${seconds(mineMs)} what ${theirs} may take ${seconds(remainingMs)} for`;
     // A node that is past its deadline is not what it was taken for: what is done for it is no guess, and not in the budget.

@@ -10,3 +10,4 @@ export { ItemSet } from "./item-set.ts";
 export type { DispatchEffect } from "./leases.ts";
 export type { DispatchJob, DispatchNode, LeasedShard } from "./records.ts";
 export { DurationSketch } from "./sketch.ts";
+export type { ItemHome } from "./waiting-items.ts";

@@ -44,13 +44,19 @@ export class ItemSet {
     return true;
   }
 
+  /** The lowest; undefined if there is none. */
+  front(): number | undefined {
+    if (this.#size === 0) return undefined;
+    while (this.#words[this.#front] === 0) this.#front++;
+    const bits = this.#words[this.#front]!;
+    return (this.#front << 5) + (31 - Math.clz32(bits & -bits));
+  }
+
   /** Takes up to `count` items out, the lowest first. */
   takeFront(count: number): number[] {
     const taken: number[] = [];
     while (taken.length < count && this.#size > 0) {
-      while (this.#words[this.#front] === 0) this.#front++;
-      const bits = this.#words[this.#front]!;
-      const item = (this.#front << 5) + (31 - Math.clz32(bits & -bits));
+      const item = this.front()!;
       this.delete(item);
       taken.push(item);
     }

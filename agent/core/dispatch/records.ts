@@ -2,6 +2,7 @@ import type { JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import type { JobPriority } from "../../../shared/job.ts";
 import type { ItemFaults } from "./faults.ts";
 import type { ItemSet } from "./item-set.ts";
+import type { WaitingItems } from "./waiting-items.ts";
 
 /** A worker as the leader deals with it. */
 export interface DispatchNode {
@@ -16,6 +17,8 @@ export interface DispatchNode {
   derating?: number;
   /** What handing over is expected to take until it was measured. Absent: next to nothing. */
   handOverMs?: number;
+  /** Bytes a second between it and others, as it measured them. Absent: not measured. */
+  links?: ReadonlyMap<NodeId, number>;
   /** Silent for longer than its heartbeats allow, and not given up yet: others do its work a second time. */
   suspect: boolean;
 }
@@ -76,7 +79,7 @@ export interface DispatchJob extends JobInit {
   /** Items neither recorded nor given up. */
   readonly open: ItemSet;
   /** Items nobody has and anybody may have, handed out from the front. */
-  readonly waiting: ItemSet;
+  readonly waiting: WaitingItems;
   /** Items nobody has that failed before, so that not every node may have them. */
   readonly picky: Set<number>;
   /** Items that could not be begun and are left alone until then. */

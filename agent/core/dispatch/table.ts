@@ -10,6 +10,10 @@ import {
   type NodeWork,
   unreported,
 } from "./records.ts";
+import { type ItemHome, WaitingItems } from "./waiting-items.ts";
+
+/** By item: where what it starts from lies, if that is worth a word. */
+type Homes = ReadonlyMap<number, ItemHome>;
 
 const noWork = (): NodeWork => ({ shards: [], items: 0, progressAtMs: 0, shardEndedAtMs: 0 });
 const NO_WORK = noWork();
@@ -27,7 +31,7 @@ export class DispatchTable {
   #jobCount = 0;
 
   /** @param servedSeconds as far as others have been served: where it begins, unless another part of it has begun */
-  openJob(init: JobInit, items: readonly number[], servedSeconds = 0): DispatchJob {
+  openJob(init: JobInit, items: readonly number[], servedSeconds = 0, homes: Homes = new Map()): DispatchJob {
     const turn = this.#turnOf(init) ?? { order: ++this.#jobCount, servedSeconds, parts: new Set() };
     const capacity = items.reduce((most, item) => Math.max(most, item), 0) + 1;
     const job: DispatchJob = {
@@ -35,7 +39,7 @@ export class DispatchTable {
       turn,
       items: items.length,
       open: new ItemSet(capacity, items),
-      waiting: new ItemSet(capacity, items),
+      waiting: new WaitingItems(capacity),
       picky: new Set(),
       restingUntilMs: new Map(),
       closed: new Set(),
@@ -48,6 +52,10 @@ export class DispatchTable {
     };
     this.jobs.set(job.jobId, job);
     turn.parts.add(job);
+    for (const item of items) {
+      job.waiting.setHome(item, homes.get(item));
+      job.waiting.add(item);
+    }
     return job;
   }
 
@@ -59,10 +67,11 @@ export class DispatchTable {
   }
 
   /** More may be leased of it, or again what was taken out; what is open already stays as it is. */
-  openItems(jobId: JobId, items: readonly number[]): void {
+  openItems(jobId: JobId, items: readonly number[], homes: Homes = new Map()): void {
     const job = this.jobs.get(jobId);
     for (const item of items) {
       job?.closed.delete(item);
+      job?.waiting.setHome(item, homes.get(item));
       if (!job || job.open.has(item)) continue;
       job.items++;
       job.open.add(item);

@@ -5,8 +5,9 @@
 export { blobsOf, type JobRecord, unrecordedItems } from "./job.ts";
 export { Ledger, type LedgerContents } from "./ledger.ts";
 export { lossesWithout } from "./losses.ts";
+export { LostResults } from "./lost-results.ts";
 export type { LedgerEvent, LedgerOutcome } from "./outcome.ts";
 export { findModel, findPipeline, type Planning } from "./planning.ts";
 export { LedgerBuilder } from "./restore.ts";
-export { isOpenItem, openItems, partOf, runsAs, stageJobId, stagesOf, taskParts } from "./stages.ts";
+export { isOpenItem, openItems, partOf, runsAs, stagesOf, taskParts } from "./stages.ts";
 export { LedgerStill } from "./still.ts";

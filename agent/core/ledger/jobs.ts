@@ -148,7 +148,7 @@ export class Jobs {
       this.#keep(job, result, index, fresh);
       const fault = staged?.staging.recorded(staged.segment, result.item, changes);
       if (!staged || !task || !fault) continue;
-      this.#keep(staged.staging.job, failedItem(result, task.item, fault), index, fresh);
+      this.#keep(staged.staging.job, failedItem(result, staged.segment, task.item, fault), index, fresh);
       staged.staging.ended(task.item, changes);
     }
     const events: LedgerEvent[] = [];

@@ -1,17 +1,15 @@
 import { type ErrorBody, invariant } from "../../../shared/errors.ts";
-import type { JobId, NodeId } from "../../../shared/ids.ts";
+import { type JobId, type NodeId, stageJobId } from "../../../shared/ids.ts";
 import { type ItemResult, isOpen, type JobInput, type StageTask } from "../../../shared/job.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { LeasedPart } from "../../../shared/peer-requests.ts";
 import type { JobForm } from "../../../shared/pipeline/compiled.ts";
 import { formFault } from "../../../shared/pipeline/form-check.ts";
+import { codeStated } from "../../../shared/statement.ts";
 import { type JobRecord, unrecordedItems } from "./job.ts";
 import type { Ledger } from "./ledger.ts";
 import { plainTasks } from "./staging.ts";
 import type { GrowingJob, Tasks } from "./tasks.ts";
-
-/** Of the segment in that place. */
-export const stageJobId = (jobId: JobId, segment: number): JobId => `${jobId}/${segment}` as JobId;
 
 /** Why a job cannot be cut so, as the end of a sentence. */
 export function formRefusal(job: JobRecord, form: JobForm): string | undefined {
@@ -44,14 +42,27 @@ export const stageJobs = (job: JobRecord, form: JobForm, index: number): Growing
     ignoredReports: [],
   }));
 
-/** The record of an item that cannot go on: by whoever found out, without a signature, for that is over a task's result. */
+/** The record of an item that cannot go on for what came of a task of this segment: with that task's signature. */
 export function failedItem(
-  { node, shardId, durationMs, finishedAtMs, lostAttempts }: ItemResult,
+  task: ItemResult,
+  segment: number,
   item: number,
   error: ErrorBody,
 ): ItemResult & { holders: NodeId[] } {
+  const { node, shardId, durationMs, finishedAtMs, lostAttempts } = task;
   const lost = lostAttempts && { lostAttempts };
-  return { item, outputBytes: 0, error, node, shardId, durationMs, finishedAtMs, ...lost, holders: [] };
+  const told = { node, shardId, durationMs, finishedAtMs, ...lost, ...signedBy(task, segment) };
+  return { item, outputBytes: 0, error, ...told, holders: [] };
+}
+
+function signedBy(
+  { item, output, outputBytes, error, madeWith, signature }: ItemResult,
+  segment: number,
+): Pick<ItemResult, "madeWith" | "signature" | "signedTask"> {
+  if (signature === undefined) return {};
+  const code = error && codeStated(error);
+  const made = { ...(output && { output }), ...(code !== undefined && { code }) };
+  return { ...(madeWith && { madeWith }), signature, signedTask: { segment, item, outputBytes, ...made } };
 }
 
 /** Throws where a stage job contradicts the job that it belongs to. */

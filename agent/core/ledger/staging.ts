@@ -161,7 +161,9 @@ export const plainTasks = (job: JobRecord, segments: readonly FormSegment[]): nu
 function failedIn({ name }: FormSegment, { code, message, facts }: ErrorBody): ErrorBody {
   const placed = { ...facts, segment: name };
   const isShort = JSON.stringify(placed).length <= LIMITS.errorFactsBytesMax;
-  return { code, message, facts: isShort ? placed : { segment: name } };
+  // What its node signed goes by the code that it reported.
+  const { reported } = facts;
+  return { code, message, facts: isShort ? placed : { segment: name, ...(reported !== undefined && { reported }) } };
 }
 
 function tell(changes: TaskChanges, job: JobRecord, place: number, mayBeLeased: boolean): void {

@@ -24,6 +24,14 @@ export class StageTimes {
     return [...this.#times.values()];
   }
 
+  /** What was measured in an earlier life, the least lately run first; nothing may be known yet. */
+  recall(times: readonly StageTime[]): void {
+    for (const time of times) {
+      this.#times.set(keyOf(time), time);
+      this.#told.set(keyOf(time), time.seconds);
+    }
+  }
+
   /** The run of a segment ended well. */
   learn(segment: Segment, { stages = [], elements = [] }: InferenceOutcome): void {
     const { reference: pipeline } = segment.pipeline;

@@ -1,19 +1,20 @@
-import { SkeinError } from "../../../shared/errors.ts";
+import { type ErrorBody, SkeinError } from "../../../shared/errors.ts";
 import type { NodeView } from "../../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../../shared/ids.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import type { CompiledPipeline, JobForm } from "../../../shared/pipeline/compiled.ts";
 import type { Dispatch } from "../../core/dispatch/index.ts";
-import type { JobRecord, Ledger } from "../../core/ledger/index.ts";
-import { stagesOf } from "../../core/ledger/index.ts";
+import { type JobRecord, type Ledger, type LedgerEvent, LostResults } from "../../core/ledger/index.ts";
 import { type ChosenForm, type FormFacts, formOf, wholeForm } from "../../core/pipeline/index.ts";
 import type { Events } from "../events.ts";
+import type { Verdict } from "../item-faults.ts";
+import type { Peers } from "../peers.ts";
 import type { Proposer } from "../proposer.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { type Ruling, whyNotEligible } from "../workers.ts";
 import { formFacts } from "./form-facts.ts";
 import { FormSlowness } from "./form-slowness.ts";
-import { lostTasks } from "./lost-results.ts";
+import { MissingOutputs, STAGE_OUTPUT_LOSSES_MAX } from "./missing-outputs.ts";
 import type { KnownPipelines } from "./segments.ts";
 import { StageFigures } from "./stage-figures.ts";
 
@@ -23,6 +24,7 @@ const RETRY_MS = 1_000;
 export interface StagedJobsInit {
   ledger: Ledger;
   proposer: Proposer;
+  peers: Peers;
   events: Events;
   pipelines: KnownPipelines;
   nodes: () => NodeView[];
@@ -41,11 +43,15 @@ export class StagedJobs {
   readonly #offeredAtMs = new Map<string, number>();
   readonly #why = new Map<JobId, string>();
   readonly #slowness: FormSlowness;
+  readonly #missing: MissingOutputs;
+  readonly #lost: LostResults;
 
   constructor(world: Surroundings, init: StagedJobsInit) {
     this.#world = world;
     this.#init = init;
     this.#slowness = new FormSlowness(world.clock, init.ledger);
+    this.#missing = new MissingOutputs(world, init);
+    this.#lost = new LostResults(init.ledger);
   }
 
   /** Why it is cut as it is, if this leader decided that. */
@@ -53,11 +59,25 @@ export class StagedJobs {
     return this.#why.get(jobId);
   }
 
+  ledgerMoved(event: LedgerEvent): void {
+    this.#lost.ledgerMoved(event);
+  }
+
   close(job: JobRecord): void {
     const { jobId } = job;
     this.#slowness.ended(job);
+    this.#missing.close(jobId);
+    this.#lost.close(jobId);
     this.#why.delete(jobId);
     for (const key of this.#offeredAtMs.keys()) if (key.includes(jobId)) this.#offeredAtMs.delete(key);
+  }
+
+  /** A task could not be begun, or not go on. Why it never will, if what it misses is not made again. */
+  couldNotRun(task: { jobId: JobId; item: number }, error: ErrorBody): Verdict | undefined {
+    const maker = this.#missing.missed(task, error);
+    return maker === undefined
+      ? undefined
+      : { code: "STAGE_OUTPUT_LOST", facts: { maker, times: STAGE_OUTPUT_LOSSES_MAX + 1 } };
   }
 
   /** @param given nodes that work is given to now; what others hold counts as lost */
@@ -102,13 +122,16 @@ export class StagedJobs {
   }
 
   #findLost(job: JobRecord, given: ReadonlySet<NodeId>): void {
-    const { ledger, events } = this.#init;
-    for (const stage of stagesOf(ledger, job)) {
-      const items = lostTasks(ledger, stage, given);
+    for (const { stage, tasks } of this.#lost.of(job, given)) {
+      const items = tasks.filter((place) => !this.#missing.isHopeless(stage, place));
       const key = `lost ${stage.jobId}`;
       if (items.length === 0 || this.#isOffered(key)) continue;
-      events.emit("stageResultsLost", { jobId: job.jobId, segment: stage.pipeline, tasks: items.length }, "warn");
-      this.#offer(key, { kind: "resultsLost", jobId: stage.jobId, items });
+      const facts = { jobId: job.jobId, segment: stage.pipeline, tasks: items.length };
+      this.#init.events.emit("stageResultsLost", facts, "warn");
+      const withTheirMakers = items.filter((place) => given.has(stage.results[place]!.node));
+      this.#offer(key, { kind: "resultsLost", jobId: stage.jobId, items }, () => {
+        for (const place of withTheirMakers) this.#missing.lost(stage, place);
+      });
     }
   }
 
@@ -117,9 +140,9 @@ export class StagedJobs {
   }
 
   /** Looked at again later: a proposal that came to nothing is made anew. */
-  #offer(key: string, entry: LedgerEntry): void {
+  #offer(key: string, entry: LedgerEntry, onApplied: () => void = () => {}): void {
     this.#offeredAtMs.set(key, this.#world.clock.monotonicMs());
-    this.#init.proposer.propose(entry).catch((error: unknown) => {
+    this.#init.proposer.propose(entry).then(onApplied, (error: unknown) => {
       this.#world.telemetry.log("warn", "stagesUnrecorded", { key, reason: SkeinError.from(error).message });
     });
   }

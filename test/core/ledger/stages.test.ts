@@ -1,10 +1,22 @@
-import { expect, test } from "vitest";
-import { lossesWithout, openItems, runsAs, stagesOf, taskParts } from "../../../agent/core/ledger/index.ts";
+import { describe, expect, test } from "vitest";
+import {
+  type JobRecord,
+  lossesWithout,
+  openItems,
+  runsAs,
+  stagesOf,
+  taskParts,
+} from "../../../agent/core/ledger/index.ts";
+import { toBase64 } from "../../../shared/base64.ts";
+import type { FleetId } from "../../../shared/ids.ts";
+import type { RecordedResult } from "../../../shared/job.ts";
 import type { LedgerEntry } from "../../../shared/ledger-entry.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { JobForm } from "../../../shared/pipeline/compiled.ts";
+import { resultStatement, signatureState } from "../../../shared/statement.ts";
+import type { ReportedResult } from "../../../shared/wire/results.ts";
 import { A, B, blob, job, recorded, result, submitted } from "../../support/nouns.ts";
-import { formOf, J, outputOf, over, Staged, segment } from "../../support/staged.ts";
+import { failure, formOf, J, outputOf, over, Staged, segment } from "../../support/staged.ts";
 
 const chain = formOf(segment([-1]), segment([0]), segment([1]));
 const diamond = formOf(segment([-1]), segment([0]), segment([0]), segment([1, 2]));
@@ -233,6 +245,62 @@ test("a list that is made again with another length cannot be gone through", () 
   staged.lose(0, "0");
   staged.record(0, "0", { elements: [3] });
   expect(staged.job().results[0]?.error?.code).toBe("FANOUT_UNSOUND");
+});
+
+describe("an item that a stage failed carries its task's signature", () => {
+  const FLEET = "f1ee7" as FleetId;
+  const SIGNATURE = toBase64(new Uint8Array(64).fill(7));
+  const kept = { signature: SIGNATURE, madeWith: blob(7) };
+
+  /** What the item's record says was signed, after a snapshot too. */
+  function statedBy(staged: Staged): string {
+    const result = staged.job().results[0]!;
+    expect(staged.restored().jobs.get(J)!.results[0]).toEqual(result);
+    expect(result).toMatchObject(kept);
+    return new TextDecoder().decode(resultStatement({ fleetId: FLEET, jobId: J, input: result.input }, result));
+  }
+  const signed = (staged: Staged, at: number, task: ReportedResult): string => {
+    const { jobId, inputs } = staged.job(at);
+    return new TextDecoder().decode(resultStatement({ fleetId: FLEET, jobId, input: inputs[task.item]!.blob }, task));
+  };
+  const stateOf = ({ results }: JobRecord, more: Partial<RecordedResult> = {}) =>
+    signatureState(
+      { fleetId: FLEET, jobId: J, input: results[0]!.input },
+      { ...results[0]!, ...more },
+      async () => true,
+    );
+
+  test("where it failed", async () => {
+    const staged = new Staged(fan);
+    staged.record(0, "0", { elements: [4] });
+    const task = failure({ ...staged.reported(1, staged.place(1, "0:2-4")), ...kept });
+    staged.apply(recorded(task));
+    expect(statedBy(staged)).toBe(signed(staged, 1, task));
+    expect(await stateOf(staged.job())).toBe("valid");
+    const other = { code: "INPUT_EMPTY", message: "", facts: {} } as const;
+    expect(await stateOf(staged.job(), { error: other }), "it does not pass for another failure").toBe("wrong");
+  });
+
+  test("where the leader had the last word, which quotes what was signed, however long the rest is", async () => {
+    const staged = new Staged(fan);
+    staged.record(0, "0", { elements: [4] });
+    const told = failure({ ...staged.reported(1, staged.place(1, "0:2-4")), ...kept });
+    const facts = { reported: "BLOB_MISSING", name: "x".repeat(LIMITS.errorFactsBytesMax - 40) };
+    const task = { ...told, error: { ...told.error!, code: "STAGE_OUTPUT_LOST" as const, facts } };
+    staged.apply(recorded(task));
+    expect(staged.job().results[0]!.error!.facts).toEqual({ segment: "reading:1/1", reported: "BLOB_MISSING" });
+    expect(statedBy(staged)).toBe(signed(staged, 1, task));
+    expect(await stateOf(staged.job())).toBe("valid");
+  });
+
+  test("where the item could not go on with what the task gave", async () => {
+    const staged = new Staged(fan);
+    const task = { ...staged.reported(0, 0), ...kept, elements: [LIMITS.fanOutMax + 1] };
+    staged.apply(recorded(task));
+    expect(staged.job().results[0]!.error!.code).toBe("FANOUT_TOO_LARGE");
+    expect(statedBy(staged)).toBe(signed(staged, 0, task));
+    expect(await stateOf(staged.job())).toBe("valid");
+  });
 });
 
 test("what nothing starts from any more is not made again, nor what failed, nor what is not of a stage", () => {

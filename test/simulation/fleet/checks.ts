@@ -215,6 +215,11 @@ export class Checks implements Ears {
     const expected = isOfStages ? undefined : this.#expectedOf(input);
     invariant(!output || !expected || output === expected, `${key}: its output is what any box makes of its input`);
     if (!error || (isOfStages && INPUT_FAULTS.includes(error.code))) return;
+    if (error.code === "STAGE_OUTPUT_LOST") {
+      const losses = this.#nodes.reduce((sum, { blobs }) => sum + blobs.losses, 0);
+      invariant(losses >= Number(error.facts.times), `${key}: is given up only if disks lost something so often`);
+      return;
+    }
     // What ends a stage's task ends the item too: that is one failure.
     if (!job.parent) this.#failures++;
     invariant(BROKEN.includes(error.code), `${key}: failed only because executors broke, not ${error.code}`);

@@ -1,5 +1,5 @@
+import { type Company, companyOf } from "../placement/company.ts";
 import { serve } from "../placement/serve.ts";
-import { wholeOn } from "../placement/together.ts";
 import { pinnedBy } from "../rules.ts";
 import { bytes, percent, rate } from "../words.ts";
 import type { PlacementMatter } from "./model-matter.ts";
@@ -9,18 +9,17 @@ const GAIN_MIN = 0.005;
 
 /** Why a model stands on node i, as a sentence without its beginning. */
 export function whyHere({ decision, pipeline, question, placed, at }: PlacementMatter, i: number): string {
+  const company = companyOf(question, placed.placed, Math.floor(at(0) / question.nodes.length), i);
   const node = question.nodes[i]!;
   const pin = pinnedBy(decision.rules, node, pipeline);
   const share = placed.served.time[at(i)]!;
-  const m = Math.floor(at(0) / question.nodes.length);
-  const whole = wholeOn(question, placed.placed, m, i);
   const told = [
     question.rate[at(i)]! > 0
       ? `it does ${rate(question.rate[at(i)]!)} there${heat(node)}, and gets ${percent(share)} of the box's time`
       : `it serves nothing there for now: ${question.whyNot.get(at(i)) ?? "the box rests"}`,
     `takes ${bytes(question.takes[at(i)]!)} of the ${bytes(node.memoryForModelsBytes)} for models`,
     ...(pin ? [`${pin.ruleId} wants it there`] : []),
-    ...(whole.length > 0 ? [`so items of ${whole.join(", ")} can be run there whole`] : []),
+    ...company.map((one) => `stands with ${companyText(one)}`),
     ...(question.stands[at(i)] ? ["it stood there before"] : []),
   ];
   return told.join("; ");
@@ -28,6 +27,9 @@ export function whyHere({ decision, pipeline, question, placed, at }: PlacementM
 
 const heat = ({ derating, deratedBecause }: { derating: number; deratedBecause?: string }): string =>
   derating === 1 ? "" : ` (${percent(derating)} of its speed, because ${deratedBecause ?? "of heat or battery"})`;
+
+/** "ocr-detection:1 of the pipeline document-reading:1". */
+const companyText = ({ pipeline, models }: Company): string => `${models.join(", ")} of the pipeline ${pipeline}`;
 
 /** Why it does not. */
 export function whyNotHere(matter: PlacementMatter, i: number): string {
@@ -48,7 +50,11 @@ export function whyNotHere(matter: PlacementMatter, i: number): string {
   more[at(i)] = 1;
   const gain = serve(question, more).share / placed.served.share - 1;
   const does = `it would do ${rate(question.rate[at(i)]!)} there`;
-  if (!(gain > GAIN_MIN)) return `${does}, and no model would be served more for it`;
+  const [company] = companyOf(question, placed.placed, m, i);
+  const alone = company
+    ? `; with ${companyText(company)} it would stand there if half of the box's memory for models stayed free`
+    : "";
+  if (!(gain > GAIN_MIN)) return `${does}, and no model would be served more for it${alone}`;
   return `${does}, and the fleet could serve ${percent(gain)} more: less than what loading it there was held to cost, or more than the search found`;
 }
 

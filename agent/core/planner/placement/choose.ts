@@ -1,10 +1,10 @@
 import type { PlacementDecision, Replicas } from "../../../../shared/decision.ts";
 import { barredBecause } from "../rules.ts";
 import { bytes } from "../words.ts";
+import { withCompany } from "./company.ts";
 import { type Candidate, candidate, isBetter } from "./greedy.ts";
 import { complain, noPlaces, type Question } from "./question.ts";
 import { serve } from "./serve.ts";
-import { completed } from "./together.ts";
 
 /** What was thought of, by whom. */
 export interface Answers {
@@ -53,7 +53,7 @@ export function choose(question: Question, answers: Answers, occasion: Occasion)
   const best = isSolved ? solved : greedy;
   const isWorse = best.nowhere + best.missing > 0;
   const stays = standing !== undefined && (isWorse || best.served.share <= WORTH_MOVING * standing.served.share);
-  const chosen = completed(question, stays ? standing : best);
+  const chosen = withCompany(question, stays ? standing : best);
   const { request } = question;
   return {
     kind: "placement",
@@ -61,8 +61,8 @@ export function choose(question: Question, answers: Answers, occasion: Occasion)
     nodes: [...request.nodes],
     models: [...request.models],
     rules: [...request.rules],
-    before: [...request.before],
     ...(request.together && { together: [...request.together] }),
+    before: [...request.before],
     replicas: replicasOf(question, chosen),
     short: shortOf(question, chosen),
     by: stays ? "kept" : isSolved ? "solver" : "greedy",

@@ -1,4 +1,4 @@
-import type { PipelineModels, PlacementModel, PlacementNode, Replicas } from "../../../../shared/decision.ts";
+import type { ModelsTogether, PlacementModel, PlacementNode, Replicas } from "../../../../shared/decision.ts";
 import { invariant } from "../../../../shared/errors.ts";
 import type { KeptRule } from "../../../../shared/rules.ts";
 import { barredBecause, pinnedBy, replicaRules } from "../rules.ts";
@@ -10,9 +10,8 @@ export interface PlacementRequest {
   nodes: readonly PlacementNode[];
   models: readonly PlacementModel[];
   rules: readonly KeptRule[];
+  together?: readonly ModelsTogether[];
   before: readonly Replicas[];
-  /** Of each pipeline of stages the models that it needs; undefined in decisions of before there were any. */
-  together?: readonly PipelineModels[];
 }
 
 /**

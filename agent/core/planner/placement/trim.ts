@@ -6,7 +6,7 @@ const sizeOf = (decision: PlacementDecision): number => new TextEncoder().encode
 /**
  * The decision in so many bytes of JSON, without what is needed least: first the batches that were not best, then figures of
  * models where they do not stand (the fastest few stay, as what could have been), then all of those, then boxes that got
- * nothing, then what pipelines need, then what stood before. What was left out is said.
+ * nothing, then what stood before. What was left out is said.
  */
 export function trimDecision(decision: PlacementDecision, bytesMax: number): PlacementDecision {
   let trimmed = decision;
@@ -40,7 +40,10 @@ const STEPS: { what: string; without: (decision: PlacementDecision) => Placement
       return { ...decision, nodes: decision.nodes.filter(({ nodeId }) => used.has(nodeId)) };
     },
   },
-  { what: "models of pipelines", without: ({ together: _, ...decision }) => decision },
+  {
+    what: "which pipelines run several models",
+    without: ({ together: _, ...decision }) => decision,
+  },
   { what: "where models stood before", without: (decision) => ({ ...decision, before: [] }) },
   {
     what: "all figures of boxes",

@@ -1,0 +1,37 @@
+import type { NodeId } from "../../../shared/ids.ts";
+import { LIMITS } from "../../../shared/limits.ts";
+import type { ItemHome } from "../../core/dispatch/index.ts";
+import { type JobRecord, type Ledger, taskParts } from "../../core/ledger/index.ts";
+
+/**
+ * Of tasks of stages: where most of what each starts from lies. Left out is what starts from so little that it goes along with
+ * its lease, or comes with much else in one request.
+ */
+export function homesOf(ledger: Ledger, job: JobRecord, tasks: readonly number[]): Map<number, ItemHome> {
+  const homes = new Map<number, ItemHome>();
+  if (!ledger.stagingOf(job)) return homes;
+  for (const task of tasks) {
+    const home = homeOf(ledger, job, task);
+    if (home) homes.set(task, home);
+  }
+  return homes;
+}
+
+function homeOf(ledger: Ledger, job: JobRecord, task: number): ItemHome | undefined {
+  const held = new Map<NodeId, number>();
+  for (const part of taskParts(ledger, job, task) ?? []) {
+    if (part.kind === "gap") continue;
+    // A list of which others take slices comes once for all that are run in one place.
+    const bytes = part.kind === "values" && part.slice ? part.bytes / slicesWith(ledger, job, task) : part.bytes;
+    for (const node of ledger.holdersOf(part.blob)) held.set(node, (held.get(node) ?? 0) + bytes);
+  }
+  const most = Math.max(0, ...held.values());
+  if (most <= LIMITS.smallInHandBytesMax) return undefined;
+  return { nodes: [...held].flatMap(([node, bytes]) => (bytes === most ? [node] : [])), bytes: most };
+}
+
+/** Tasks of the same segment and item, this one among them. */
+function slicesWith(ledger: Ledger, job: JobRecord, task: number): number {
+  const { staging, segment } = ledger.stagingOf(job)!;
+  return staging.tasks.slicesOf(segment, staging.tasks.taskAt(segment, task)!.item) ?? 1;
+}
