@@ -255,7 +255,9 @@ export class WorkerDriver {
       if (!leader) throw new SkeinError("NO_LEADER");
       const going = results.flatMap(({ output, pipeline }) => (output && isGoingOn(pipeline) ? [output] : []));
       const signed = results.map((result) => this.signer.signed(result));
-      const question = { results: signed, ...this.inHand.carry(going) };
+      const bases = results.map(({ basis }) => basis);
+      const based = bases.some(Boolean) && { bases };
+      const question = { results: signed, ...based, ...this.inHand.carry(going) };
       await this.#init.peers.ask(leader, "report", question, { deadlineMs: REPORT_DEADLINE_MS });
       this.#step({ kind: "resultsRecorded", results });
     } catch (error) {

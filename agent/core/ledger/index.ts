@@ -8,5 +8,15 @@ export { lossesWithout } from "./losses.ts";
 export type { LedgerEvent, LedgerOutcome } from "./outcome.ts";
 export { findModel, findPipeline, type Planning } from "./planning.ts";
 export { LedgerBuilder } from "./restore.ts";
-export { isOpenItem, openItems, partOf, runsAs, stageJobId, stagesOf, taskParts } from "./stages.ts";
+export { type SomeTasks, Speculation } from "./speculation.ts";
+export {
+  isOpenItem,
+  openItems,
+  partOf,
+  runsAs,
+  stageJobId,
+  stagesOf,
+  taskOf,
+  taskParts,
+} from "./stages.ts";
 export { LedgerStill } from "./still.ts";
