@@ -50,12 +50,12 @@ export class Recorder {
 
   /** Resolves with an index at which these results are applied here; one that rests on what did not come to be is left out. */
   record(results: ReportedResult[], bases: readonly (BlobHash | undefined)[] = []): Promise<number> {
-    const { ledger, onExpected } = this.#init;
+    const { ledger } = this.#init;
     if (results.length === 0) return Promise.resolve(ledger.appliedIndex);
     return new Promise((resolve, reject) => {
       const based = results.map((result, n) => ({ result, basis: bases[n] ?? this.#expected(result) }));
       this.#queue.push({ results: based, resolve, reject });
-      for (const result of results) for (const tasks of this.#speculation.expect(result)) onExpected(tasks);
+      this.#tellExpected(results);
       void this.#drain();
     });
   }
@@ -99,6 +99,17 @@ export class Recorder {
     const digest = this.#digests.get(task) ?? this.#sha256(new TextEncoder().encode(startOf(task)));
     this.#digests.set(task, digest);
     return digest;
+  }
+
+  /** Together, so that they are shared out together. */
+  #tellExpected(results: readonly ReportedResult[]): void {
+    const byJob = new Map<JobId, number[]>();
+    for (const { jobId, items } of results.flatMap((result) => this.#speculation.expect(result))) {
+      const known = byJob.get(jobId);
+      if (known) known.push(...items);
+      else byJob.set(jobId, items);
+    }
+    for (const [jobId, items] of byJob) this.#init.onExpected({ jobId, items });
   }
 
   async #drain(): Promise<void> {
