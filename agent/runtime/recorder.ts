@@ -3,7 +3,15 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { LeasedItem } from "../../shared/peer-requests.ts";
 import { startOf } from "../../shared/task-start.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
-import { type Ledger, type LedgerEvent, type SomeTasks, Speculation, taskOf } from "../core/ledger/index.ts";
+import {
+  type JobRecord,
+  type Ledger,
+  type LedgerEvent,
+  type SomeTasks,
+  Speculation,
+  stagesOf,
+  taskOf,
+} from "../core/ledger/index.ts";
 import type { Proposer } from "./proposer.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -38,6 +46,8 @@ export class Recorder {
   readonly #sha256: Surroundings["sha256"];
   readonly #init: RecorderInit;
   readonly #speculation: Speculation;
+  /** Bases of tasks that the ledger opened as they were leased ahead, until they are recorded: what they start from may be lost since. */
+  readonly #agreed = new Map<JobId, Map<number, BlobHash>>();
   readonly #digests = new WeakMap<LeasedItem, BlobHash>();
   #queue: Waiting[] = [];
   #recording = false;
@@ -86,12 +96,31 @@ export class Recorder {
 
   /** To be called before anything is leased for what the ledger says. */
   ledgerMoved(event: LedgerEvent): void {
-    if (event.kind === "resultsRecorded") this.#speculation.recorded(event.job, itemsOf(event.results));
-    if (event.kind === "jobEnded") this.#speculation.forget(event.job.jobId);
-    if (event.kind !== "tasksOpened") return;
-    const { jobId } = event.job;
-    const items = this.#speculation.opened(event.job, event.items);
-    if (items.length > 0) this.#init.onVain({ jobId, items });
+    if (event.kind === "resultsRecorded") this.#recorded(event.job, itemsOf(event.results));
+    if (event.kind === "jobEnded") this.#ended(event.job);
+    if (event.kind === "tasksOpened") this.#opened(event.job, event.items);
+  }
+
+  #recorded(job: JobRecord, items: readonly number[]): void {
+    this.#speculation.recorded(job, items);
+    const agreed = this.#agreed.get(job.jobId);
+    for (const item of items) agreed?.delete(item);
+  }
+
+  #ended(job: JobRecord): void {
+    this.#speculation.forget(job.jobId);
+    for (const { jobId } of [job, ...stagesOf(this.#init.ledger, job)]) this.#agreed.delete(jobId);
+  }
+
+  #opened(job: JobRecord, items: readonly number[]): void {
+    const { jobId } = job;
+    const { agreed, vain } = this.#speculation.opened(job, items);
+    if (agreed.length > 0) {
+      const known = this.#agreed.get(jobId) ?? new Map<number, BlobHash>();
+      this.#agreed.set(jobId, known);
+      for (const task of agreed) known.set(task.item, this.#basisOf(task));
+    }
+    if (vain.length > 0) this.#init.onVain({ jobId, items: vain });
   }
 
   /** SHA-256. */
@@ -165,9 +194,9 @@ export class Recorder {
     return basis !== undefined && basis === this.#expected(place);
   }
 
-  /** The ledger says of its task what its lease said. */
+  /** The ledger says of its task what its lease said, or did when it opened it. */
   #isOpened({ jobId, item }: Place, basis: BlobHash | undefined): boolean {
-    if (basis === undefined) return true;
+    if (basis === undefined || basis === this.#agreed.get(jobId)?.get(item)) return true;
     const { ledger } = this.#init;
     const job = ledger.jobs.get(jobId);
     const task = job && taskOf(ledger, job, item);

@@ -85,13 +85,13 @@ export class Speculation {
     for (const place of places) this.#partOf(jobId)?.recorded(jobId, place);
   }
 
-  /** The ledger opened these tasks. Those of them that were expected to start from something else. */
-  opened(job: JobRecord, places: readonly number[]): number[] {
+  /** The ledger opened these tasks. Those that were expected: as it opened them, or in vain. */
+  opened(job: JobRecord, places: readonly number[]): { agreed: LeasedItem[]; vain: number[] } {
     const part = this.#partOf(job.jobId);
-    return places.filter((place) => {
-      const task = part?.takeTask(job.jobId, place);
-      return task !== undefined && !isSameStart(task.leased, taskOf(this.#ledger, job, place)!);
-    });
+    const expected = places.flatMap((place) => part?.takeTask(job.jobId, place)?.leased ?? []);
+    const isAgreed = (leased: LeasedItem): boolean => isSameStart(leased, taskOf(this.#ledger, job, leased.item)!);
+    const vain = expected.filter((leased) => !isAgreed(leased)).map(({ item }) => item);
+    return { agreed: expected.filter(isAgreed), vain };
   }
 
   /** It is recorded, or will not be now: what it was expected to open and did not will not come. Those tasks. */

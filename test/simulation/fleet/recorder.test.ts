@@ -30,6 +30,7 @@ class Desk {
   readonly vain: string[] = [];
   /** Of tasks leased ahead: what they were made of. */
   readonly #madeAhead = new Map<ReportedResult, string>();
+  readonly #openedAs = new Set<string>();
   /** What was put into entries, and made of something else than the ledger says. */
   readonly unfounded: ReportedResult[] = [];
   #writing: { entry: LedgerEntry; end: PromiseWithResolvers<void> } | undefined;
@@ -60,14 +61,10 @@ class Desk {
     return undefined as never;
   }
 
-  /** One that comes twice, or of an item that has ended, is ignored. */
+  /** The ledger opened its task once to start from what it was made of. */
   #isFounded(result: ReportedResult): boolean {
-    const { jobId, item } = result;
-    const { ledger } = this.staged;
-    const job = ledger.jobs.get(jobId)!;
     const made = this.#madeAhead.get(result);
-    const isIgnored = job.results[item] ?? this.staged.job().results[job.tasks[item]?.item ?? item];
-    return !made || isIgnored !== undefined || made === startOf(taskOf(ledger, job, item)!);
+    return made === undefined || this.#openedAs.has(`${result.jobId} ${made}`);
   }
 
   #lease(jobId: JobId, leased: LeasedItem): void {
@@ -142,6 +139,9 @@ class Desk {
   apply(entry: LedgerEntry): void {
     for (const event of this.staged.apply(entry).events.splice(0)) {
       this.recorder.ledgerMoved(event);
+      if (event.kind === "tasksOpened")
+        for (const item of event.items)
+          this.#openedAs.add(`${event.job.jobId} ${startOf(taskOf(this.staged.ledger, event.job, item)!)}`);
       if (event.kind === "jobEnded") this.inHand.clear();
       if (event.kind === "tasksClosed")
         for (const place of event.items) this.inHand.delete(`${this.#segmentOf(event.job.jobId)} ${place}`);
@@ -225,6 +225,18 @@ test("the next leader takes over what was leased ahead only where its ledger say
   expect(next.recorder.holds(place, basis!)).toBe(false);
   await desk.agree();
   expect(desk.recorder.holds(place, basis!)).toBe(true);
+});
+
+test("what was opened as it was leased ends well, though what it started from is lost meanwhile", async () => {
+  const desk = new Desk(chain);
+  void desk.report("0 0");
+  const ran = desk.inHand.get("1 0")!;
+  await desk.agree();
+  desk.apply({ kind: "resultsLost", jobId: desk.staged.job(0).jobId, items: [0] });
+  desk.inHand.set("1 0", ran);
+  void desk.report("1 0");
+  await desk.agree();
+  expect(desk.staged.job(1).recordedCount).toBe(1);
 });
 
 test("a job that ends meanwhile leaves nothing behind", async () => {
