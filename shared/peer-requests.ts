@@ -17,6 +17,11 @@ export interface LeasedItem {
   bytes: number;
   /** Of a task of a segment: all that it starts from. */
   parts?: LeasedPart[];
+  /**
+   * Of a task that is leased before what it starts from is agreed on: a digest of that. Its worker tells it with the result
+   * and with what it holds, and nothing of it is recorded unless the ledger came to say the same.
+   */
+  basis?: BlobHash;
 }
 
 export type LeasedPart =
@@ -51,6 +56,8 @@ export interface HeldShard {
   shardId: ShardId;
   jobId: JobId;
   items: number[];
+  /** For each item the basis of its lease, where any has one. */
+  bases?: (BlobHash | undefined)[];
 }
 
 /** What a node must know of the fleet and cannot read from a log of its own. */
@@ -70,7 +77,11 @@ export interface PeerRequests {
   lease: { question: Lease & Carried; answer: { accepted: boolean; reason: string } };
   takeBack: { question: { term: number; shardIds: ShardId[]; because: string }; answer: Record<string, never> };
   /** Worker to leader. Answered once the results are recorded (committed and applied at the leader). */
-  report: { question: { results: ReportedResult[] } & Carried; answer: { recordedAtIndex: number } };
+  report: {
+    /** `bases`: for each result the basis of its lease, where any has one. */
+    question: { results: ReportedResult[]; bases?: (BlobHash | undefined)[] } & Carried;
+    answer: { recordedAtIndex: number };
+  };
   /** A new leader to every worker. */
   holding: { question: { term: number }; answer: { shards: HeldShard[] } };
   /** Any node to the leader: a ledger entry to propose. The asker waits for it to be applied on its own ledger. */

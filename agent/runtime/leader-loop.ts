@@ -2,7 +2,7 @@ import { type ErrorBody, INPUT_FAULTS, SkeinError } from "../../shared/errors.ts
 import type { NodeView, PredictionError } from "../../shared/fleet.ts";
 import type { JobId, NodeId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Answer, Question } from "../../shared/peer-requests.ts";
+import type { Answer, HeldShard, Question } from "../../shared/peer-requests.ts";
 import type { ReportedResult } from "../../shared/wire/results.ts";
 import { Dispatch, type DispatchEffect, type DispatchEvent } from "../core/dispatch/index.ts";
 import {
@@ -76,9 +76,14 @@ export class LeaderLoop {
     this.#world = world;
     this.#init = init;
     this.#dispatch = new Dispatch(init.term);
-    this.#recorder = new Recorder(init.proposer, init.term, () => init.ledger.appliedIndex);
+    this.#recorder = new Recorder(world, {
+      ...init,
+      onExpected: (tasks) => this.#step({ kind: "itemsOpened", ...tasks }),
+      onVain: (tasks) => this.#step({ kind: "itemsClosed", ...tasks, isOver: true }),
+    });
     const onTooLarge = (task: Parameters<LeaseSendingInit["onTooLarge"]>[0]): void => this.#tooLarge(task);
-    this.#sending = new LeaseSending(world, { ...init, onTooLarge }, (event) => this.#step(event));
+    const sendingInit = { ...init, onTooLarge, recorder: this.#recorder };
+    this.#sending = new LeaseSending(world, sendingInit, (event) => this.#step(event));
     this.#sinceMs = world.clock.nowMs();
     this.#workforce = new Workforce(world, init);
     this.#expiry = new JobExpiry(world, init);
@@ -104,7 +109,7 @@ export class LeaderLoop {
     for (const [place, job] of this.#init.ledger.openJobs().entries())
       this.#openAll(job, (one) => openItems(this.#init.ledger, one), place < LIMITS.decisionsAtTakeover);
     for (const { node, held } of answers)
-      for (const shard of held) this.#step({ kind: "shardHeld", node: node.nodeId, ...shard });
+      for (const shard of held) this.#step({ kind: "shardHeld", node: node.nodeId, ...this.#sound(shard) });
     this.#taking = true;
     this.#begun.resolve();
     this.fleetChanged();
@@ -135,6 +140,7 @@ export class LeaderLoop {
     if (event.kind === "rulesChanged") this.fleetChanged();
     if (event.kind === "resultsRecorded")
       for (const { item } of event.results) this.#faults.forget(event.job.jobId, item);
+    this.#recorder.ledgerMoved(event);
     for (const one of dispatchEventsOf(event, this.#init.ledger)) this.#step(one);
   }
 
@@ -142,11 +148,19 @@ export class LeaderLoop {
    * A worker's results. Faults of the input are results like any other; faults of the node send the item to another node.
    * Answered once all that was worth recording is recorded.
    */
-  async takeReport(from: NodeId, { results, ...carried }: Question<"report">): Promise<Answer<"report">> {
+  async takeReport(
+    from: NodeId,
+    { results: all, bases = [], ...carried }: Question<"report">,
+  ): Promise<Answer<"report">> {
     await this.#begun.promise;
     if (this.#ended) throw new SkeinError("NO_LEADER");
-    if (results.some(({ node }) => node !== from))
+    if (all.some(({ node }) => node !== from))
       throw new SkeinError("FRAME_INVALID", { peer: from, reason: "it reports for another" });
+    // That a task failed says something of it only once it is certain what it is.
+    if (all.some(({ error }, n) => error && bases[n])) await this.#recorder.reached();
+    const basisOf = new Map(all.map((result, n) => [result, bases[n]]));
+    // Of what was leased ahead of something that did not come to be nobody wants to know.
+    const results = all.filter((result, n) => !bases[n] || this.#recorder.holds(result, bases[n]));
     const isOwn = from === this.#world.network.self;
     const unproven = await Promise.all(results.map((result) => (isOwn ? undefined : this.#unproven(result))));
     if (this.#ended) throw new SkeinError("NO_LEADER");
@@ -162,7 +176,11 @@ export class LeaderLoop {
     const told = worthRecording.map((result) => withLostAttempts(this.#dispatch, this.#world.clock, result));
     for (const { jobId, item, node, durationMs, error } of worthRecording)
       if (!error) this.#step({ kind: "itemReported", jobId, item, node, durationMs });
-    return { recordedAtIndex: await this.#recorder.record(told) };
+    const recorded = this.#recorder.record(
+      told,
+      worthRecording.map((result) => basisOf.get(result)),
+    );
+    return { recordedAtIndex: await recorded };
   }
 
   #blame(result: ReportedResult, error: ErrorBody): void {
@@ -180,10 +198,18 @@ export class LeaderLoop {
     return { storyJson: leaderStory(about, this.#dispatch.storyOf(jobId), aheadMs) };
   }
 
+  /** Without tasks that an earlier leader leased ahead of something that did not come to be. */
+  #sound({ bases = [], ...shard }: HeldShard): HeldShard {
+    const { jobId } = shard;
+    const items = shard.items.filter((item, n) => !bases[n] || this.#recorder.holds({ jobId, item }, bases[n]));
+    return { ...shard, items };
+  }
+
   /** Nothing is recorded that its maker does not stand for. Of what this ledger does not know nothing is recorded anyway. */
   async #unproven(result: ReportedResult): Promise<string | undefined> {
     const { fleetId, jobs } = this.#init.ledger;
-    const input = jobs.get(result.jobId)?.inputs[result.item]?.blob;
+    const { jobId, item } = result;
+    const input = jobs.get(jobId)?.inputs[item]?.blob ?? this.#recorder.ahead(result)?.blob;
     if (!fleetId || !input) return undefined;
     return await proofFault(this.#world, { fleetId, jobId: result.jobId, input }, result);
   }

@@ -3,9 +3,10 @@ import type { BlobHash, JobId, NodeId, ShardId } from "../../shared/ids.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { LeasedItem } from "../../shared/peer-requests.ts";
 import type { DispatchEffect, DispatchEvent } from "../core/dispatch/index.ts";
-import { isOpenItem, type JobRecord, type Ledger, runsAs, taskParts } from "../core/ledger/index.ts";
+import { isOpenItem, type JobRecord, type Ledger, runsAs, taskOf } from "../core/ledger/index.ts";
 import type { Events } from "./events.ts";
 import type { Peers } from "./peers.ts";
+import type { Recorder } from "./recorder.ts";
 import type { SmallInHand } from "./small-in-hand.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -17,6 +18,8 @@ export interface LeaseSendingInit {
   peers: Peers;
   events: Events;
   inHand: SmallInHand;
+  /** What may be leased before it is open. */
+  recorder: Pick<Recorder, "ahead" | "holdersOf">;
   /** A task has more parts than fit in a lease. */
   onTooLarge: (task: { jobId: JobId; node: NodeId; shardId: ShardId; item: number }) => void;
 }
@@ -39,12 +42,12 @@ export class LeaseSending {
     if (!job) return;
     const { shardId, jobId, node, because, isHedge, itemDeadlineMs } = effect;
     // What is not there any more is told to the table next; never is a task run with less than it starts from.
-    if (!effect.items.every((item) => isOpenItem(ledger, job, item)))
+    const items = effect.items.flatMap((item) => this.#taskOf(job, item) ?? []);
+    if (items.length < effect.items.length)
       return this.#refused(effect, "what it starts from is not there any more", false);
-    const items = effect.items.flatMap((item) => leasedItem(ledger, job, item) ?? []);
     const tooLarge = items.find(({ parts = [] }) => parts.length > LIMITS.leasedPartsMax);
     if (tooLarge) return this.#init.onTooLarge({ jobId, node, shardId, item: tooLarge.item });
-    const inputHolders = holdersOf(ledger, items[0]!);
+    const inputHolders = this.#holdersOf(jobId, items[0]!);
     const deadline = itemDeadlineMs === undefined ? {} : { itemDeadlineMs };
     const { copies } = job;
     const lease = { term, shardId, jobId, pipeline: runsAs(job), inputHolders, copies, ...deadline };
@@ -58,6 +61,25 @@ export class LeaseSending {
     } catch (error) {
       this.#refused(effect, SkeinError.from(error).message, true);
     }
+  }
+
+  /** As it is open, or is expected to be. */
+  #taskOf(job: JobRecord, item: number): LeasedItem | undefined {
+    const { ledger, recorder } = this.#init;
+    return isOpenItem(ledger, job, item) ? taskOf(ledger, job, item) : recorder.ahead({ jobId: job.jobId, item });
+  }
+
+  /** Of all its parts, first who holds most of them. */
+  #holdersOf(jobId: JobId, { blob, parts }: LeasedItem): NodeId[] {
+    const { ledger, recorder } = this.#init;
+    const held = new Map<NodeId, number>();
+    for (const part of parts ?? [{ kind: "item" as const, blob }]) {
+      if (part.kind === "gap") continue;
+      const known = ledger.holdersOf(part.blob);
+      for (const node of known.length > 0 ? known : recorder.holdersOf(jobId, part.blob))
+        held.set(node, (held.get(node) ?? 0) + 1);
+    }
+    return [...held].sort(([, a], [, b]) => b - a).map(([node]) => node);
   }
 
   #refused({ shardId, node }: DispatchEffect & { kind: "leaseShard" }, reason: string, unsure: boolean): void {
@@ -94,18 +116,4 @@ function fittingFrames(items: readonly LeasedItem[]): LeasedItem[][] {
     room -= parts;
   }
   return frames;
-}
-
-function leasedItem(ledger: Ledger, job: JobRecord, item: number): LeasedItem | undefined {
-  const input = job.inputs[item];
-  const parts = input && taskParts(ledger, job, item);
-  return input && { item, ...input, ...(parts && { parts }) };
-}
-
-/** Of all its parts, first who holds most of them. */
-function holdersOf(ledger: Ledger, { blob, parts }: LeasedItem): NodeId[] {
-  const held = new Map<NodeId, number>();
-  for (const part of parts ?? [{ kind: "item" as const, blob }])
-    if (part.kind !== "gap") for (const node of ledger.holdersOf(part.blob)) held.set(node, (held.get(node) ?? 0) + 1);
-  return [...held].sort(([, a], [, b]) => b - a).map(([node]) => node);
 }

@@ -36,7 +36,7 @@ export class ResultSigner {
   signed(finished: FinishedResult): ReportedResult {
     const known = this.#signed.get(finished);
     if (known) return known;
-    const { input, pipeline, ...result } = finished;
+    const { input, pipeline, basis: _, ...result } = finished;
     const signed = result.signature === undefined ? this.#sign(result, input, pipeline) : result;
     this.#signed.set(finished, signed);
     return signed;

@@ -67,8 +67,9 @@ const empty = half<Record<string, never>>(
 export function leaseFields(lease: Lease): object {
   return {
     ...lease,
-    items: lease.items.map(({ parts, ...leased }) => ({
+    items: lease.items.map(({ parts, basis, ...leased }) => ({
       ...leased,
+      ...(basis ? { basis: hashToBytes(basis) } : {}),
       blob: hashToBytes(leased.blob),
       ...(parts ? { parts: parts.map(partFields) } : {}),
     })),
@@ -109,6 +110,7 @@ export function readLease(f: Fields): Lease {
         blob: hashFromBytes(leased.blob, "input blob"),
         bytes: checkCount(leased.bytes, "input bytes", LIMITS.blobBytesMax),
         ...readParts(leased.parts),
+        ...readBasis(leased.basis),
       };
     }),
     inputHolders: checkNodeIds(f.inputHolders, "input holders"),
@@ -121,6 +123,20 @@ export function readLease(f: Fields): Lease {
 function readParts(value: unknown): { parts?: LeasedPart[] } {
   const parts = checkList(value, "parts", LIMITS.jobTasksMax, readPart);
   return parts.length > 0 ? { parts } : {};
+}
+
+function readBasis(value: unknown): { basis?: BlobHash } {
+  return value instanceof Uint8Array && value.length > 0 ? { basis: hashFromBytes(value, "basis") } : {};
+}
+
+/** None at all where none has one. */
+const basesFields = (bases: readonly (BlobHash | undefined)[] = []): Uint8Array[] =>
+  bases.map((basis) => (basis ? hashToBytes(basis) : new Uint8Array()));
+
+function readBases(value: unknown, count: number): { bases?: (BlobHash | undefined)[] } {
+  const bases = checkList(value, "bases", BLOBS_MAX, (basis) => readBasis(basis).basis);
+  if (bases.length > 0 && bases.length !== count) throw invalid("there is one basis for each");
+  return bases.length > 0 ? { bases } : {};
 }
 
 function carried(value: unknown): Carried {
@@ -137,11 +153,8 @@ function checkDeadline(value: unknown): number {
 
 function readHeld(value: unknown): HeldShard {
   const f = value as Fields;
-  return {
-    shardId: shardId(f.shardId),
-    jobId: jobId(f.jobId),
-    items: checkList(f.items, "items", LIMITS.jobItemsMax, item),
-  };
+  const items = checkList(f.items, "items", LIMITS.jobItemsMax, item);
+  return { shardId: shardId(f.shardId), jobId: jobId(f.jobId), items, ...readBases(f.bases, items.length) };
 }
 
 function readPlan(f: Fields): Plan {
@@ -230,11 +243,15 @@ export const PEER_WIRE: Wire = {
   report: {
     question: half(
       "ReportRequest",
-      ({ results, contents = [] }) => ({ results: results.map(resultFields), contents }),
-      (f) => ({
-        results: checkList(f.results, "results", LIMITS.resultsPerEntryMax, (r) => checkResult(r as Fields)),
-        ...carried(f.contents),
+      ({ results, bases, contents = [] }) => ({
+        results: results.map(resultFields),
+        bases: basesFields(bases),
+        contents,
       }),
+      (f) => {
+        const results = checkList(f.results, "results", LIMITS.resultsPerEntryMax, (r) => checkResult(r as Fields));
+        return { results, ...readBases(f.bases, results.length), ...carried(f.contents) };
+      },
     ),
     answer: half(
       "ReportAnswer",
@@ -250,7 +267,7 @@ export const PEER_WIRE: Wire = {
     ),
     answer: half(
       "HoldingAnswer",
-      (answer) => answer,
+      ({ shards }) => ({ shards: shards.map(({ bases, ...shard }) => ({ ...shard, bases: basesFields(bases) })) }),
       (f) => ({ shards: checkList(f.shards, "shards", SHARDS_MAX, readHeld) }),
     ),
   },

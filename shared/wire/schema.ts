@@ -225,16 +225,18 @@ message LeasedPart {
   bytes blob = 1; uint64 bytes = 2; bool item = 3; repeated string sources = 4; uint32 from = 5; uint32 to = 6;
   string gap = 7; uint32 elements = 8;
 }
-message LeasedItem { uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; repeated LeasedPart parts = 5; }
+message LeasedItem {
+  uint32 item = 1; string name = 2; bytes blob = 3; uint64 bytes = 4; repeated LeasedPart parts = 5; bytes basis = 6;
+}
 message LeaseRequest {
   uint64 term = 1; string shardId = 2; string jobId = 3; string pipeline = 4; repeated LeasedItem items = 5;
   repeated string inputHolders = 6; uint32 copies = 7; optional double itemDeadlineMs = 8; repeated bytes contents = 9;
 }
 message LeaseAnswer { bool accepted = 1; string reason = 2; }
 message TakeBackRequest { uint64 term = 1; repeated string shardIds = 2; string because = 3; }
-message ReportRequest { repeated Result results = 1; repeated bytes contents = 2; }
+message ReportRequest { repeated Result results = 1; repeated bytes contents = 2; repeated bytes bases = 3; }
 message ReportAnswer { uint64 recordedAtIndex = 1; }
-message HeldShard { string shardId = 1; string jobId = 2; repeated uint32 items = 3; }
+message HeldShard { string shardId = 1; string jobId = 2; repeated uint32 items = 3; repeated bytes bases = 4; }
 message HoldingRequest { uint64 term = 1; }
 message HoldingAnswer { repeated HeldShard shards = 1; }
 message ProposeRequest { bytes entry = 1; }

@@ -138,6 +138,7 @@ const lease = {
       name: "page.png 4-7",
       blob: blob(2),
       bytes: 99,
+      basis: blob(5),
       parts: [
         { kind: "item" as const, blob: blob(2), bytes: 99 },
         { kind: "values" as const, blob: blob(3), bytes: 7, slice: { sources: ["0.crops", "1.at"], from: 4, to: 8 } },
@@ -193,14 +194,22 @@ const REQUESTS: { [M in PeerMethod]: PeerRequests[M] } = {
   },
   takeBack: { question: { term: 3, shardIds: [shard("s")], because: "gone" }, answer: {} },
   report: {
-    question: { results: [result("x", 0), failed], contents: [Uint8Array.of(3)] },
+    question: { results: [result("x", 0), failed], bases: [undefined, blob(6)], contents: [Uint8Array.of(3)] },
     answer: { recordedAtIndex: 12 },
   },
   fault: {
     question: { drillId: "drill-1", deed: "partition", inMs: 200, forMs: 5_000 },
     answer: { beginsInMs: 200, how: "its own network is cut" },
   },
-  holding: { question: { term: 3 }, answer: { shards: [{ shardId: shard("s"), jobId: job("x"), items: [0, 4] }] } },
+  holding: {
+    question: { term: 3 },
+    answer: {
+      shards: [
+        { shardId: shard("s"), jobId: job("x"), items: [0, 4] },
+        { shardId: shard("t"), jobId: job("x"), items: [1, 2], bases: [blob(7), undefined] },
+      ],
+    },
+  },
   speed: { question: { bytes: 32_768 }, answer: { payload: new Uint8Array(3) } },
   infer: {
     question: { pipeline: "ocr", name: "page 1.png", input: new Uint8Array([1, 2]), deadlineMs: 900 },

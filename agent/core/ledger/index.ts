@@ -9,5 +9,6 @@ export { LostResults } from "./lost-results.ts";
 export type { LedgerEvent, LedgerOutcome } from "./outcome.ts";
 export { findModel, findPipeline, type Planning } from "./planning.ts";
 export { LedgerBuilder } from "./restore.ts";
-export { isOpenItem, openItems, partOf, runsAs, stagesOf, taskParts } from "./stages.ts";
+export { type SomeTasks, Speculation } from "./speculation.ts";
+export { isOpenItem, openItems, partOf, runsAs, stagesOf, taskOf, taskParts } from "./stages.ts";
 export { LedgerStill } from "./still.ts";

@@ -2,14 +2,14 @@ import { type ErrorBody, invariant } from "../../../shared/errors.ts";
 import { type JobId, type NodeId, stageJobId } from "../../../shared/ids.ts";
 import { type ItemResult, isOpen, type JobInput, type StageTask } from "../../../shared/job.ts";
 import { LIMITS } from "../../../shared/limits.ts";
-import type { LeasedPart } from "../../../shared/peer-requests.ts";
+import type { LeasedItem, LeasedPart } from "../../../shared/peer-requests.ts";
 import type { JobForm } from "../../../shared/pipeline/compiled.ts";
 import { formFault } from "../../../shared/pipeline/form-check.ts";
 import { codeStated } from "../../../shared/statement.ts";
 import { type JobRecord, unrecordedItems } from "./job.ts";
 import type { Ledger } from "./ledger.ts";
 import { plainTasks } from "./staging.ts";
-import type { GrowingJob, Tasks } from "./tasks.ts";
+import type { GrowingJob, TaskView } from "./tasks.ts";
 
 /** Why a job cannot be cut so, as the end of a sentence. */
 export function formRefusal(job: JobRecord, form: JobForm): string | undefined {
@@ -148,12 +148,29 @@ export function taskParts(ledger: Ledger, job: JobRecord, item: number): LeasedP
   const { segment } = found;
   const { tasks } = found.staging;
   const task = tasks.taskAt(segment, item);
-  const { after = [] } = tasks.job.form!.segments[segment] ?? {};
-  return task ? after.flatMap((before) => partsFrom(tasks, before, segment, task)) : [];
+  return task ? allParts(tasks, segment, task) : [];
 }
 
+/** An item of a job, or a task of a stage job, as it stands in a lease; undefined where there is no such place. */
+export function taskOf(ledger: Ledger, job: JobRecord, item: number): LeasedItem | undefined {
+  const input = job.inputs[item];
+  const parts = input && taskParts(ledger, job, item);
+  return input && { item, ...input, ...(parts && { parts }) };
+}
+
+/** The same of a task that is not there yet, and starts from what is expected. */
+export const taskFrom = (
+  view: TaskView,
+  segment: number,
+  input: JobInput,
+  { place, ...task }: { place: number; item: number; slice: number },
+): LeasedItem => ({ item: place, ...input, parts: allParts(view, segment, task) });
+
+const allParts = (view: TaskView, segment: number, task: { item: number; slice: number }): LeasedPart[] =>
+  view.job.form!.segments[segment]!.after.flatMap((before) => partsFrom(view, before, segment, task));
+
 function partsFrom(
-  tasks: Tasks,
+  tasks: TaskView,
   before: number,
   segment: number,
   { item, slice }: { item: number; slice: number },
@@ -172,7 +189,7 @@ function partsFrom(
   );
 }
 
-function partFrom(tasks: Tasks, before: number, item: number, slice: number): LeasedPart[] {
+function partFrom(tasks: TaskView, before: number, item: number, slice: number): LeasedPart[] {
   const result = tasks.resultOf(before, item, slice);
   if (!result) return [];
   if (result.output) return [{ kind: "values", blob: result.output, bytes: result.outputBytes }];

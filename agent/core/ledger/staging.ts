@@ -35,6 +35,11 @@ export class Staging {
     this.#fanOutMax = LIMITS.jobTasksMax - plainTasks(job, this.#segments);
   }
 
+  /** Segments that wait for this one. */
+  followersOf(segment: number): readonly number[] {
+    return this.#followers[segment]!;
+  }
+
   /** Opens all that starts from the items themselves. */
   begin(changes: TaskChanges): void {
     for (const [segment, { after }] of this.#segments.entries())

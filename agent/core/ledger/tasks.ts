@@ -24,6 +24,12 @@ interface KnownTask {
   slice: number;
 }
 
+/** How far a job in several segments is, as it is recorded or as it is expected to be. */
+export type TaskView = Pick<Tasks, "job" | "slicesOf" | "isWhole" | "isInStep" | "elementsOf" | "recordOf"> & {
+  /** Undefined where there is none. */
+  resultOf(segment: number, item: number, slice: number): Pick<RecordedResult, "output" | "outputBytes"> | undefined;
+};
+
 /** Of any text that stands in a lease. */
 const NAME_UNITS_MAX = 255;
 
@@ -69,14 +75,7 @@ export class Tasks {
 
   /** Not recorded, of use, and all that it starts from is there. */
   isReady(segment: number, item: number, slice: number): boolean {
-    const slices = this.slicesOf(segment, item);
-    if (this.job.results[item] || slices === undefined || slice >= slices) return false;
-    if (this.resultOf(segment, item, slice)) return false;
-    return this.#segments[segment]!.after.every((before) => {
-      if (before === -1) return true;
-      if (this.isInStep(before, segment)) return this.resultOf(before, item, slice) !== undefined;
-      return this.isWhole(before, item);
-    });
+    return readyIn(this, segment, item, slice);
   }
 
   /** Places in the job of a segment, ascending. */
@@ -108,6 +107,10 @@ export class Tasks {
   /** Every task of the segment is recorded for this item. */
   isWhole(segment: number, item: number): boolean {
     return this.slicesOf(segment, item) === this.#cell(segment, item).recorded;
+  }
+
+  recordedOf(segment: number, item: number): number {
+    return this.#cell(segment, item).recorded;
   }
 
   /** Both run over the same slices of one list. */
@@ -211,8 +214,20 @@ export class Tasks {
   }
 }
 
+/** As `Tasks.isReady`. */
+export function readyIn(view: TaskView, segment: number, item: number, slice: number): boolean {
+  const slices = view.slicesOf(segment, item);
+  if (view.job.results[item] || slices === undefined || slice >= slices) return false;
+  if (view.resultOf(segment, item, slice)) return false;
+  return view.job.form!.segments[segment]!.after.every((before) => {
+    if (before === -1) return true;
+    if (view.isInStep(before, segment)) return view.resultOf(before, item, slice) !== undefined;
+    return view.isWhole(before, item);
+  });
+}
+
 /** The item's, as far as there is room for it, and the elements. */
-function nameOf(item: string, { from, to }: { from: number; to: number }): string {
+export function nameOf(item: string, { from, to }: { from: number; to: number }): string {
   const elements = ` ${from}-${to - 1}`;
   const letters = [...item];
   while (letters.join("").length + elements.length > NAME_UNITS_MAX) letters.pop();

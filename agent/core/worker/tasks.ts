@@ -24,7 +24,7 @@ export interface Place {
 }
 
 /** A result with what it is of, which only its worker need tell. */
-export type FinishedResult = ReportedResult & { input: BlobHash; pipeline: string };
+export type FinishedResult = ReportedResult & { input: BlobHash; pipeline: string; basis?: BlobHash };
 
 /** What waits to be recorded, with the lease it came from. */
 export interface FinishedTask {
@@ -37,7 +37,9 @@ export interface Task {
   readonly key: string;
   /** The newest, if the item was taken back and came again while it ran. */
   lease: Lease;
-  readonly item: LeasedItem;
+  item: LeasedItem;
+  /** It came again to start from something else, while what it is now was under way: that ends first, and comes to nothing. */
+  next?: Lease;
   readonly phase: Phase;
   /** From "storing" on, or from its failure. */
   result?: FinishedResult;
@@ -65,18 +67,12 @@ export class Tasks {
     return this.#all.get(keyOf(jobId, item));
   }
 
-  /** An item is never in hand twice; one that comes again counts for the newer lease. */
-  lease(lease: Lease): void {
-    for (const item of lease.items) {
-      const key = keyOf(lease.jobId, item.item);
-      const known = this.#all.get(key);
-      if (known) known.lease = lease;
-      else {
-        const task: Task = { key, lease, item, phase: "waiting", retryAtMs: 0, groupMax: LIMITS.resultsPerEntryMax };
-        this.#all.set(key, task);
-        this.#byPhase.get("waiting")!.add(task);
-      }
-    }
+  add(lease: Lease, item: LeasedItem): Task {
+    const key = keyOf(lease.jobId, item.item);
+    const task: Task = { key, lease, item, phase: "waiting", retryAtMs: 0, groupMax: LIMITS.resultsPerEntryMax };
+    this.#all.set(key, task);
+    this.#byPhase.get("waiting")!.add(task);
+    return task;
   }
 
   move(task: Task, to: Phase): void {

@@ -2,6 +2,7 @@ import { type ErrorBody, invariant } from "../../../shared/errors.ts";
 import type { BlobHash, JobId, NodeId, ShardId } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { HeldShard, Lease, LeasedItem } from "../../../shared/peer-requests.ts";
+import { isSameStart } from "../../../shared/task-start.ts";
 import type { ReportedResult } from "../../../shared/wire/results.ts";
 import { type FinishedResult, type FinishedTask, type Phase, type Place, type Task, Tasks } from "./tasks.ts";
 
@@ -58,6 +59,8 @@ const AHEAD_MS = 5;
 const AHEAD_MAX = 64;
 /** Where items run in batches: the batches that run and the next ones, and no more than half of what may wait there. */
 const BATCHES_ITEMS_MAX = LIMITS.inferenceQueueMax / 2;
+/** Something is out that will come home as an event. */
+const UNDER_WAY: readonly Phase[] = ["fetching", "running", "storing"];
 /** Weight of the newest run in how long a job's runs take here, and of how many jobs that is remembered. */
 const RUN_WEIGHT = 0.3;
 const JOBS_REMEMBERED = 64;
@@ -121,11 +124,14 @@ export class Worker {
   held(): HeldShard[] {
     const shards = new Map<ShardId, HeldShard>();
     for (const { lease, item } of this.#tasks.values()) {
-      const shard = shards.get(lease.shardId) ?? { shardId: lease.shardId, jobId: lease.jobId, items: [] };
+      const shard = shards.get(lease.shardId) ?? { shardId: lease.shardId, jobId: lease.jobId, items: [], bases: [] };
       shard.items.push(item.item);
+      shard.bases!.push(item.basis);
       shards.set(lease.shardId, shard);
     }
-    return [...shards.values()];
+    return [...shards.values()].map(({ bases, ...shard }) =>
+      bases!.some(Boolean) ? { ...shard, bases: bases! } : shard,
+    );
   }
 
   /** Whether any work of this pipeline is in hand. */
@@ -146,7 +152,7 @@ export class Worker {
   #absorb(event: WorkerEvent, nowMs: number, wallMs: number): void {
     switch (event.kind) {
       case "leased":
-        this.#tasks.lease(event.lease);
+        for (const item of event.lease.items) this.#lease(event.lease, item);
         break;
       case "remembered":
         this.#remember(event.lease, event.result);
@@ -155,20 +161,20 @@ export class Worker {
         this.#drop(({ lease }) => event.shardIds.includes(lease.shardId));
         break;
       case "inputReady":
-        this.#move(event, ["fetching"], "ready");
+        if (!this.#beginAnew(event)) this.#move(event, ["fetching"], "ready");
         break;
       case "inputFailed":
-        this.#fail(event, ["fetching"], event.error, 0, wallMs);
+        if (!this.#beginAnew(event)) this.#fail(event, ["fetching"], event.error, 0, wallMs);
         break;
       case "runEnded":
         this.#learn(event);
         this.#move(event, ["running"], "storing");
         break;
       case "outputStored":
-        this.#finish(event, wallMs);
+        if (!this.#beginAnew(event)) this.#finish(event, wallMs);
         break;
       case "runFailed":
-        this.#fail(event, ["running", "storing"], event.error, event.durationMs, wallMs);
+        if (!this.#beginAnew(event)) this.#fail(event, ["running", "storing"], event.error, event.durationMs, wallMs);
         break;
       case "outputsCopied":
         for (const output of event.outputs) this.#markCopied(output);
@@ -177,7 +183,7 @@ export class Worker {
         for (const output of event.outputs) this.#pauseCopy(output, event.outputs.length, nowMs);
         break;
       case "resultsRecorded":
-        for (const result of event.results) this.#forget(result);
+        for (const result of event.results) this.#recorded(result);
         break;
       case "reportFailed":
         for (const result of event.results) this.#move(result, ["reporting"], "unreported", nowMs + REPORT_RETRY_MS);
@@ -190,13 +196,37 @@ export class Worker {
     }
   }
 
+  /** An item is never in hand twice; one that comes again counts for the newer lease. */
+  #lease(lease: Lease, item: LeasedItem): void {
+    const known = this.#tasks.find({ jobId: lease.jobId, item: item.item });
+    if (!known) this.#tasks.add(lease, item);
+    else if (isSameStart(known.item, item)) {
+      known.lease = lease;
+      known.item = item;
+      delete known.next;
+    } else if (UNDER_WAY.includes(known.phase)) known.next = { ...lease, items: [item] };
+    else {
+      this.#forget(known.item, lease.jobId);
+      this.#tasks.add(lease, item);
+    }
+  }
+
+  /** What was under way has ended, and is not what is wanted in its place any more. */
+  #beginAnew({ jobId, item }: Place): boolean {
+    const next = this.#tasks.find({ jobId, item })?.next;
+    if (!next) return false;
+    this.#forget({ item }, jobId);
+    this.#tasks.add(next, next.items[0]!);
+    return true;
+  }
+
   /** Its copies are counted anew: boxes may have gone meanwhile. */
   #remember(lease: Lease, result: ReportedResult): void {
     const item = lease.items.find((leased) => leased.item === result.item);
     if (!item || this.#tasks.find({ jobId: lease.jobId, item: item.item })) return;
-    this.#tasks.lease({ ...lease, items: [item] });
-    const task = this.#tasks.find({ jobId: lease.jobId, item: item.item })!;
-    task.result = { ...result, input: item.blob, pipeline: lease.pipeline };
+    const task = this.#tasks.add({ ...lease, items: [item] }, item);
+    const { blob: input, basis } = item;
+    task.result = { ...result, input, pipeline: lease.pipeline, ...(basis && { basis }) };
     this.#tasks.move(task, result.output ? "uncopied" : "unreported");
   }
 
@@ -237,16 +267,22 @@ export class Worker {
     }
   }
 
-  #forget(place: Place): void {
-    const task = this.#tasks.find(place);
+  /** One that began anew since is another. */
+  #recorded(result: ReportedResult): void {
+    if (this.#tasks.find(result)?.result?.shardId === result.shardId) this.#forget(result, result.jobId);
+  }
+
+  #forget({ item }: { item: number }, jobId: JobId): void {
+    const task = this.#tasks.find({ jobId, item });
     if (!task) return;
     if (task.phase === "copying") this.#endCopy(task);
     this.#tasks.drop(task);
   }
 
   /** What has not begun is dropped; a run that has begun cannot be stopped and its result may still be the first. */
-  #drop(isUnwanted: (task: Task) => boolean): void {
+  #drop(isUnwanted: (task: Pick<Task, "lease">) => boolean): void {
     for (const task of this.#tasks.values()) {
+      if (task.next && isUnwanted({ lease: task.next })) delete task.next;
       const hasBegun = task.phase === "running" || task.phase === "storing" || task.result !== undefined;
       if (!hasBegun && isUnwanted(task)) this.#tasks.drop(task);
     }
@@ -275,8 +311,9 @@ export class Worker {
 
   #resultOf(task: Task, durationMs: number, wallMs: number): Omit<FinishedResult, "outputBytes" | "holders"> {
     const { jobId, shardId, pipeline } = task.lease;
-    const { item, blob: input } = task.item;
-    return { jobId, item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs, input, pipeline };
+    const { item, blob: input, basis } = task.item;
+    const about = { input, pipeline, ...(basis && { basis }) };
+    return { jobId, item, node: this.#self, shardId, durationMs, finishedAtMs: wallMs, ...about };
   }
 
   #markCopied({ holders, ...place }: Place & { holders: NodeId[] }): void {

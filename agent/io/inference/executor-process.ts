@@ -11,11 +11,12 @@ import {
   type ExecutorReport,
   type ItemEnd,
   type ItemToRun,
+  inputPartBytes,
   type LocalOperatorsRead,
   operatorsVariable,
 } from "./protocol.ts";
 import { StageMark } from "./segment/stage-mark.ts";
-import { announced, chunksOf } from "./task-input.ts";
+import { announced, chunksOf, taskBytes } from "./task-input.ts";
 
 /** In this process. */
 let executorsStarted = 0;
@@ -287,7 +288,8 @@ export class ExecutorProcess {
     const items = tasks.flatMap(({ pipeline, name, input, parts }): ItemToRun[] =>
       input instanceof Uint8Array ? [{ pipeline, name, input, ...(parts && { parts }) }] : [],
     );
-    const isTogether = items.length > 1 && items.length === tasks.length;
+    const isOne = items.length === 1 && taskBytes(tasks[0]!) <= inputPartBytes;
+    const isTogether = items.length === tasks.length && (isOne || items.length > 1);
     const sent = isTogether ? await this.send({ kind: "runMany", items }) : await this.sendAlone(tasks[0]!);
     if (!sent) this.kill(this.killReason ?? "its channel broke");
   }

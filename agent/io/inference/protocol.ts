@@ -45,13 +45,15 @@ export interface LocalOperatorsRead {
 export type ItemEnd = InferenceOutcome | { error: ErrorBody };
 
 /**
- * From the agent to an executor, which is idle then. An input of any size comes alone and in parts, each sent when the one
- * before has left, so that neither side copies a hundred megabytes in one go on the agent's thread. Several small ones
- * come together: where a run takes less than a message, messages would be most of it. Of one model they may be run at once.
+ * From the agent to an executor, which is idle then. A large input comes alone and in parts, each sent when the one
+ * before has left, so that neither side copies a hundred megabytes in one go on the agent's thread. One of at most a part
+ * comes in one message, and several small ones come together: where a run takes less than a message, messages would be
+ * most of it. Of one model they may be run at once.
  */
 export type ExecutorCommand =
   | { kind: "run"; pipeline: string; name: string; inputBytes: number; parts?: ComingPart[] }
   | { kind: "inputPart"; bytes: Uint8Array }
+  /** One or more. */
   | { kind: "runMany"; items: ItemToRun[] }
   /** Answered by nothing: the next run needs it. */
   | { kind: "install"; segment: Segment; forgotten?: string }

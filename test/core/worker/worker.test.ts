@@ -247,3 +247,65 @@ test("a result of a shard that a deposed leader leased goes to the next one unde
   const [report] = step(copied(0));
   expect(report).toMatchObject({ results: [{ item: 0, shardId: "job-x/1.1" }] });
 });
+
+/** Of a stage: it starts from that output of another. */
+const leasedFrom = (output: number, name: string, basis?: number): Lease => {
+  const parts = [{ kind: "values" as const, blob: blob(output), bytes: 5 }];
+  const of = lease([0], name);
+  return { ...of, items: of.items.map((item) => ({ ...item, parts, ...(basis && { basis: blob(basis) }) })) };
+};
+
+test("what was leased before its start was agreed on says so with its result, and to the next leader", () => {
+  const { worker, step, finish } = start();
+  step({ kind: "leased", lease: leasedFrom(1, "s1", 50) });
+  expect(worker.held()).toMatchObject([{ items: [0], bases: [blob(50)] }]);
+  finish(0);
+  expect(step(copied(0))).toMatchObject([{ kind: "reportResults", results: [{ item: 0, basis: blob(50) }] }]);
+});
+
+test("the same again, now that it is agreed on, is no other task, and needs no basis", () => {
+  const { worker, step, finish } = start();
+  step({ kind: "leased", lease: leasedFrom(1, "s1", 50) });
+  step({ kind: "inputReady", ...at(0) });
+  expect(step({ kind: "leased", lease: leasedFrom(1, "s2") })).toEqual([]);
+  expect(worker.held()).toEqual([{ shardId: shard("s2"), jobId: job("x"), items: [0] }]);
+  finish(0);
+  const [report] = step(copied(0)) as [WorkerEffect & { kind: "reportResults" }];
+  expect(report.results.map(({ shardId, basis }) => [shardId, basis])).toEqual([[shard("s2"), undefined]]);
+});
+
+test("a task that comes again to start from something else begins anew, once what is under way has ended", () => {
+  const { step, finish } = start();
+  step({ kind: "leased", lease: leasedFrom(1, "s1", 50) });
+  expect(step({ kind: "leased", lease: leasedFrom(2, "s2") }), "its input is on its way").toEqual([]);
+  const fetched = step({ kind: "inputReady", ...at(0) });
+  expect(fetched).toMatchObject([{ kind: "fetchInput", item: { parts: [{ blob: blob(2) }] } }]);
+  step({ kind: "inputReady", ...at(0) });
+  expect(step({ kind: "leased", lease: leasedFrom(3, "s3") }), "it runs").toEqual([]);
+  expect([step(ended(0)), kinds(step(stored(0)))]).toEqual([[], ["fetchInput"]]);
+  finish(0);
+  expect(step(copied(0))).toMatchObject([{ results: [{ shardId: shard("s3") }] }]);
+});
+
+test("a finished task that comes again to start from something else is dropped, and the word on the old one leaves the new one alone", () => {
+  const { worker, step, finish } = start();
+  step({ kind: "leased", lease: leasedFrom(1, "s1", 50) });
+  finish(0);
+  const [old] = step(copied(0)) as [WorkerEffect & { kind: "reportResults" }];
+  expect(kinds(step({ kind: "leased", lease: leasedFrom(2, "s2") }))).toEqual(["fetchInput"]);
+  finish(0);
+  step({ kind: "resultsRecorded", results: old.results });
+  expect(worker.itemsQueued).toBe(1);
+  const [report] = step(copied(0)) as [WorkerEffect & { kind: "reportResults" }];
+  expect(report.results.map(({ shardId }) => shardId)).toEqual([shard("s2")]);
+});
+
+test("what is taken back before it began anew is not begun", () => {
+  const { worker, step } = start();
+  step({ kind: "leased", lease: leasedFrom(1, "s1", 50) });
+  step({ kind: "inputReady", ...at(0) });
+  step({ kind: "leased", lease: leasedFrom(2, "s2") });
+  step({ kind: "takenBack", shardIds: [shard("s2")] });
+  expect([step(ended(0)), kinds(step(stored(0)))]).toEqual([[], ["copyOutputs"]]);
+  expect(worker.itemsQueued).toBe(1);
+});

@@ -377,6 +377,24 @@ describe("a job of a pipeline", () => {
     expect(stayed.length).toBeGreaterThan(60);
   });
 
+  test.each(["stays", "dies"])(
+    "goes on before slow disks have what came before, and the leader %s meanwhile",
+    async (what) => {
+      const fleet = await raise(["ends", "middle", "ends", "middle", undefined]);
+      await warm(fleet, "cheap");
+      for (const node of fleet.nodes) node.syncMs = [400, 400];
+      const jobId = await submit(fleet, fleet.nodes[4]!, "cheap", [page(words(1, "a"))]);
+      const runsAhead = (): boolean =>
+        fleet.nodes.some(({ stageRuns }) => stageRuns.some(({ pipeline }) => pipeline === "cheap:1/3!"));
+      await fleet.until("the last stage", runsAhead, DONE_MS);
+      expect(stageOf(fleet, jobId, 1).recordedCount).toBe(0);
+      if (what === "dies") fleet.leader!.crash();
+      for (const node of fleet.nodes) node.syncMs = [1, 2];
+      await done(fleet, jobId);
+      expect(outputs(fleet, jobId)).toEqual([expected(words(1, "a"))]);
+    },
+  );
+
   test("has its form decided by the next leader where the first one died before", async () => {
     const fleet = await raise([undefined, undefined, undefined, undefined, undefined]);
     const jobId = await submit(fleet, fleet.nodes.find((node) => node !== fleet.leader)!, "lines", [page(words(4))]);
