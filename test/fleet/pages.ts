@@ -15,7 +15,7 @@ export interface Page {
 const SAMPLES = new URL("../../agent/samples/pages/", import.meta.url).pathname;
 /** How many sets one box alone reads before the tests. */
 export const PAGE_SETS = 5;
-const STRIP = { width: 480, height: 160 };
+const STRIP = { width: 600, height: 200 };
 
 export const pageOf = (name: string, bytes: Uint8Array): Page => ({
   name,
