@@ -28,8 +28,6 @@ import { WorkerMemory } from "./worker-memory.ts";
 
 /** Results that wait for their copies are told of this often, not at each try. */
 const WAITING_TOLD_MS = 10_000;
-/** How long a disk that had room counts as having some. */
-const DISK_LOOK_MS = 1_000;
 /** How often paused copies and reports are looked at. */
 const TICK_MS = 100;
 /** How often results that are not recorded yet, and rates, are looked at to be noted. */
@@ -77,7 +75,6 @@ export class WorkerDriver {
   #ticking: Cancel = () => {};
   #looking: Cancel = () => {};
   #stopped = false;
-  #hadRoomAtMs = Number.NEGATIVE_INFINITY;
   #toldWaitingAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: Surroundings, init: WorkerInit) {
@@ -163,18 +160,8 @@ export class WorkerDriver {
     if (!this.#world.engine.pipelines().some((pipeline) => pipeline.name === lease.pipeline))
       return `it has no pipeline ${lease.pipeline}`;
     if (this.#worker.itemsQueued + lease.items.length > LIMITS.jobItemsMax) return "its queue is full";
-    if (await this.#isDiskFull()) return "its disk is full";
+    if ((await this.#world.blobs.freeBytes()) < LIMITS.diskFreeBytesMin) return "its disk is full";
     return undefined;
-  }
-
-  /** One that had room is not asked at each lease: what does not fit any more is refused when it is written. */
-  async #isDiskFull(): Promise<boolean> {
-    const { clock, blobs } = this.#world;
-    const hadRoom = clock.monotonicMs() - this.#hadRoomAtMs < DISK_LOOK_MS;
-    if (hadRoom) return false;
-    const isFull = (await blobs.freeBytes()) < LIMITS.diskFreeBytesMin;
-    this.#hadRoomAtMs = isFull ? Number.NEGATIVE_INFINITY : clock.monotonicMs();
-    return isFull;
   }
 
   #step(event: WorkerEvent): void {

@@ -39,8 +39,21 @@ export function segmentName(pipeline: CompiledPipeline, places: readonly number[
   return `${pipeline.reference}/${placesText(places)}${isLast ? "!" : ""}`;
 }
 
+/** By pipeline and name: asked for many times for each task of a job. */
+const known = new WeakMap<CompiledPipeline, Map<string, Segment>>();
+/** Names come from leases, and a pipeline has as many as there are ways to cut it. */
+const KNOWN_MAX = 256;
+
 /** @throws BAD_REQUEST where the name is of other stages than the pipeline has */
 export function segmentNamed(pipeline: CompiledPipeline, name: string): Segment {
+  const segments = known.get(pipeline) ?? new Map<string, Segment>();
+  known.set(pipeline, segments);
+  const segment = segments.get(name) ?? readSegment(pipeline, name);
+  if (segments.size < KNOWN_MAX) segments.set(name, segment);
+  return segment;
+}
+
+function readSegment(pipeline: CompiledPipeline, name: string): Segment {
   const { places } = readSegmentName(name);
   const every = pipeline.stages.map((_, place) => place);
   if (places === undefined) return segmentOf(pipeline, every, true);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DiskRoom } from "../../../shared/disk-room.ts";
 import { SkeinError } from "../../../shared/errors.ts";
 import { type BlobHash, isBlobHash } from "../../../shared/ids.ts";
 import { LIMITS } from "../../../shared/limits.ts";
@@ -33,7 +34,11 @@ export async function openBlobs(path: string, deps: BlobsDeps): Promise<Blobs> {
   for (const folder of missing) await mkdir(join(path, folder));
   if (missing.length > 0) await syncFolder(path);
   const turns = new Turns(DISK_TURNS);
-  const freeBytes = async (): Promise<number> => (deps.isFull?.() ? 0 : freeBytesUnder(path));
+  const room = new DiskRoom(
+    () => freeBytesUnder(path),
+    () => performance.now(),
+  );
+  const freeBytes = async (): Promise<number> => (deps.isFull?.() ? 0 : room.freeBytes());
   const small = await SmallBlobs.open(join(path, "small"), turns, { telemetry: deps.telemetry, freeBytes });
   const blobs = new DiskBlobs(path, turns, small, { telemetry: deps.telemetry, freeBytes });
   await blobs.clearIncoming();

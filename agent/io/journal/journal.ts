@@ -1,3 +1,4 @@
+import { DiskRoom } from "../../../shared/disk-room.ts";
 import { invariant, SkeinError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { Journal, JournalBatch, JournalContents, Telemetry } from "../../ports/index.ts";
@@ -33,6 +34,7 @@ class LevelJournal implements Journal {
   readonly #database: Database;
   readonly #telemetry: Telemetry;
   readonly #isFull: () => boolean;
+  readonly #room: DiskRoom;
   /** Unknown until read, and again after a failed write. */
   #outline: Outline | undefined;
   #waiting: Waiting[] = [];
@@ -46,6 +48,10 @@ class LevelJournal implements Journal {
     this.#database = database;
     this.#telemetry = telemetry;
     this.#isFull = isFull;
+    this.#room = new DiskRoom(
+      () => freeBytes(database.path),
+      () => performance.now(),
+    );
   }
 
   async load(): Promise<JournalContents> {
@@ -143,7 +149,7 @@ class LevelJournal implements Journal {
   /** Refusing early keeps the database whole: LevelDB outlives a full disk only by being opened again. */
   async #checkSpace(): Promise<void> {
     const { path } = this.#database;
-    const free = this.#isFull() ? 0 : await freeBytes(path);
+    const free = this.#isFull() ? 0 : await this.#room.freeBytes();
     if (free < LIMITS.journalFreeBytesMin) throw new SkeinError("DISK_FULL", { path, freeBytes: free });
   }
 
