@@ -13,10 +13,12 @@ function isNewEnough() {
 
 /** Ends as the other process ended, by the same signal or the same code; meanwhile hands signals on. */
 function handOver(childProcess, program, args) {
-  const child = childProcess.spawn(program, args, { stdio: "inherit" });
   const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"];
+  let child;
   const forward = (signal) => child.kill(signal);
+  // Before there is a child: it may be at work, and this process be ended for it, while its start here is still under way.
   for (const signal of signals) process.on(signal, forward);
+  child = childProcess.spawn(program, args, { stdio: "inherit" });
   child.on("error", (error) => giveUp(`${program} cannot be started: ${error.message}`));
   child.on("exit", (code, signal) => {
     for (const one of signals) process.removeListener(one, forward);
