@@ -11,6 +11,7 @@ import {
   type LedgerEvent,
   openItems,
   runsAs,
+  type SomeTasks,
   unrecordedItems,
 } from "../core/ledger/index.ts";
 import type { Cancel } from "../ports/index.ts";
@@ -78,7 +79,7 @@ export class LeaderLoop {
     this.#dispatch = new Dispatch(init.term);
     this.#recorder = new Recorder(world, {
       ...init,
-      onExpected: (tasks) => this.#step({ kind: "itemsOpened", ...tasks }),
+      onExpected: (tasks) => this.#openAhead(tasks),
       onVain: (tasks) => this.#step({ kind: "itemsClosed", ...tasks, isOver: true }),
     });
     const onTooLarge = (task: Parameters<LeaseSendingInit["onTooLarge"]>[0]): void => this.#tooLarge(task);
@@ -203,6 +204,12 @@ export class LeaderLoop {
     const { jobId } = shard;
     const items = shard.items.filter((item, n) => !bases[n] || this.#recorder.holds({ jobId, item }, bases[n]));
     return { ...shard, items };
+  }
+
+  #openAhead({ jobId, items }: SomeTasks): void {
+    const { ledger } = this.#init;
+    const homes = homesOf(ledger, ledger.jobs.get(jobId)!, items, this.#recorder);
+    this.#step({ kind: "itemsOpened", jobId, items, homes });
   }
 
   /** Nothing is recorded that its maker does not stand for. Of what this ledger does not know nothing is recorded anyway. */
