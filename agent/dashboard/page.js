@@ -40,12 +40,15 @@ async function call(path, options = {}) {
 
 const read = async (path) => (await call(path)).json();
 
+const isOpen = (state) => state === "running" || state === "paused";
+
 /** Looks at everything once. Each look is whole: what is drawn belongs together. */
 async function refresh() {
   const [fleet, jobs] = await Promise.all([read("/v1/fleet"), read("/v1/jobs")]);
   const shown = jobs.slice(0, JOBS_SHOWN);
   const wanted = shown
-    .filter((job) => job.state === "running" || job.state === "paused" || !details.has(job.jobId))
+    // Of one that has ended until that was seen: a look may have been under way meanwhile.
+    .filter(({ jobId, state }) => isOpen(state) || isOpen(details.get(jobId)?.job.state ?? "running"))
     .slice(0, DETAILS_MAX);
   const found = await Promise.allSettled(wanted.map((job) => read(`/v1/jobs/${encodeURIComponent(job.jobId)}`)));
   for (const one of found) {
@@ -142,8 +145,6 @@ function take(event) {
   lastEventId = event.id;
   // Its decision, and how well its times were foretold.
   if (EXPLAINED.has(event.event)) explanations.delete(event.facts.jobId);
-  // How its last parts went is in a newer look than the one while it ran.
-  if (event.event === "jobEnded") details.delete(event.facts.jobId);
   drawEvent(event);
   lookSoon();
 }
