@@ -180,7 +180,7 @@ function colouredByName(element, name) {
 }
 
 /** Work of a paused job may still run. */
-const isOpen = (job) => job.state === "running" || job.state === "paused";
+export const isOpen = (job) => job.state === "running" || job.state === "paused";
 
 function stateOf(job) {
   const took = job.endedAtMs === undefined ? "" : ` in ${((job.endedAtMs - job.submittedAtMs) / 1000).toFixed(1)} s`;

@@ -1,5 +1,5 @@
 /** Keeps the page up to date: reads the agent's API, listens to its events, and lets draw.js show what it knows. */
-import { drawAlarm, drawEvent, drawFleet, drawJobs, drawLive, drawNodes } from "./draw.js";
+import { drawAlarm, drawEvent, drawFleet, drawJobs, drawLive, drawNodes, isOpen } from "./draw.js";
 
 /** Between two looks when no event comes, and the least between two when many do. */
 const POLL_MS = 2_000;
@@ -40,15 +40,13 @@ async function call(path, options = {}) {
 
 const read = async (path) => (await call(path)).json();
 
-const isOpen = (state) => state === "running" || state === "paused";
-
 /** Looks at everything once. Each look is whole: what is drawn belongs together. */
 async function refresh() {
   const [fleet, jobs] = await Promise.all([read("/v1/fleet"), read("/v1/jobs")]);
   const shown = jobs.slice(0, JOBS_SHOWN);
   const wanted = shown
     // Of one that has ended until that was seen: a look may have been under way meanwhile.
-    .filter(({ jobId, state }) => isOpen(state) || isOpen(details.get(jobId)?.job.state ?? "running"))
+    .filter((job) => isOpen(job) || !details.has(job.jobId) || isOpen(details.get(job.jobId).job))
     .slice(0, DETAILS_MAX);
   const found = await Promise.allSettled(wanted.map((job) => read(`/v1/jobs/${encodeURIComponent(job.jobId)}`)));
   for (const one of found) {

@@ -71,14 +71,10 @@ export class LeaseSending {
 
   /** Of all its parts, first who holds most of them. */
   #holdersOf(jobId: JobId, { blob, parts }: LeasedItem): NodeId[] {
-    const { ledger, recorder } = this.#init;
     const held = new Map<NodeId, number>();
-    for (const part of parts ?? [{ kind: "item" as const, blob }]) {
-      if (part.kind === "gap") continue;
-      const known = ledger.holdersOf(part.blob);
-      for (const node of known.length > 0 ? known : recorder.holdersOf(jobId, part.blob))
-        held.set(node, (held.get(node) ?? 0) + 1);
-    }
+    for (const part of parts ?? [{ kind: "item" as const, blob }])
+      if (part.kind !== "gap")
+        for (const node of this.#init.recorder.holdersOf(jobId, part.blob)) held.set(node, (held.get(node) ?? 0) + 1);
     return [...held].sort(([, a], [, b]) => b - a).map(([node]) => node);
   }
 

@@ -89,9 +89,10 @@ export class Recorder {
     return task && { ...task, basis: this.#basisOf(task) };
   }
 
-  /** Of results that are on their way to the ledger. */
+  /** As the ledger says; of what it knows nobody to hold, those of results that are on their way to it. */
   holdersOf(jobId: JobId, blob: BlobHash): readonly NodeId[] {
-    return this.#speculation.holdersOf(jobId, blob);
+    const known = this.#init.ledger.holdersOf(blob);
+    return known.length > 0 ? known : this.#speculation.holdersOf(jobId, blob);
   }
 
   /** To be called before anything is leased for what the ledger says. */

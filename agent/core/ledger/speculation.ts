@@ -147,8 +147,8 @@ class ComingPart implements TaskView {
   }
 
   expect(result: ReportedResult, segment: number): ExpectedTask[] {
-    const known = this.tasksAt.get(keyOf(result.jobId, result.item)) ?? this.#tasks.taskAt(segment, result.item);
     const placeKey = keyOf(result.jobId, result.item);
+    const known = this.tasksAt.get(placeKey) ?? this.#tasks.taskAt(segment, result.item);
     if (!known || this.settling.has(placeKey) || this.#ending.has(known.item)) return [];
     const { item, slice } = known;
     if (this.job.results[item] || this.resultOf(segment, item, slice)) return [];

@@ -4,12 +4,15 @@ import type { LeasedItem } from "../../../shared/peer-requests.ts";
 import type { ItemHome } from "../../core/dispatch/index.ts";
 import { type JobRecord, type Ledger, taskParts } from "../../core/ledger/index.ts";
 
-/** Tasks that are leased ahead of what they start from, and who holds that. */
+/** Tasks that are leased ahead of what they start from, and who holds a blob, be it recorded or on its way. */
 interface Ahead {
   ahead(task: { jobId: JobId; item: number }): LeasedItem | undefined;
   holdersOf(jobId: JobId, blob: BlobHash): readonly NodeId[];
 }
-const NOTHING_AHEAD: Ahead = { ahead: () => undefined, holdersOf: () => [] };
+const nothingAhead = (ledger: Ledger): Ahead => ({
+  ahead: () => undefined,
+  holdersOf: (_, blob) => ledger.holdersOf(blob),
+});
 
 /**
  * Of tasks of stages: where most of what each starts from lies. Left out is what starts from so little that it goes along with
@@ -19,7 +22,7 @@ export function homesOf(
   ledger: Ledger,
   job: JobRecord,
   tasks: readonly number[],
-  ahead = NOTHING_AHEAD,
+  ahead = nothingAhead(ledger),
 ): Map<number, ItemHome> {
   const homes = new Map<number, ItemHome>();
   if (!ledger.stagingOf(job)) return homes;
@@ -37,8 +40,7 @@ function homeOf(ledger: Ledger, job: JobRecord, task: number, ahead: Ahead): Ite
     if (part.kind === "gap") continue;
     // A list of which others take slices comes once for all that are run in one place.
     const bytes = part.kind === "values" && part.slice ? part.bytes / slicesWith(ledger, job, task) : part.bytes;
-    for (const node of new Set([...ledger.holdersOf(part.blob), ...ahead.holdersOf(jobId, part.blob)]))
-      held.set(node, (held.get(node) ?? 0) + bytes);
+    for (const node of ahead.holdersOf(jobId, part.blob)) held.set(node, (held.get(node) ?? 0) + bytes);
   }
   const most = Math.max(0, ...held.values());
   if (most <= LIMITS.smallInHandBytesMax) return undefined;

@@ -1,5 +1,5 @@
 import type { Candidate } from "./greedy.ts";
-import { fits, type Places, put, type Question } from "./question.ts";
+import { fits, noPlaces, put, type Question } from "./question.ts";
 
 /** Of a node's memory for models that stays free beside a copy that only keeps others company. */
 const FREE_SHARE = 0.5;
@@ -17,7 +17,10 @@ export interface Company {
 export function withCompany(question: Question, chosen: Candidate): Candidate {
   const { models, nodes, memory, takes, request } = question;
   const N = nodes.length;
-  const places = placesOf(question, chosen);
+  const places = noPlaces(question);
+  chosen.placed.forEach((stands, pair) => {
+    if (stands) put(question, places, pair);
+  });
   let added = false;
   const together = [...(request.together ?? [])].sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
   for (const pipeline of together) {
@@ -34,18 +37,6 @@ export function withCompany(question: Question, chosen: Candidate): Candidate {
     }
   }
   return added ? { ...chosen, placed: places.placed } : chosen;
-}
-
-function placesOf({ models, memory, takes }: Question, { placed }: Candidate): Places {
-  const N = memory.length;
-  const memoryLeft = Float64Array.from(memory);
-  const counts = models.map(() => 0);
-  placed.forEach((stands, pair) => {
-    if (!stands) return;
-    memoryLeft[pair % N] = memoryLeft[pair % N]! - takes[pair]!;
-    counts[Math.floor(pair / N)]!++;
-  });
-  return { placed: Uint8Array.from(placed), memoryLeft, counts };
 }
 
 /** With which models of which pipelines model m stands on node i, or would stand there. */
