@@ -47,9 +47,10 @@ const KNOWN_MAX = 256;
 /** @throws BAD_REQUEST where the name is of other stages than the pipeline has */
 export function segmentNamed(pipeline: CompiledPipeline, name: string): Segment {
   const segments = known.get(pipeline) ?? new Map<string, Segment>();
-  known.set(pipeline, segments);
-  const segment = segments.get(name) ?? readSegment(pipeline, name);
-  if (segments.size < KNOWN_MAX) segments.set(name, segment);
+  const before = segments.get(name);
+  if (before) return before;
+  const segment = readSegment(pipeline, name);
+  if (segments.size < KNOWN_MAX) known.set(pipeline, segments.set(name, segment));
   return segment;
 }
 

@@ -35,9 +35,12 @@ export function homesOf(
 
 function homeOf(ledger: Ledger, job: JobRecord, task: number, ahead: Ahead): ItemHome | undefined {
   const { jobId } = job;
+  const all = ahead.ahead({ jobId, item: task })?.parts ?? taskParts(ledger, job, task) ?? [];
+  const parts = all.filter((part) => part.kind !== "gap");
+  // Most tasks of quick stages: who holds what need not be known of them.
+  if (parts.reduce((sum, { bytes }) => sum + bytes, 0) <= LIMITS.smallInHandBytesMax) return undefined;
   const held = new Map<NodeId, number>();
-  for (const part of ahead.ahead({ jobId, item: task })?.parts ?? taskParts(ledger, job, task) ?? []) {
-    if (part.kind === "gap") continue;
+  for (const part of parts) {
     // A list of which others take slices comes once for all that are run in one place.
     const bytes = part.kind === "values" && part.slice ? part.bytes / slicesWith(ledger, job, task) : part.bytes;
     for (const node of ahead.holdersOf(jobId, part.blob)) held.set(node, (held.get(node) ?? 0) + bytes);
